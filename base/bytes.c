@@ -1,0 +1,190 @@
+/* Spans, strict numbers and the growable buffer. */
+#include "base/bytes.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+bool span_eq_nocase(struct span a, struct span b)
+{
+    if (a.n != b.n)
+        return false;
+    for (size_t i = 0; i < a.n; i++)
+        if (byte_lower(a.p[i]) != byte_lower(b.p[i]))
+            return false;
+    return true;
+}
+
+bool span_has_prefix(struct span s, struct span prefix)
+{
+    return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
+}
+
+bool span_has_suffix(struct span s, struct span suffix)
+{
+    return s.n >= suffix.n &&
+           (suffix.n == 0 || memcmp(s.p + s.n - suffix.n, suffix.p, suffix.n) == 0);
+}
+
+size_t span_find(struct span s, char c)
+{
+    const char *at = s.n == 0 ? NULL : memchr(s.p, c, s.n);
+    return at == NULL ? s.n : (size_t)(at - s.p);
+}
+
+static bool is_ows(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+struct span span_trim(struct span s)
+{
+    while (s.n > 0 && is_ows(s.p[0])) {
+        s.p++;
+        s.n--;
+    }
+    while (s.n > 0 && is_ows(s.p[s.n - 1]))
+        s.n--;
+    return s;
+}
+
+bool span_cut(struct span *rest, char sep, struct span *item)
+{
+    if (rest->p == NULL)
+        return false;
+    size_t at = span_find(*rest, sep);
+    *item = span_until(*rest, at);
+    *rest = at < rest->n ? span_from(*rest, at + 1) : SPAN_NULL;
+    return true;
+}
+
+bool span_u64(struct span s, uint64_t *out)
+{
+    uint64_t v = 0;
+    if (s.n == 0)
+        return false;
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned d = (unsigned)((unsigned char)s.p[i] - '0');
+        if (d > 9 || v > (UINT64_MAX - d) / 10)
+            return false;
+        v = v * 10 + d;
+    }
+    *out = v;
+    return true;
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = byte_lower(c);
+    return (c >= 'a' && c <= 'f') ? c - 'a' + 10 : -1;
+}
+
+bool span_hex_u64(struct span s, uint64_t *out)
+{
+    uint64_t v = 0;
+    if (s.n == 0 || s.n > 16)
+        return false;
+    for (size_t i = 0; i < s.n; i++) {
+        int d = hex_digit(s.p[i]);
+        if (d < 0)
+            return false;
+        v = v << 4 | (uint64_t)d;
+    }
+    *out = v;
+    return true;
+}
+
+int span_cmp(struct span a, struct span b)
+{
+    size_t n = min_size(a.n, b.n);
+    int c = n == 0 ? 0 : memcmp(a.p, b.p, n);
+    if (c != 0 || a.n == b.n)
+        return c;
+    return a.n < b.n ? -1 : 1;
+}
+
+size_t bytes_u64(char out[20], uint64_t v)
+{
+    char rev[20];
+    size_t n = 0;
+    do {
+        rev[n++] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v != 0);
+    for (size_t i = 0; i < n; i++)
+        out[i] = rev[n - 1 - i];
+    return n;
+}
+
+void bytes_hex(char *out, const void *in, size_t n)
+{
+    static const char digits[] = "0123456789abcdef";
+    const unsigned char *b = in;
+    for (size_t i = 0; i < n; i++) {
+        out[2 * i] = digits[b[i] >> 4];
+        out[2 * i + 1] = digits[b[i] & 15];
+    }
+}
+
+void buf_free(struct buf *b)
+{
+    free(b->p);
+    b->p = NULL;
+    b->n = b->cap = 0;
+}
+
+enum err buf_reserve(struct buf *b, size_t more)
+{
+    if (b->cap - b->n >= more)
+        return ERR_OK;
+    if (more > SIZE_MAX / 2 - b->n || (b->max != 0 && b->n + more > b->max))
+        return ERR_TOO_LARGE;
+    size_t cap = max_size(b->cap * 2, max_size(b->n + more, 256));
+    if (b->max != 0)
+        cap = min_size(cap, b->max);
+    char *p = realloc(b->p, cap);
+    if (p == NULL)
+        return ERR_NO_MEMORY;
+    b->p = p;
+    b->cap = cap;
+    return ERR_OK;
+}
+
+enum err buf_append(struct buf *b, struct span s)
+{
+    if (s.n == 0)
+        return ERR_OK;
+    TRY(buf_reserve(b, s.n));
+    memcpy(b->p + b->n, s.p, s.n);
+    b->n += s.n;
+    return ERR_OK;
+}
+
+enum err buf_printf(struct buf *b, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int want = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    if (want < 0)
+        return ERR_INVALID;
+    TRY(buf_reserve(b, (size_t)want + 1));
+    va_start(ap, fmt);
+    (void)vsnprintf(b->p + b->n, (size_t)want + 1, fmt, ap);
+    va_end(ap);
+    b->n += (size_t)want;
+    return ERR_OK;
+}
+
+void buf_drop_front(struct buf *b, size_t n)
+{
+    BUG_IF(n > b->n);
+    if (n == b->n) {
+        buf_free(b);
+        return;
+    }
+    memmove(b->p, b->p + n, b->n - n);
+    b->n -= n;
+}
