@@ -1,0 +1,194 @@
+/* What comes in on an HTTP/2 connection: nghttp2's callbacks, turned into events of streams.
+ * nghttp2 has checked the frames and most of RFC 9113 8; what is refused here gets an answer. */
+#include "http/h2_internal.h"
+
+enum {
+    FIELD_OVERHEAD = 32, /* RFC 9113 6.5.2 counts this much per field */
+    EXCESS_FACTOR = 4,   /* a head over the limit is answered; over this many times it is cut off */
+};
+
+static struct h2_stream *find(nghttp2_session *ng, int32_t id)
+{
+    return nghttp2_session_get_stream_user_data(ng, id);
+}
+
+static bool begin_head(struct h2_stream *s)
+{
+    s->head = arena_alloc(s->arena, sizeof(*s->head));
+    if (s->head == NULL)
+        return false;
+    http_head_begin(s->head, s->arena, false);
+    s->head_bytes = s->head_fields = 0;
+    return true;
+}
+
+static int begin_request(struct h2 *h, int32_t id)
+{
+    struct h2_stream *s = h2_stream_new(h, id);
+    if (s == NULL)
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    (void)nghttp2_session_set_stream_user_data(h->ng, id, s);
+    if (!h->codec.host->open(h->codec.host_arg, &s->stream, &s->arena)) {
+        h2_stream_rst(s, NGHTTP2_REFUSED_STREAM);
+        return 0;
+    }
+    s->open = true;
+    if (!begin_head(s)) {
+        h2_stream_gone(s, ERR_NO_MEMORY);
+        h2_stream_rst(s, NGHTTP2_INTERNAL_ERROR);
+    }
+    return 0;
+}
+
+static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
+{
+    struct h2 *h = arg;
+    if (frame->hd.type != NGHTTP2_HEADERS)
+        return 0;
+    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+        return begin_request(h, frame->hd.stream_id);
+    struct h2_stream *s = find(ng, frame->hd.stream_id);
+    if (s != NULL && s->open && !begin_head(s)) {
+        h2_stream_gone(s, ERR_NO_MEMORY);
+        h2_stream_rst(s, NGHTTP2_INTERNAL_ERROR);
+    }
+    return 0;
+}
+
+/* Clients cut Cookie into as many fields as there are cookies (RFC 9113 8.2.3). */
+static bool counts(struct span name)
+{
+    return name.p[0] != ':' && !span_eq(name, SPAN("cookie"));
+}
+
+static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint8_t *name,
+                     size_t name_n, const uint8_t *value, size_t value_n, uint8_t flags, void *arg)
+{
+    struct h2 *h = arg;
+    struct h2_stream *s = find(ng, frame->hd.stream_id);
+    const struct http_limits *l = &h->codec.opts->limits;
+    UNUSED(flags);
+    if (s == NULL || !s->open)
+        return 0;
+    s->head_bytes += name_n + value_n + FIELD_OVERHEAD;
+    if (s->head_bytes > EXCESS_FACTOR * l->header_bytes)
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* saves looking at the rest of a bomb */
+    if (s->head->refuse != ERR_OK)
+        return 0;
+    s->head_fields += counts(span_of(name, name_n));
+    if (s->head_bytes > l->header_bytes || s->head_fields > l->header_fields) {
+        s->head->refuse = ERR_HEADER_TOO_LARGE;
+        return 0;
+    }
+    s->head->refuse = h2_request_field(s, span_of(name, name_n), span_of(value, value_n));
+    return 0;
+}
+
+static void head_complete(struct h2_stream *s, bool end)
+{
+    struct http_head *head = s->head;
+    s->head_given = true;
+    head->version = HTTP_2;
+    head->bodiless = end;
+    if (head->refuse == ERR_OK)
+        head->refuse = h2_request_complete(head, &s->h2->codec.opts->limits);
+    s->stream.on->head(s->stream.owner, head);
+}
+
+static void body_complete(struct h2_stream *s, struct http_head *trailers)
+{
+    if (!s->open)
+        return;
+    s->rx_end = true;
+    enum err how = trailers == NULL ? ERR_OK : trailers->refuse;
+    for (size_t i = 0; trailers != NULL && i < trailers->nfields; i++)
+        if (!http_trailer_allowed(&trailers->fields[i]))
+            trailers->fields[i].flags |= HTTP_FIELD_DROPPED;
+    s->stream.on->end(s->stream.owner, how, how == ERR_OK ? trailers : NULL);
+}
+
+static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
+{
+    struct h2_stream *s = find(ng, frame->hd.stream_id);
+    bool end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    UNUSED(arg);
+    if (s == NULL || !s->open)
+        return 0;
+    if (frame->hd.type == NGHTTP2_HEADERS) {
+        bool first = !s->head_given;
+        if (first)
+            head_complete(s, end);
+        if (end)
+            body_complete(s, first ? NULL : s->head);
+    } else if (frame->hd.type == NGHTTP2_DATA && end) {
+        body_complete(s, NULL);
+    } else if (frame->hd.type == NGHTTP2_RST_STREAM) {
+        s->rx_reset = true;
+    }
+    return 0;
+}
+
+static int on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *data, size_t n,
+                   void *arg)
+{
+    struct h2_stream *s = find(ng, id);
+    UNUSED(flags);
+    UNUSED(arg);
+    if (s == NULL || !s->open) {
+        (void)nghttp2_session_consume(ng, id, n);
+        return 0;
+    }
+    s->held += n;
+    s->stream.on->body(s->stream.owner, span_of(data, n));
+    return 0;
+}
+
+static enum err why_closed(const struct h2_stream *s, uint32_t code)
+{
+    if (code == NGHTTP2_NO_ERROR)
+        return s->tx_done ? ERR_OK : ERR_CLIENT_RESET;
+    if (s->rx_reset)
+        return ERR_CLIENT_RESET;
+    bool refused = s->open && !s->head_given && s->head->refuse != ERR_OK;
+    return refused ? s->head->refuse : ERR_BAD_FRAME;
+}
+
+static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void *arg)
+{
+    struct h2_stream *s = find(ng, id);
+    UNUSED(arg);
+    if (s == NULL)
+        return 0;
+    h2_stream_credit(s);
+    h2_stream_gone(s, why_closed(s, code));
+    h2_stream_free(s);
+    return 0;
+}
+
+/* The answer is complete and the request is not: the client need not send the rest (RFC 9113 8.1).
+ */
+static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
+{
+    struct h2_stream *s;
+    UNUSED(arg);
+    if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0 ||
+        (frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS))
+        return 0;
+    s = find(ng, frame->hd.stream_id);
+    if (s == NULL)
+        return 0;
+    s->tx_done = true;
+    if (!s->rx_end)
+        (void)nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_NO_ERROR);
+    return 0;
+}
+
+void h2_receive_callbacks(nghttp2_session_callbacks *cb)
+{
+    nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame_recv);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
+    nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_close);
+    nghttp2_session_callbacks_set_on_frame_send_callback(cb, on_frame_send);
+}

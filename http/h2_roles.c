@@ -1,0 +1,196 @@
+/* What a request and an answer look like in HTTP/2, between nghttp2's name-value pairs and our
+ * heads. */
+#include "http/h2_internal.h"
+
+#include "http/scan.h"
+
+#include <stdlib.h>
+
+/* --- requests in --- */
+
+static enum err keep(struct arena *a, struct span in, struct span *out)
+{
+    char *p = arena_copy(a, in);
+    if (p == NULL)
+        return ERR_NO_MEMORY;
+    *out = span_of(p, in.n);
+    return ERR_OK;
+}
+
+static enum err pseudo_field(struct http_head *h, struct span name, struct span value)
+{
+    if (span_eq(name, SPAN(":method"))) {
+        h->method_name = value;
+        h->method = (uint8_t)http_method_lookup(value);
+    } else if (span_eq(name, SPAN(":path"))) {
+        h->target = value;
+    } else if (span_eq(name, SPAN(":scheme"))) {
+        h->scheme = value;
+    } else if (span_eq(name, SPAN(":authority"))) {
+        h->authority = value;
+    } else {
+        return ERR_BAD_FIELD;
+    }
+    return ERR_OK;
+}
+
+enum err h2_request_field(struct h2_stream *s, struct span name, struct span value)
+{
+    struct http_head *h = s->head;
+    TRY(keep(s->arena, name, &name));
+    TRY(keep(s->arena, value, &value));
+    if (name.n > 0 && name.p[0] == ':')
+        return pseudo_field(h, name, value);
+    return http_head_add(h, name, value);
+}
+
+/* Cookie crumbs become one field again (RFC 9113 8.2.3): HTTP/1 knows a single Cookie. */
+static enum err join_cookies(struct http_head *h)
+{
+    size_t n = 0, crumbs = 0;
+    for (size_t i = 0; i < h->nfields; i++) {
+        if (h->fields[i].id == HTTP_COOKIE) {
+            n += h->fields[i].value.n + 2;
+            crumbs++;
+        }
+    }
+    if (crumbs < 2)
+        return ERR_OK;
+    char *joined = arena_alloc(h->arena, n);
+    struct http_field *first = NULL;
+    if (joined == NULL)
+        return ERR_NO_MEMORY;
+    n = 0;
+    for (size_t i = 0; i < h->nfields; i++) {
+        struct http_field *f = &h->fields[i];
+        if (f->id != HTTP_COOKIE)
+            continue;
+        if (first != NULL) {
+            memcpy(joined + n, "; ", 2);
+            n += 2;
+            f->flags |= HTTP_FIELD_DROPPED;
+        } else {
+            first = f;
+        }
+        memcpy(joined + n, f->value.p, f->value.n);
+        n += f->value.n;
+    }
+    first->value = span_of(joined, n);
+    return ERR_OK;
+}
+
+static enum err check_authority(struct http_head *h)
+{
+    struct span host = http_head_value(h, HTTP_HOST);
+    if (h->authority.n == 0)
+        h->authority = host;
+    else if (host.p != NULL && !span_eq_nocase(host, h->authority))
+        return ERR_HOST_MISMATCH;
+    unsigned hosts = 0;
+    for (size_t i = 0; i < h->nfields; i++)
+        hosts += h->fields[i].id == HTTP_HOST;
+    return hosts <= 1 && http_is_authority(h->authority) ? ERR_OK : ERR_BAD_HOST;
+}
+
+/* The same bytes are let through as in HTTP/1: it is HTTP/1 that servers get. */
+static enum err check_target(const struct http_head *h)
+{
+    struct span t = h->target;
+    if (span_eq(t, SPAN("*")))
+        return h->method == HTTP_OPTIONS ? ERR_OK : ERR_BAD_TARGET;
+    bool clean = t.n > 0 && t.p[0] == '/' && scan_class(t.p, t.p + t.n, BYTE_TARGET) == t.p + t.n;
+    return clean && http_is_scheme(h->scheme) ? ERR_OK : ERR_BAD_TARGET;
+}
+
+enum err h2_request_complete(struct http_head *h, const struct http_limits *l)
+{
+    h->version = HTTP_2;
+    if (h->method == HTTP_CONNECT)
+        return ERR_METHOD_NOT_SUPPORTED;
+    if (h->target.n > l->target_bytes)
+        return ERR_TARGET_TOO_LONG;
+    TRY(check_target(h));
+    TRY(check_authority(h));
+    return join_cookies(h);
+}
+
+/* --- answers and trailers out --- */
+
+/* Connection-specific fields have no meaning in HTTP/2 and make a message malformed (RFC
+ * 9113 8.2.2). */
+static bool is_sent(const struct http_field *f)
+{
+    switch (f->id) {
+    case HTTP_CONNECTION:
+    case HTTP_KEEP_ALIVE:
+    case HTTP_PROXY_CONNECTION:
+    case HTTP_TRANSFER_ENCODING:
+    case HTTP_UPGRADE:
+    case HTTP_TE:
+    case HTTP_HOST:
+        return false;
+    default:
+        return (f->flags & HTTP_FIELD_DROPPED) == 0;
+    }
+}
+
+static nghttp2_nv nv_of(struct span name, struct span value)
+{
+    /* nghttp2 copies both, and lower-cases the name. */
+    return (nghttp2_nv){(uint8_t *)(uintptr_t)name.p, (uint8_t *)(uintptr_t)value.p, name.n,
+                        value.n, NGHTTP2_NV_FLAG_NONE};
+}
+
+enum { NV_ON_STACK = 64 };
+
+/* Fills nv (room for 1 + nfields entries); status may be NULL. */
+static size_t fill_nv(nghttp2_nv *nv, const struct http_head *h, const char *status)
+{
+    size_t n = 0;
+    if (status != NULL)
+        nv[n++] = nv_of(SPAN(":status"), span_of(status, 3));
+    for (size_t i = 0; i < h->nfields; i++)
+        if (is_sent(&h->fields[i]))
+            nv[n++] = nv_of(h->fields[i].name, h->fields[i].value);
+    return n;
+}
+
+static int submit(struct h2_stream *s, const struct http_head *h, const nghttp2_nv *nv, size_t n,
+                  const nghttp2_data_provider *body)
+{
+    nghttp2_session *ng = s->h2->ng;
+    if (!h->is_response || h->status == 0)
+        return nghttp2_submit_trailer(ng, s->id, nv, n);
+    if (h->status < 200)
+        return nghttp2_submit_headers(ng, NGHTTP2_FLAG_NONE, s->id, NULL, nv, n, NULL) < 0 ? -1 : 0;
+    return nghttp2_submit_response(ng, s->id, nv, n, body);
+}
+
+static enum err submit_head(struct h2_stream *s, const struct http_head *h, const char *status,
+                            const nghttp2_data_provider *body)
+{
+    nghttp2_nv few[NV_ON_STACK];
+    nghttp2_nv *nv = few;
+    if (h->nfields + 1 > NV_ON_STACK) {
+        nv = malloc((h->nfields + 1) * sizeof(*nv));
+        if (nv == NULL)
+            return ERR_NO_MEMORY;
+    }
+    int rv = submit(s, h, nv, fill_nv(nv, h, status), body);
+    if (nv != few)
+        free(nv);
+    return rv == 0 ? ERR_OK : ERR_NO_MEMORY;
+}
+
+enum err h2_response_submit(struct h2_stream *s, const struct http_head *h,
+                            const nghttp2_data_provider *body)
+{
+    char status[3] = {(char)('0' + h->status / 100 % 10), (char)('0' + h->status / 10 % 10),
+                      (char)('0' + h->status % 10)};
+    return submit_head(s, h, status, body);
+}
+
+enum err h2_trailers_submit(struct h2_stream *s, const struct http_head *trailers)
+{
+    return submit_head(s, trailers, NULL, NULL);
+}

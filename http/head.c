@@ -1,0 +1,249 @@
+/* Heads and their fields: look-up of the names weir knows, the field list, methods, status texts.
+ */
+#include "http/http.h"
+
+enum { INDEX_SIZE = 128 };
+
+static const struct span field_texts[HTTP_FIELD_IDS] = {
+#define FIELD(name, text, hop) [HTTP_##name] = {text, sizeof(text) - 1},
+#include "http/fields.def"
+#undef FIELD
+};
+
+/* Open addressing over a hash of length, first, middle and last byte; filled before main(). */
+static uint8_t field_index[INDEX_SIZE];
+
+static unsigned field_hash(struct span s)
+{
+    unsigned h = (unsigned)s.n * 11u;
+    h += (unsigned)(s.p[0] & 0x1f) * 5u;
+    h += (unsigned)(s.p[s.n / 2] & 0x1f) * 3u;
+    h += (unsigned)(s.p[s.n - 1] & 0x1f) * 17u;
+    return h & (INDEX_SIZE - 1);
+}
+
+__attribute__((constructor)) static void index_fields(void)
+{
+    for (unsigned id = 1; id < HTTP_FIELD_IDS; id++) {
+        unsigned h = field_hash(field_texts[id]);
+        while (field_index[h] != 0)
+            h = (h + 1) & (INDEX_SIZE - 1);
+        field_index[h] = (uint8_t)id;
+    }
+}
+
+enum http_field_id http_field_lookup(struct span name)
+{
+    if (name.n == 0)
+        return HTTP_UNKNOWN_FIELD;
+    for (unsigned h = field_hash(name); field_index[h] != 0; h = (h + 1) & (INDEX_SIZE - 1))
+        if (span_eq_nocase(field_texts[field_index[h]], name))
+            return field_index[h];
+    return HTTP_UNKNOWN_FIELD;
+}
+
+struct span http_field_text(enum http_field_id id)
+{
+    BUG_IF(id == HTTP_UNKNOWN_FIELD || id >= HTTP_FIELD_IDS);
+    return field_texts[id];
+}
+
+/* --- the field list --- */
+
+void http_head_begin(struct http_head *h, struct arena *a, bool is_response)
+{
+    *h = (struct http_head){.is_response = is_response, .arena = a};
+}
+
+static enum err add(struct http_head *h, enum http_field_id id, struct span name, struct span value)
+{
+    if (h->nfields == h->cap) {
+        void *p = h->fields;
+        if (!arena_grow(h->arena, &p, &h->cap, sizeof(*h->fields)))
+            return ERR_NO_MEMORY;
+        h->fields = p;
+    }
+    h->fields[h->nfields++] = (struct http_field){name, value, (uint8_t)id, 0};
+    h->seen |= UINT64_C(1) << id;
+    return ERR_OK;
+}
+
+enum err http_head_add(struct http_head *h, struct span name, struct span value)
+{
+    return add(h, http_field_lookup(name), name, value);
+}
+
+enum err http_head_add_id(struct http_head *h, enum http_field_id id, struct span value)
+{
+    return add(h, id, http_field_text(id), value);
+}
+
+static bool has(const struct http_head *h, enum http_field_id id)
+{
+    return (h->seen & UINT64_C(1) << id) != 0;
+}
+
+void http_head_drop(struct http_head *h, enum http_field_id id)
+{
+    if (!has(h, id))
+        return;
+    for (size_t i = 0; i < h->nfields; i++)
+        if (h->fields[i].id == id)
+            h->fields[i].flags |= HTTP_FIELD_DROPPED;
+    h->seen &= ~(UINT64_C(1) << id);
+}
+
+const struct http_field *http_head_find(const struct http_head *h, enum http_field_id id)
+{
+    if (!has(h, id))
+        return NULL;
+    for (size_t i = 0; i < h->nfields; i++)
+        if (h->fields[i].id == id && (h->fields[i].flags & HTTP_FIELD_DROPPED) == 0)
+            return &h->fields[i];
+    return NULL;
+}
+
+const struct http_field *http_head_find_name(const struct http_head *h, struct span name)
+{
+    enum http_field_id id = http_field_lookup(name);
+    if (id != HTTP_UNKNOWN_FIELD)
+        return http_head_find(h, id);
+    for (size_t i = 0; i < h->nfields; i++)
+        if (span_eq_nocase(h->fields[i].name, name) &&
+            (h->fields[i].flags & HTTP_FIELD_DROPPED) == 0)
+            return &h->fields[i];
+    return NULL;
+}
+
+struct span http_head_value(const struct http_head *h, enum http_field_id id)
+{
+    const struct http_field *f = http_head_find(h, id);
+    return f == NULL ? SPAN_NULL : f->value;
+}
+
+static enum err copy_span(struct span *to, struct span from, struct arena *a)
+{
+    *to = SPAN_NULL;
+    if (from.p == NULL)
+        return ERR_OK;
+    char *p = arena_copy(a, from);
+    if (p == NULL)
+        return ERR_NO_MEMORY;
+    *to = span_of(p, from.n);
+    return ERR_OK;
+}
+
+enum err http_head_copy(struct http_head *to, const struct http_head *from, struct arena *a)
+{
+    *to = *from;
+    to->arena = a;
+    to->fields = NULL;
+    to->nfields = to->cap = 0;
+    to->seen = 0;
+    TRY(copy_span(&to->method_name, from->method_name, a));
+    TRY(copy_span(&to->target, from->target, a));
+    TRY(copy_span(&to->authority, from->authority, a));
+    TRY(copy_span(&to->scheme, from->scheme, a));
+    TRY(copy_span(&to->reason, from->reason, a));
+    for (size_t i = 0; i < from->nfields; i++) {
+        const struct http_field *f = &from->fields[i];
+        struct span name, value;
+        if (f->flags & HTTP_FIELD_DROPPED)
+            continue;
+        TRY(copy_span(&name, f->name, a));
+        TRY(copy_span(&value, f->value, a));
+        TRY(add(to, f->id, name, value));
+    }
+    return ERR_OK;
+}
+
+/* --- methods --- */
+
+enum http_method http_method_lookup(struct span m)
+{
+    static const struct span names[] = {
+        [HTTP_GET] = SPAN("GET"),         [HTTP_HEAD] = SPAN("HEAD"),
+        [HTTP_POST] = SPAN("POST"),       [HTTP_PUT] = SPAN("PUT"),
+        [HTTP_DELETE] = SPAN("DELETE"),   [HTTP_CONNECT] = SPAN("CONNECT"),
+        [HTTP_OPTIONS] = SPAN("OPTIONS"), [HTTP_TRACE] = SPAN("TRACE"),
+        [HTTP_PATCH] = SPAN("PATCH"),
+    };
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++)
+        if (span_eq(names[i], m))
+            return i;
+    return HTTP_OTHER_METHOD;
+}
+
+bool http_method_is_safe(enum http_method m)
+{
+    return m == HTTP_GET || m == HTTP_HEAD || m == HTTP_OPTIONS || m == HTTP_TRACE;
+}
+
+bool http_method_is_idempotent(enum http_method m)
+{
+    return http_method_is_safe(m) || m == HTTP_PUT || m == HTTP_DELETE;
+}
+
+/* --- status texts (IANA registry) --- */
+
+struct span http_status_text(unsigned status)
+{
+#define STATUS(code, text) \
+    case code:             \
+        return SPAN(text)
+    switch (status) {
+        STATUS(100, "Continue");
+        STATUS(101, "Switching Protocols");
+        STATUS(103, "Early Hints");
+        STATUS(200, "OK");
+        STATUS(201, "Created");
+        STATUS(202, "Accepted");
+        STATUS(203, "Non-Authoritative Information");
+        STATUS(204, "No Content");
+        STATUS(205, "Reset Content");
+        STATUS(206, "Partial Content");
+        STATUS(207, "Multi-Status");
+        STATUS(300, "Multiple Choices");
+        STATUS(301, "Moved Permanently");
+        STATUS(302, "Found");
+        STATUS(303, "See Other");
+        STATUS(304, "Not Modified");
+        STATUS(307, "Temporary Redirect");
+        STATUS(308, "Permanent Redirect");
+        STATUS(400, "Bad Request");
+        STATUS(401, "Unauthorized");
+        STATUS(402, "Payment Required");
+        STATUS(403, "Forbidden");
+        STATUS(404, "Not Found");
+        STATUS(405, "Method Not Allowed");
+        STATUS(406, "Not Acceptable");
+        STATUS(408, "Request Timeout");
+        STATUS(409, "Conflict");
+        STATUS(410, "Gone");
+        STATUS(411, "Length Required");
+        STATUS(412, "Precondition Failed");
+        STATUS(413, "Content Too Large");
+        STATUS(414, "URI Too Long");
+        STATUS(415, "Unsupported Media Type");
+        STATUS(416, "Range Not Satisfiable");
+        STATUS(417, "Expectation Failed");
+        STATUS(421, "Misdirected Request");
+        STATUS(422, "Unprocessable Content");
+        STATUS(425, "Too Early");
+        STATUS(426, "Upgrade Required");
+        STATUS(428, "Precondition Required");
+        STATUS(429, "Too Many Requests");
+        STATUS(431, "Request Header Fields Too Large");
+        STATUS(451, "Unavailable For Legal Reasons");
+        STATUS(500, "Internal Server Error");
+        STATUS(501, "Not Implemented");
+        STATUS(502, "Bad Gateway");
+        STATUS(503, "Service Unavailable");
+        STATUS(504, "Gateway Timeout");
+        STATUS(505, "HTTP Version Not Supported");
+        STATUS(507, "Insufficient Storage");
+    default:
+        return SPAN("Unknown");
+    }
+#undef STATUS
+}

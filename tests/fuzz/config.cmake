@@ -1,0 +1,1 @@
+weir_fuzz(config LINKS weir_config)

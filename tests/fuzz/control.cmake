@@ -1,0 +1,1 @@
+weir_fuzz(control_document LINKS weir_control)

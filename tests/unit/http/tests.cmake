@@ -1,0 +1,17 @@
+# A connection made of memory; the fuzz targets (tests/fuzz/http.cmake) use it as well.
+if(NOT TARGET weir_http_rig)
+  add_library(weir_http_rig STATIC ${CMAKE_SOURCE_DIR}/tests/unit/http/rig.c)
+  target_link_libraries(weir_http_rig PUBLIC weir_http)
+endif()
+add_library(weir_http_peer STATIC ${CMAKE_SOURCE_DIR}/tests/unit/http/h2_peer.c)
+target_link_libraries(weir_http_peer PUBLIC weir_http_rig)
+
+foreach(file test_head test_rules test_framing test_path test_h1_head test_h1_body)
+  weir_test(http ${file} LINKS weir_http)
+endforeach()
+foreach(file test_h1_client test_h1_backend)
+  weir_test(http ${file} LINKS weir_http_rig)
+endforeach()
+foreach(file test_h2 test_h2_attacks)
+  weir_test(http ${file} LINKS weir_http_peer)
+endforeach()
