@@ -1,0 +1,371 @@
+/* What no single option can know: names that refer to each other, things that must not be there
+ * twice. Passes over what was complained about before (config_broken), so that one mistake makes
+ * one complaint.
+ *
+ * With 10,000 routes nothing here may be quadratic: whatever is looked for is sorted first. */
+#include "config/room.h"
+
+#include <stdlib.h>
+
+enum { UNIX_PATH_BYTES = 107 }; /* sockaddr_un.sun_path without its NUL */
+
+/* A thing that must be unique, under the text that identifies it. */
+struct entry {
+    const char *text;
+    size_t index;
+};
+
+struct entries {
+    struct entry *list;
+    size_t n;
+};
+
+static int by_text(const void *a, const void *b)
+{
+    const struct entry *x = a;
+    const struct entry *y = b;
+    int c = strcmp(x->text, y->text);
+    if (c != 0)
+        return c;
+    return x->index < y->index ? -1 : x->index > y->index;
+}
+
+static enum err entries_new(struct loader *l, size_t max, struct entries *out)
+{
+    out->n = 0;
+    out->list = arena_alloc(l->arena, (max + 1) * sizeof(*out->list));
+    return out->list == NULL ? ERR_NO_MEMORY : ERR_OK;
+}
+
+static void entries_add(struct entries *e, const char *text, size_t index)
+{
+    if (text != NULL && text != config_broken)
+        e->list[e->n++] = (struct entry){text, index};
+}
+
+static void entries_sort(struct entries *e)
+{
+    if (e->n > 1)
+        qsort(e->list, e->n, sizeof(*e->list), by_text);
+}
+
+static bool entries_have(const struct entries *e, const char *text)
+{
+    const struct entry key = {text, 0};
+    size_t low = 0;
+    size_t high = e->n;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (strcmp(e->list[mid].text, key.text) < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low < e->n && strcmp(e->list[low].text, text) == 0;
+}
+
+/* Calls `twice` for every entry but the first of those with the same text. */
+static void entries_unique(struct loader *l, struct entries *e,
+                           void (*twice)(struct loader *l, const void *arg, size_t index,
+                                         size_t first),
+                           const void *arg)
+{
+    entries_sort(e);
+    size_t first = 0;
+    for (size_t i = 1; i < e->n; i++) {
+        if (strcmp(e->list[i].text, e->list[first].text) == 0)
+            twice(l, arg, e->list[i].index, e->list[first].index);
+        else
+            first = i;
+    }
+}
+
+static const struct place root = {.up = NULL};
+static const struct place routes = {.up = &root, .key = "routes"};
+static const struct place listeners = {.up = &root, .key = "listeners"};
+static const struct place backends = {.up = &root, .key = "backends"};
+
+/* --- references to backends --- */
+
+static enum err put_known_backends(const struct config *c, const char *asked, struct buf *out)
+{
+    struct suggestion near = {.asked = span_str(asked)};
+    const size_t shown = 8;
+    for (size_t i = 0; i < c->nbackends; i++)
+        suggest_offer(&near, c->backends[i].name);
+    if (near.best != NULL)
+        return buf_printf(out, "did you mean \"%s\"?", near.best);
+    TRY(buf_append(out, SPAN("there are:")));
+    for (size_t i = 0; i < c->nbackends && i < shown; i++)
+        TRY(buf_printf(out, "%s %s", i == 0 ? "" : ",", c->backends[i].name));
+    return c->nbackends > shown ? buf_printf(out, " and %zu more", c->nbackends - shown) : ERR_OK;
+}
+
+static enum err check_backend_name(struct loader *l, const struct entries *known, const char *name,
+                                   const struct place *here)
+{
+    struct buf right = BUF_INIT(0);
+    if (name == NULL || name == config_broken || known->n == 0 || entries_have(known, name))
+        return ERR_OK;
+    enum err e = put_known_backends(l->tree, name, &right);
+    if (e == ERR_OK)
+        e = buf_end(&right);
+    if (e == ERR_OK)
+        loader_complain(l, here, right.p, "\"%s\" is not a backend", name);
+    buf_free(&right);
+    return e;
+}
+
+/* A route without a side of its own takes that of the defaults. */
+static enum err check_side(struct loader *l, const struct entries *known, size_t route,
+                           const char *key, const char **side, const char *fallback)
+{
+    struct place here = {.up = &routes, .index = route};
+    struct place place = {.up = &here, .key = key};
+    if (*side != NULL)
+        return check_backend_name(l, known, *side, &place);
+    *side = fallback;
+    if (fallback == NULL)
+        loader_complain(l, &here, "name a backend here, or for all routes in \"defaults\"",
+                        "has no \"%s\"", key);
+    return ERR_OK;
+}
+
+static enum err check_references(struct loader *l)
+{
+    struct config *c = l->tree;
+    const struct place defaults = {.up = &root, .key = "defaults"};
+    const struct place legacy = {.up = &defaults, .key = "legacy"};
+    const struct place new_side = {.up = &defaults, .key = "new"};
+    struct entries known;
+    TRY(entries_new(l, c->nbackends, &known));
+    for (size_t i = 0; i < c->nbackends; i++)
+        entries_add(&known, c->backends[i].name, i);
+    entries_sort(&known);
+    TRY(check_backend_name(l, &known, c->defaults.legacy, &legacy));
+    TRY(check_backend_name(l, &known, c->defaults.new_, &new_side));
+    for (size_t i = 0; i < c->nroutes; i++) {
+        struct config_route *r = &c->routes[i];
+        TRY(check_side(l, &known, i, "legacy", &r->legacy, c->defaults.legacy));
+        TRY(check_side(l, &known, i, "new", &r->new_, c->defaults.new_));
+    }
+    return ERR_OK;
+}
+
+/* --- routes: unique names, unique matches --- */
+
+static void same_route_name(struct loader *l, const void *arg, size_t index, size_t first)
+{
+    UNUSED(arg);
+    struct place here = {.up = &routes, .index = index};
+    struct place place = {.up = &here, .key = "name"};
+    loader_complain(l, &place, "every route needs a name of its own",
+                    "\"%s\" is the name of $.routes[%zu] too", l->tree->routes[index].name, first);
+}
+
+static void same_match(struct loader *l, const void *arg, size_t index, size_t first)
+{
+    UNUSED(arg);
+    struct place here = {.up = &routes, .index = index};
+    struct place place = {.up = &here, .key = "match"};
+    loader_complain(l, &place, "remove one of them, or tell them apart by host, path or prefix",
+                    "is the same as that of $.routes[%zu]", first);
+}
+
+/* Host, kind and path in one text; '\n' stands in none of them. */
+static enum err match_text(struct loader *l, const struct config_match *m, const char **out)
+{
+    struct buf text = BUF_INIT(0);
+    const char *path = m->path != NULL ? m->path : m->prefix;
+    *out = NULL;
+    if (path == NULL || path == config_broken || m->host == config_broken)
+        return ERR_OK;
+    TRY(buf_printf(&text, "%s\n%s\n%s", m->host == NULL ? "" : m->host,
+                   m->path != NULL ? "path" : "prefix", path));
+    *out = arena_copy(l->arena, buf_span(&text));
+    buf_free(&text);
+    return *out == NULL ? ERR_NO_MEMORY : ERR_OK;
+}
+
+static enum err check_routes(struct loader *l)
+{
+    struct config *c = l->tree;
+    struct entries names;
+    struct entries matches;
+    TRY(entries_new(l, c->nroutes, &names));
+    TRY(entries_new(l, c->nroutes, &matches));
+    for (size_t i = 0; i < c->nroutes; i++) {
+        const char *match;
+        TRY(match_text(l, &c->routes[i].match, &match));
+        entries_add(&names, c->routes[i].name, i);
+        entries_add(&matches, match, i);
+    }
+    entries_unique(l, &names, same_route_name, NULL);
+    entries_unique(l, &matches, same_match, NULL);
+    return ERR_OK;
+}
+
+/* Whatever stands behind a source that is always there would never be asked. */
+static void check_sticky(struct loader *l, size_t route)
+{
+    const struct config_names *chain = &l->tree->routes[route].sticky;
+    struct place at_route = {.up = &routes, .index = route};
+    struct place at_chain = {.up = &at_route, .key = "sticky"};
+    for (size_t i = 1; i < chain->n; i++) {
+        struct place here = {.up = &at_chain, .index = i};
+        const char *before = chain->list[i - 1];
+        if (before != config_broken && strchr(before, ':') == NULL) {
+            loader_complain(l, &here, "ip, ip+uri and random are always there: put one last",
+                            "is never asked, because \"%s\" stands before it", before);
+            return;
+        }
+        for (size_t j = 0; j < i; j++)
+            if (chain->list[i] != config_broken && strcmp(chain->list[i], chain->list[j]) == 0)
+                loader_complain(l, &here, "remove one of them", "\"%s\" is there twice",
+                                chain->list[i]);
+    }
+}
+
+/* --- addresses --- */
+
+/* One text for all spellings of an address. Any address of a family counts as "*": two listeners on
+ * one port would share it silently (SO_REUSEPORT). */
+static enum err add_address(struct loader *l, struct entries *to, const char *address, size_t index)
+{
+    struct span host;
+    unsigned port;
+    struct buf text = BUF_INIT(0);
+    if (address == NULL || address == config_broken)
+        return ERR_OK;
+    BUG_IF(address_split(span_str(address), &host, &port) != NULL);
+    if (port == 0)
+        return ERR_OK; /* each gets another one */
+    if (span_eq(host, SPAN("0.0.0.0")) || span_eq(host, SPAN("::")))
+        host = SPAN("*");
+    TRY(buf_printf(&text, SPAN_FMT " %u", SPAN_ARG(host), port));
+    const char *copy = arena_copy(l->arena, buf_span(&text));
+    buf_free(&text);
+    entries_add(to, copy, index);
+    return copy == NULL ? ERR_NO_MEMORY : ERR_OK;
+}
+
+static void same_address(struct loader *l, const void *arg, size_t index, size_t first)
+{
+    UNUSED(arg);
+    const struct place admin = {.up = &root, .key = "admin"};
+    struct place here = {.up = &listeners, .index = index};
+    if (index == l->tree->nlisteners) /* the admin API was added last */
+        here = admin;
+    struct place place = {.up = &here, .key = "address"};
+    loader_complain(l, &place, "use another port or address",
+                    "is the address of $.listeners[%zu] too", first);
+}
+
+/* cert or self_signed is the scope's own rule; a key belongs to a cert. */
+static void check_certificate(struct loader *l, size_t listener, size_t index)
+{
+    const struct config_listener_tls *tls = l->tree->listeners[listener].tls;
+    const struct config_certificate *c = &tls->certificates[index];
+    struct place here = {.up = &listeners, .index = listener};
+    struct place section = {.up = &here, .key = "tls"};
+    struct place list = {.up = &section, .key = "certificates"};
+    struct place place = {.up = &list, .index = index};
+    struct place key = {.up = &place, .key = "key"};
+    if (c->cert != NULL && c->key == NULL)
+        loader_complain(l, &place, "name the file of the certificate's private key",
+                        "has a cert but no key");
+    if (c->cert == NULL && c->self_signed.n > 0 && c->key != NULL)
+        loader_complain(l, &key, "leave it out: a self-signed certificate brings its own",
+                        "has no cert to belong to");
+}
+
+static void check_certificates(struct loader *l)
+{
+    const struct config *c = l->tree;
+    for (size_t i = 0; i < c->nlisteners; i++)
+        for (size_t k = 0; c->listeners[i].tls != NULL && k < c->listeners[i].tls->ncertificates;
+             k++)
+            check_certificate(l, i, k);
+}
+
+static enum err check_listeners(struct loader *l)
+{
+    struct config *c = l->tree;
+    struct entries addresses;
+    TRY(entries_new(l, c->nlisteners + 1, &addresses));
+    for (size_t i = 0; i < c->nlisteners; i++)
+        TRY(add_address(l, &addresses, c->listeners[i].address, i));
+    TRY(add_address(l, &addresses, c->admin.address, c->nlisteners));
+    entries_unique(l, &addresses, same_address, NULL);
+    return ERR_OK;
+}
+
+static void same_server(struct loader *l, const void *arg, size_t index, size_t first)
+{
+    const struct config_backend *b = arg;
+    struct place here = {.up = &backends, .key = b->name};
+    struct place list = {.up = &here, .key = "servers"};
+    struct place place = {.up = &list, .index = index};
+    UNUSED(first);
+    loader_complain(l, &place, "name each server once", "\"%s\" is there twice",
+                    b->servers.list[index]);
+}
+
+static enum err check_servers(struct loader *l, const struct config_backend *b)
+{
+    struct entries servers;
+    TRY(entries_new(l, b->servers.n, &servers));
+    for (size_t i = 0; i < b->servers.n; i++)
+        entries_add(&servers, b->servers.list[i], i);
+    entries_unique(l, &servers, same_server, b);
+    return ERR_OK;
+}
+
+/* --- the rest --- */
+
+static void check_admin(struct loader *l)
+{
+    const struct config_admin *a = &l->tree->admin;
+    const struct place here = {.up = &root, .key = "admin"};
+    if (a->address != NULL && a->token == NULL)
+        loader_complain(l, &here, "add \"token\": \"${file:/path}\", or remove \"address\"",
+                        "has an \"address\" without a \"token\"");
+}
+
+static void check_state_dir(struct loader *l)
+{
+    const struct place here = {.up = &root, .key = "state_dir"};
+    const char *dir = l->tree->state_dir;
+    size_t n = strlen(dir) + strlen("/admin.sock");
+    if (n > UNIX_PATH_BYTES)
+        loader_complain(l, &here, "a Unix socket's path has at most 107 bytes",
+                        "makes %zu bytes of STATE_DIR/admin.sock", n);
+}
+
+static void check_shadow(struct loader *l)
+{
+    const struct config_shadow *s = &l->tree->shadow;
+    const struct place at = {.up = &root, .key = "shadow"};
+    const struct place here = {.up = &at, .key = "total"};
+    if (s->total < s->first_byte && s->total > 0)
+        loader_complain(l, &here, "it covers the whole copy",
+                        "is shorter than \"first_byte\" (%llu ms)",
+                        (unsigned long long)s->first_byte);
+}
+
+enum err check_tree(struct loader *l)
+{
+    struct config *c = l->tree;
+    TRY(check_references(l));
+    TRY(check_routes(l));
+    for (size_t i = 0; i < c->nroutes; i++)
+        check_sticky(l, i);
+    TRY(check_listeners(l));
+    check_certificates(l);
+    for (size_t i = 0; i < c->nbackends; i++)
+        TRY(check_servers(l, &c->backends[i]));
+    check_admin(l);
+    check_state_dir(l);
+    check_shadow(l);
+    return ERR_OK;
+}

@@ -1,0 +1,256 @@
+/* The configuration: a constant tree, made from JSON by the table of options (options.def). Whoever
+ * reads a setting reads a struct member here; nobody else sees JSON.
+ *
+ * A loaded tree never changes and may be read from any thread until config_free(). */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/log.h"
+
+/* --- the two sides of a route, in the words of the whole program --- */
+
+enum side { SIDE_LEGACY, SIDE_NEW };
+
+static inline enum side side_other(enum side s)
+{
+    return s == SIDE_LEGACY ? SIDE_NEW : SIDE_LEGACY;
+}
+
+static inline const char *side_word(enum side s)
+{
+    return s == SIDE_LEGACY ? "legacy" : "new";
+}
+
+enum { WEIGHT_ALL = 10000 }; /* basis points: weight 10000 sends every bucket 0..9999 to new */
+
+/* --- what is wrong with an input, for a person --- */
+
+struct complaint {
+    char *where; /* "weir.json:12: $.routes[2].new_percent" */
+    char *what;  /* "is 150" */
+    char *right; /* "must be a number from 0 to 100"; NULL when there is nothing to add */
+};
+
+enum { COMPLAINTS_MAX = 20 }; /* more are counted, not kept */
+
+struct complaints {
+    struct complaint list[COMPLAINTS_MAX];
+    size_t n;       /* kept */
+    size_t dropped; /* counted only */
+};
+
+void complain(struct complaints *c, const char *where, const char *right, const char *what_fmt, ...)
+    PRINTF(4, 5);
+/* Adds one; copies everything. right may be NULL. Without memory, or beyond COMPLAINTS_MAX, it is
+ * counted only. */
+
+void complaints_free(struct complaints *c);
+
+enum err complaints_render(const struct complaints *c, struct buf *out) MUST_USE;
+/* One per line: "where: what; right". A last line says how many more there were. */
+
+/* --- the tree --- */
+
+enum tls_version { TLS_1_2, TLS_1_3 };
+enum shadow_store { SHADOW_STORE_NONE, SHADOW_STORE_PATHS, SHADOW_STORE_TOKENS, SHADOW_STORE_FULL };
+enum access_format { ACCESS_JSON, ACCESS_COMBINED };
+
+struct config_names {
+    const char **list;
+    size_t n;
+};
+
+struct config_certificate {
+    const char *cert; /* NULL with self_signed */
+    const char *key;
+    struct config_names
+        self_signed; /* names to make a certificate for in memory; empty: cert and key */
+};
+
+struct config_listener_tls {
+    struct config_certificate *certificates;
+    size_t ncertificates;
+    enum tls_version min_version;
+};
+
+struct config_listener {
+    const char *address;
+    struct config_listener_tls *tls; /* NULL: plaintext */
+};
+
+struct config_backend_tls {
+    bool verify;
+    const char *ca;          /* NULL: the system's */
+    const char *server_name; /* NULL: the server's host */
+};
+
+struct config_backend {
+    const char *name;
+    struct config_names servers;
+    struct config_backend_tls *tls; /* NULL: plaintext */
+};
+
+struct config_defaults {
+    const char *legacy;
+    const char *new_;
+};
+
+struct config_match {
+    const char *host;   /* lower-case; NULL: any */
+    const char *path;   /* exact; NULL: see prefix */
+    const char *prefix; /* never NULL when path is NULL */
+};
+
+struct config_tolerance {
+    const char *path;
+    double abs;
+    double rel;
+};
+
+struct config_route_shadow {
+    unsigned percent; /* basis points */
+    struct config_names ignore;
+    struct config_tolerance *tolerance;
+    size_t ntolerance;
+};
+
+struct config_route {
+    const char *name;
+    struct config_match match;
+    const char *legacy; /* after config_load: always the name of a backend */
+    const char *new_;
+    unsigned new_weight; /* basis points */
+    struct config_names sticky;
+    struct config_route_shadow shadow;
+};
+
+struct config_limits {
+    unsigned connections;
+    uint64_t header_bytes;
+    unsigned header_fields;
+    uint64_t target_bytes;
+    uint64_t buffer;
+    unsigned h2_streams;
+    uint64_t h2_stream_window;
+    uint64_t h2_connection_window;
+    unsigned backend_idle;
+    unsigned backend_connections;
+};
+
+struct config_timeouts { /* milliseconds */
+    uint64_t handshake;
+    uint64_t client_header;
+    uint64_t client_body;
+    uint64_t client_idle;
+    uint64_t stream_idle;
+    uint64_t first_byte;
+    uint64_t connect;
+    uint64_t backend_idle;
+    uint64_t drain;
+};
+
+struct config_shadow {
+    unsigned in_flight;
+    unsigned queue;
+    unsigned compare_threads;
+    uint64_t request_body;
+    uint64_t compare_body;
+    uint64_t memory;
+    uint64_t connect; /* milliseconds */
+    uint64_t first_byte;
+    uint64_t total;
+    const char *records;
+    uint64_t records_max;
+    enum shadow_store store;
+};
+
+struct config_redis { /* control.redis taken apart, %XX decoded */
+    const char *path; /* Unix socket; NULL: TCP */
+    const char *host; /* without brackets */
+    unsigned port;
+    unsigned db;
+    const char *user;     /* NULL: none */
+    const char *password; /* NULL: none */
+};
+
+struct config_control {
+    const char *redis;         /* NULL: the local file */
+    struct config_redis store; /* all zero when redis is NULL */
+    const char *key;
+    uint64_t poll; /* milliseconds */
+    const char *instance;
+    uint64_t ack_ttl; /* milliseconds */
+};
+
+struct config_admin {
+    const char *address; /* NULL: only the Unix socket */
+    const char *token;
+};
+
+struct config_log {
+    enum log_level level;
+    enum log_format format;
+    const char *access; /* NULL: none */
+    enum access_format access_format;
+};
+
+struct config {
+    const char *file; /* where it came from, for messages */
+    unsigned workers; /* never 0 after loading */
+    const char *state_dir;
+    const char *salt;
+    struct config_listener *listeners;
+    size_t nlisteners;
+    struct config_backend *backends;
+    size_t nbackends;
+    struct config_defaults defaults;
+    struct config_route *routes;
+    size_t nroutes;
+    struct config_limits limits;
+    struct config_timeouts timeouts;
+    struct config_shadow shadow;
+    struct config_control control;
+    struct config_admin admin;
+    struct config_log log;
+};
+
+enum err config_load(const char *file, const char *env, struct config **out,
+                     struct complaints *wrong) MUST_USE;
+/* Reads file, merges environments/<env>.json beside it over it (env may be NULL), replaces ${VAR},
+ * ${VAR:-default} and
+ * ${file:/path} in strings ($$ is a plain $), checks everything and fills in the defaults.
+ * ERR_CONFIG: `wrong` says why, *out is NULL. Relative paths are taken from the file's directory
+ * and come out absolute. That certificates and the like exist is for those to find out who read
+ * them. Any thread; reads files. */
+
+enum err config_parse(struct span text, const char *name, struct config **out,
+                      struct complaints *wrong) MUST_USE;
+/* The same from memory: for the embedded configurations of `weir demo` and `weir run --legacy`,
+ * tests and fuzzing. name is what complaints call it. Relative paths stay as they are. */
+
+void config_free(struct config **c);
+
+enum err config_print(const struct config *c, struct buf *out) MUST_USE;
+/* Appends the effective configuration as JSON, defaults included. Loading it again gives the same
+ * tree, but for secrets: they are shown as "***", which the loader refuses, so that a printed file
+ * cannot go live with a wrong password. */
+
+enum err config_schema(struct buf *out) MUST_USE;
+/* The JSON Schema (draft 2020-12) of the file, made from the table. */
+
+enum err config_manual(struct buf *out) MUST_USE;
+/* docs/options.md, made from the table. */
+
+const struct config_backend *config_backend_find(const struct config *c, const char *name);
+
+enum err config_percent(struct span text, unsigned *basis_points) MUST_USE;
+/* "12.5" -> 1250. Strict: 0 to 100, at most two decimals. Also for the command line and control
+ * documents. */
+
+enum err config_host_port(struct span text, struct span *host, unsigned *port) MUST_USE;
+/* "host:443", "1.2.3.4:80", "[::1]:80" (host "::1"), "*:80" (host "*"); port 0 to 65535.
+ * ERR_INVALID otherwise. */
+
+#endif
