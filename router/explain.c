@@ -1,0 +1,186 @@
+/* A decision in words: the same code decides as for real requests, so the answer is the truth. */
+#include "router/room.h"
+
+#include <arpa/inet.h>
+
+enum { ARENA_MAX = 256 * 1024 };
+
+/* A made-up request, taken apart. */
+struct question {
+    struct arena arena;
+    struct http_head head;
+    unsigned char ip[16];
+    struct route_query query;
+};
+
+/* --- reading --- */
+
+static enum err refuse(struct complaints *wrong, const char *what, const char *right,
+                       const char *text)
+{
+    complain(wrong, what, right, "\"%s\" cannot be read", text);
+    return ERR_INVALID;
+}
+
+static enum err read_url(struct question *q, const char *url, struct complaints *wrong)
+{
+    struct span s = span_str(url);
+    if (span_has_prefix(s, SPAN("http://")) || span_has_prefix(s, SPAN("https://")))
+        s = span_from(s, s.p[4] == 's' ? 8 : 7);
+    size_t slash = span_find(s, '/');
+    q->head.authority = span_until(s, slash);
+    q->head.target = slash < s.n ? span_from(s, slash) : SPAN("/");
+    if (http_path_normalise(q->head.target, &q->arena, &q->query.path) == ERR_OK)
+        return ERR_OK;
+    return refuse(wrong, "url", "must be /path, host/path or https://host/path", url);
+}
+
+static enum err read_header(struct question *q, const char *text, struct complaints *wrong)
+{
+    struct span s = span_str(text);
+    size_t colon = span_find(s, ':');
+    struct span name = span_until(s, colon);
+    if (colon == s.n || !http_is_token(name))
+        return refuse(wrong, "header", "must be name: value", text);
+    struct span value = span_trim(span_from(s, colon + 1));
+    if (!http_is_field_value(value))
+        return refuse(wrong, "header", "must be text without control characters", text);
+    if (http_field_lookup(name) == HTTP_HOST && q->head.authority.n == 0)
+        q->head.authority = value;
+    return http_head_add(&q->head, name, value);
+}
+
+static enum err read_ip(struct question *q, const char *text, struct complaints *wrong)
+{
+    struct in6_addr a6;
+    if (inet_pton(AF_INET, text, q->ip) == 1) {
+        q->query.client_ip = span_of(q->ip, 4);
+        return ERR_OK;
+    }
+    if (inet_pton(AF_INET6, text, &a6) != 1)
+        return refuse(wrong, "ip", "must be an IPv4 or IPv6 address", text);
+    bool mapped = IN6_IS_ADDR_V4MAPPED(&a6);
+    memcpy(q->ip, a6.s6_addr + (mapped ? 12 : 0), mapped ? 4 : 16);
+    q->query.client_ip = span_of(q->ip, mapped ? 4 : 16);
+    return ERR_OK;
+}
+
+static enum err read_all(struct question *q, const struct explain_request *r,
+                         struct complaints *wrong)
+{
+    const char *method = r->method == NULL ? "GET" : r->method;
+    arena_begin(&q->arena, ARENA_MAX);
+    http_head_begin(&q->head, &q->arena, false);
+    if (!http_is_token(span_str(method)))
+        return refuse(wrong, "method", "must be a method such as GET", method);
+    q->head.method_name = span_str(method);
+    q->head.method = (uint8_t)http_method_lookup(q->head.method_name);
+    TRY(read_url(q, r->url, wrong));
+    for (size_t i = 0; i < r->nheaders; i++)
+        TRY(read_header(q, r->headers[i], wrong));
+    TRY(read_ip(q, r->ip == NULL ? "127.0.0.1" : r->ip, wrong));
+    q->query.host = q->head.authority;
+    q->query.head = &q->head;
+    return ERR_OK;
+}
+
+/* --- saying --- */
+
+static enum err say_percent(struct buf *out, unsigned points)
+{
+    if (points % 100 == 0)
+        return buf_printf(out, "%u %%", points / 100);
+    return buf_printf(out, "%u.%02u %%", points / 100, points % 100);
+}
+
+static enum err say_request(struct buf *out, const struct question *q)
+{
+    TRY(buf_printf(out, "request  " SPAN_FMT " " SPAN_FMT, SPAN_ARG(q->head.method_name),
+                   SPAN_ARG(q->head.target)));
+    if (q->head.authority.n > 0)
+        TRY(buf_printf(out, " at " SPAN_FMT, SPAN_ARG(q->head.authority)));
+    struct span path = span_until(q->head.target, span_find(q->head.target, '?'));
+    if (!span_eq(path, q->query.path))
+        TRY(buf_printf(out, ", matched as " SPAN_FMT, SPAN_ARG(q->query.path)));
+    return buf_append(out, SPAN("\n"));
+}
+
+static enum err say_route(struct buf *out, const struct route *r)
+{
+    const struct config_match *m = &r->config->match;
+    TRY(buf_printf(out, "route    %s: %s %s", r->config->name, m->path != NULL ? "path" : "prefix",
+                   m->path != NULL ? m->path : m->prefix));
+    if (m->host != NULL)
+        TRY(buf_printf(out, " of host %s", m->host));
+    return buf_append(out, SPAN("\n"));
+}
+
+static enum err say_bucket(struct buf *out, const struct decision *d)
+{
+    return buf_printf(out, "bucket   %u of 0..9999, by %s\n", d->bucket, d->sticky);
+}
+
+static enum err say_why(struct buf *out, const struct snapshot *s, const struct decision *d)
+{
+    const struct route_state *state = &s->states[d->route->index];
+    if (d->reason == REASON_PIN)
+        return buf_printf(out,
+                          state->pin != PIN_NONE ? "the route is pinned to %s"
+                                                 : "everything is pinned to %s",
+                          side_word(d->side));
+    TRY(buf_printf(out, "bucket %u is %sbelow %u: ", d->bucket, d->side == SIDE_NEW ? "" : "not ",
+                   d->weight));
+    TRY(say_percent(out, d->weight));
+    return buf_printf(out, " for new, %s",
+                      state->weight_from_control ? "by the control document" : "as configured");
+}
+
+static enum err say_side(struct buf *out, const struct snapshot *s, const struct decision *d)
+{
+    const struct config *c = s->table->config;
+    TRY(buf_printf(out, "goes to  %s, backend %s\n", side_word(d->side),
+                   c->backends[d->route->backends[d->side]].name));
+    TRY(buf_printf(out, "reason   %s: ", reason_word(d->reason)));
+    TRY(say_why(out, s, d));
+    return buf_printf(out, " (epoch %llu)\n", (unsigned long long)d->epoch);
+}
+
+static enum err say_shadow(struct buf *out, const struct snapshot *s, const struct decision *d,
+                           enum http_method m)
+{
+    const struct config *c = s->table->config;
+    enum side other = side_other(d->side);
+    if (d->route->config->shadow.percent == 0)
+        return buf_append(out, SPAN("shadow   none: the route mirrors nothing\n"));
+    if (!d->shadow)
+        return buf_append(out, SPAN("shadow   none: this user is not in the mirrored share\n"));
+    if (m != HTTP_GET && m != HTTP_HEAD && m != HTTP_OPTIONS)
+        return buf_append(out, SPAN("shadow   none: only GET, HEAD and OPTIONS are mirrored\n"));
+    return buf_printf(out, "shadow   a copy goes to %s, backend %s, and is compared\n",
+                      side_word(other), c->backends[d->route->backends[other]].name);
+}
+
+static enum err answer(const struct snapshot *s, struct question *q, struct decision *out,
+                       struct buf *text)
+{
+    TRY(say_request(text, q));
+    enum err e = route_decide(s, &q->query, out);
+    if (e == ERR_NO_ROUTE)
+        TRY(buf_append(text, SPAN("route    none matches: weir answers 404 (no_route)\n")));
+    TRY(e);
+    TRY(say_route(text, out->route));
+    TRY(say_bucket(text, out));
+    TRY(say_side(text, s, out));
+    return say_shadow(text, s, out, q->head.method);
+}
+
+enum err route_explain(const struct snapshot *s, const struct explain_request *r,
+                       struct decision *out, struct buf *text, struct complaints *wrong)
+{
+    struct question q = {.query = {.head = NULL}};
+    enum err e = read_all(&q, r, wrong);
+    if (e == ERR_OK)
+        e = answer(s, &q, out, text);
+    arena_end(&q.arena);
+    return e;
+}
