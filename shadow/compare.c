@@ -1,0 +1,364 @@
+/* The order of comparison, and where it stops. The special difficulty: what cannot be compared must
+ * never look like a match, nor like a difference. So a pair is a match only if everything was seen
+ * to agree; what was not looked at has a word. */
+#include "shadow/compare.h"
+
+#include "base/digest.h"
+
+#include <stdio.h>
+
+enum { TRIM_KEEP = 4 * 1024 * 1024 };
+
+/* How the bodies were compared. */
+static const char body_none[] = "none";   /* neither has one */
+static const char body_equal[] = "equal"; /* byte by byte, or by hash */
+static const char body_json[] = "json";
+static const char body_text[] = "text";
+static const char body_bytes[] = "bytes";
+static const char body_one_side[] = "one_side";
+static const char body_media_only[] = "media_only"; /* error pages */
+static const char body_not[] = "not_compared";      /* an earlier step stopped */
+static const char body_truncated[] = "truncated";   /* too large for the buffer */
+static const char body_undecodable[] = "undecodable";
+static const char body_too_deep[] = "too_deep";
+
+/* What a comparison works with. */
+struct work_on {
+    struct diff *d;
+    struct comparer *c;
+    const struct shadow_pair *pair;
+    const struct shadow_answer *legacy;
+    const struct shadow_answer *new_;
+    struct comparison *out;
+    struct media media[2];
+};
+
+static enum err add(struct work_on *w, enum finding_kind kind, struct span path, struct span legacy,
+                    struct span new_, const char *detail, struct span note, bool open)
+{
+    struct finding f = {.kind = kind, .path = path, .detail = detail, .note = note, .open = open};
+    f.values[SIDE_LEGACY] = diff_text_value(legacy);
+    f.values[SIDE_NEW] = diff_text_value(new_);
+    return diff_report(w->d, &f);
+}
+
+/* --- outcome --- */
+
+/* True: the pair is decided, there is nothing to compare. */
+static bool outcome(struct work_on *w)
+{
+    const struct shadow_answer *served = &w->pair->answers[w->pair->served];
+    const struct shadow_answer *copy = &w->pair->answers[side_other(w->pair->served)];
+    if (served->outcome != ERR_OK || !served->has_head) {
+        w->out->verdict = VERDICT_SKIPPED;
+        w->out->reason = served->has_head ? "truncated" : "no_answer";
+        return true;
+    }
+    if (copy->outcome != ERR_OK || !copy->has_head) {
+        w->out->verdict = VERDICT_FAILED;
+        w->out->reason = copy->outcome == ERR_OK ? "no_answer" : err_word(copy->outcome);
+        return true;
+    }
+    return false;
+}
+
+/* --- status --- */
+
+static bool is_conditional_status(unsigned status)
+{
+    return status == 304 || status == 412 || status == 206;
+}
+
+static bool one_sided_validator(const struct work_on *w)
+{
+    unsigned a = w->legacy->head.status, b = w->new_->head.status;
+    return w->pair->conditional && a != b && (is_conditional_status(a) || is_conditional_status(b));
+}
+
+static enum err status(struct work_on *w, bool *stop)
+{
+    char l[20], r[20];
+    unsigned a = w->legacy->head.status, b = w->new_->head.status;
+    *stop = a / 100 != b / 100;
+    if (a == b)
+        return ERR_OK;
+    return add(w, KIND_STATUS, SPAN("status"), span_of(l, bytes_u64(l, a)),
+               span_of(r, bytes_u64(r, b)), NULL, SPAN_NULL, true);
+}
+
+/* --- media type --- */
+
+/* An answer without a body need not say what it would have been. */
+static bool media_matters(const struct work_on *w)
+{
+    return w->legacy->body_length > 0 || w->new_->body_length > 0 || w->pair->method == HTTP_HEAD;
+}
+
+static struct span media_text(const struct http_head *h)
+{
+    struct span v = http_head_value(h, HTTP_CONTENT_TYPE);
+    return v.n == 0 ? SPAN_NULL : v;
+}
+
+static enum err media(struct work_on *w, bool *stop)
+{
+    const struct http_head *l = &w->legacy->head, *r = &w->new_->head;
+    w->media[SIDE_LEGACY] = media_of(l);
+    w->media[SIDE_NEW] = media_of(r);
+    *stop = media_matters(w) && !media_same(&w->media[SIDE_LEGACY], &w->media[SIDE_NEW]);
+    if (!*stop)
+        return ERR_OK;
+    struct span a = media_text(l), b = media_text(r);
+    const char *detail = b.p == NULL ? "missing" : a.p == NULL ? "extra" : "value";
+    return add(w, KIND_MEDIA, SPAN("media"), a, b, detail, SPAN_NULL, true);
+}
+
+/* --- body: without looking inside --- */
+
+static bool kept_whole(const struct shadow_answer *a)
+{
+    return a->body.n == a->body_length;
+}
+
+static struct span codings(const struct http_head *h)
+{
+    return http_head_value(h, HTTP_CONTENT_ENCODING);
+}
+
+static bool hash_of(const struct shadow_answer *a, unsigned char out[DIGEST_BYTES])
+{
+    if (a->body_hashed) {
+        memcpy(out, a->body_sha256, DIGEST_BYTES);
+        return true;
+    }
+    return kept_whole(a) && digest_of(buf_span(&a->body), out) == ERR_OK;
+}
+
+/* Whether all bytes of both are the same, as far as that can be known without having them all. */
+static bool same_bytes(const struct shadow_answer *a, const struct shadow_answer *b)
+{
+    unsigned char ha[DIGEST_BYTES], hb[DIGEST_BYTES];
+    if (a->body_length != b->body_length || !span_eq_nocase(codings(&a->head), codings(&b->head)))
+        return false;
+    if (kept_whole(a) && kept_whole(b))
+        return span_eq(buf_span(&a->body), buf_span(&b->body));
+    return hash_of(a, ha) && hash_of(b, hb) && memcmp(ha, hb, sizeof(ha)) == 0;
+}
+
+static enum err one_side(struct work_on *w)
+{
+    char note[64];
+    bool on_legacy = w->legacy->body_length > 0;
+    uint64_t n = on_legacy ? w->legacy->body_length : w->new_->body_length;
+    int len = snprintf(note, sizeof(note), "the other has %llu bytes", (unsigned long long)n);
+    struct finding f = {.kind = on_legacy ? KIND_MISSING : KIND_EXTRA, .path = SPAN("$")};
+    f.note = span_of(note, (size_t)len);
+    w->out->body = body_one_side;
+    return diff_report(w->d, &f);
+}
+
+/* --- body: by type --- */
+
+static enum err by_bytes(struct work_on *w, struct span a, struct span b)
+{
+    char l[20], r[20], hex[2][2 * DIGEST_BYTES];
+    unsigned char hash[2][DIGEST_BYTES];
+    w->out->body = body_bytes;
+    if (a.n != b.n)
+        return add(w, KIND_LENGTH, SPAN("body"), span_of(l, bytes_u64(l, a.n)),
+                   span_of(r, bytes_u64(r, b.n)), NULL, SPAN_NULL, true);
+    TRY(digest_of(a, hash[SIDE_LEGACY]));
+    TRY(digest_of(b, hash[SIDE_NEW]));
+    bytes_hex(hex[SIDE_LEGACY], hash[SIDE_LEGACY], DIGEST_BYTES);
+    bytes_hex(hex[SIDE_NEW], hash[SIDE_NEW], DIGEST_BYTES);
+    return add(w, KIND_VALUE, SPAN("body"), span_of(hex[SIDE_LEGACY], sizeof(hex[0])),
+               span_of(hex[SIDE_NEW], sizeof(hex[1])), "sha256", SPAN_NULL, false);
+}
+
+static enum err by_text(struct work_on *w, struct span a, struct span b)
+{
+    w->out->body = body_text;
+    return diff_text(w->d, a, b);
+}
+
+/* JSON on one side only: type at $. */
+static enum err half_json(struct work_on *w, enum side broken)
+{
+    const struct jdoc *d = &w->d->docs[broken];
+    char note[160];
+    int n = snprintf(note, sizeof(note), "%s is not JSON: %s, at byte %zu", side_word(broken),
+                     d->wrong, d->wrong_at);
+    struct finding f = {.kind = KIND_TYPE, .path = SPAN("$"), .note = span_of(note, (size_t)n)};
+    f.values[broken] = (struct diff_value){.present = true, .vclass = VCLASS_TEXT, .text = d->text};
+    f.values[side_other(broken)] = diff_node_value(&w->d->docs[side_other(broken)], 0);
+    w->out->body = body_json;
+    return diff_report(w->d, &f);
+}
+
+static bool is_no_memory(enum err l, enum err r)
+{
+    return l == ERR_NO_MEMORY || r == ERR_NO_MEMORY;
+}
+
+/* sniffed: nobody said that this is JSON. */
+static enum err by_json(struct work_on *w, struct span a, struct span b, bool sniffed)
+{
+    enum err l = jdoc_parse(&w->d->docs[SIDE_LEGACY], a);
+    enum err r = jdoc_parse(&w->d->docs[SIDE_NEW], b);
+    if (is_no_memory(l, r))
+        return ERR_NO_MEMORY;
+    w->out->body = body_json;
+    if (l == ERR_OK && r == ERR_OK)
+        return diff_json(w->d);
+    bool broken_l = l == ERR_SHADOW_MALFORMED, broken_r = r == ERR_SHADOW_MALFORMED;
+    if (broken_l && broken_r)
+        return by_text(w, a, b);
+    if ((l == ERR_OK && broken_r) || (broken_l && r == ERR_OK))
+        return sniffed ? by_text(w, a, b) : half_json(w, broken_l ? SIDE_LEGACY : SIDE_NEW);
+    w->out->body = l == ERR_TOO_LARGE || r == ERR_TOO_LARGE ? body_truncated : body_too_deep;
+    return ERR_OK;
+}
+
+static bool begins_like_json(struct span s)
+{
+    size_t i = span_has_prefix(s, SPAN("\xef\xbb\xbf")) ? 3 : 0;
+    while (i < s.n && memchr(" \t\r\n", s.p[i], 4) != NULL)
+        i++;
+    return i < s.n && (s.p[i] == '{' || s.p[i] == '[');
+}
+
+static bool is_printable(struct span s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if ((c < 0x20 && c != '\n' && c != '\r' && c != '\t') || c == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+static enum err by_type(struct work_on *w, struct span a, struct span b)
+{
+    const struct media *m = &w->media[SIDE_LEGACY];
+    bool untyped = m->type.n == 0;
+    if (w->d->error_answer && media_is_text(m)) {
+        w->out->body = body_media_only;
+        return ERR_OK;
+    }
+    if (media_is_json(m))
+        return by_json(w, a, b, false);
+    if (untyped && begins_like_json(a) && begins_like_json(b))
+        return by_json(w, a, b, true);
+    if (media_is_text(m) || (untyped && is_printable(a) && is_printable(b)))
+        return by_text(w, a, b);
+    return by_bytes(w, a, b);
+}
+
+static enum err decoded(struct work_on *w, enum side s, struct span *out)
+{
+    const struct shadow_answer *a = &w->pair->answers[s];
+    return decode_body(&w->c->decoders[s], codings(&a->head), buf_span(&a->body), w->c->decoded_max,
+                       out);
+}
+
+static enum err body(struct work_on *w)
+{
+    struct span a, b;
+    w->out->body = body_none;
+    if (w->pair->method == HTTP_HEAD || (w->legacy->body_length == 0 && w->new_->body_length == 0))
+        return ERR_OK;
+    if (w->legacy->body_length == 0 || w->new_->body_length == 0)
+        return one_side(w);
+    w->out->body = body_equal;
+    if (same_bytes(w->legacy, w->new_))
+        return ERR_OK;
+    w->out->body = body_truncated;
+    if (!kept_whole(w->legacy) || !kept_whole(w->new_))
+        return ERR_OK;
+    enum err l = decoded(w, SIDE_LEGACY, &a), r = decoded(w, SIDE_NEW, &b);
+    if (is_no_memory(l, r))
+        return ERR_NO_MEMORY;
+    if (l == ERR_TOO_LARGE || r == ERR_TOO_LARGE)
+        return ERR_OK;
+    w->out->body = body_undecodable;
+    if (l != ERR_OK || r != ERR_OK)
+        return ERR_OK;
+    w->out->body = body_equal;
+    return span_eq(a, b) ? ERR_OK : by_type(w, a, b);
+}
+
+/* --- all of it --- */
+
+static enum err steps(struct work_on *w)
+{
+    bool stop;
+    TRY(status(w, &stop));
+    if (stop)
+        return ERR_OK;
+    TRY(headers_compare(w->d, &w->legacy->head, &w->new_->head));
+    TRY(media(w, &stop));
+    return stop ? ERR_OK : body(w);
+}
+
+static void conclude(struct work_on *w, enum err e)
+{
+    struct comparison *out = w->out;
+    out->findings = w->d->findings;
+    out->nfindings = w->d->n;
+    out->more = w->d->more;
+    bool unseen =
+        out->body == body_truncated || out->body == body_undecodable || out->body == body_too_deep;
+    if (e != ERR_OK) {
+        out->verdict = VERDICT_SKIPPED;
+        out->reason = err_word(ERR_NO_MEMORY);
+        out->nfindings = 0;
+    } else if (out->nfindings > 0) {
+        out->verdict = VERDICT_MISMATCH;
+    } else if (unseen) {
+        out->verdict = VERDICT_SKIPPED;
+        out->reason = out->body;
+    } else {
+        out->verdict = VERDICT_MATCH;
+    }
+}
+
+void compare_pair(struct comparer *c, const struct shadow_pair *pair, struct comparison *out)
+{
+    struct work_on w = {.d = &c->diff, .c = c, .pair = pair, .out = out};
+    w.legacy = &pair->answers[SIDE_LEGACY];
+    w.new_ = &pair->answers[SIDE_NEW];
+    memset(out, 0, sizeof(*out));
+    out->body = body_not;
+    bool errors = w.legacy->head.status >= 400 && w.new_->head.status >= 400;
+    diff_begin(&c->diff, pair->rules, pair->host, errors);
+    if (outcome(&w))
+        return;
+    if (one_sided_validator(&w)) {
+        out->verdict = VERDICT_SKIPPED;
+        out->reason = "conditional";
+        return;
+    }
+    headers_stack(&w.legacy->head, &out->stack[SIDE_LEGACY]);
+    headers_stack(&w.new_->head, &out->stack[SIDE_NEW]);
+    conclude(&w, steps(&w));
+}
+
+void compare_begin(struct comparer *c, size_t decoded_max)
+{
+    memset(c, 0, sizeof(*c));
+    c->decoded_max = decoded_max;
+}
+
+void compare_end(struct comparer *c)
+{
+    diff_free(&c->diff);
+    decode_free(&c->decoders[SIDE_LEGACY]);
+    decode_free(&c->decoders[SIDE_NEW]);
+}
+
+void compare_trim(struct comparer *c)
+{
+    diff_trim(&c->diff);
+    decode_trim(&c->decoders[SIDE_LEGACY], TRIM_KEEP);
+    decode_trim(&c->decoders[SIDE_NEW], TRIM_KEEP);
+}

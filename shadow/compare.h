@@ -1,0 +1,37 @@
+/* One pair of answers: outcome, status, headers, media type, body, in this order
+ * (docs/shadow-records.md tells a reader what each step means). A comparer holds the memory for it
+ * and is used by one thread at a time. */
+#ifndef SHADOW_COMPARE_H
+#define SHADOW_COMPARE_H
+
+#include "shadow/decode.h"
+#include "shadow/diff.h"
+#include "shadow/headers.h"
+
+struct comparer {
+    struct diff diff;
+    struct decoder decoders[2]; /* by enum side */
+    size_t decoded_max;         /* bytes of a decoded body */
+};
+
+struct comparison {
+    enum verdict_kind verdict;
+    const char *reason;            /* of skipped and failed: a word; otherwise NULL. Static */
+    const char *body;              /* how far the bodies were compared, a word. Static */
+    struct headers_stack stack[2]; /* by enum side */
+    const struct finding *findings;
+    size_t nfindings;
+    uint64_t more; /* differing places beyond those listed */
+};
+
+void compare_begin(struct comparer *c, size_t decoded_max);
+void compare_end(struct comparer *c);
+
+void compare_pair(struct comparer *c, const struct shadow_pair *pair, struct comparison *out);
+/* *out lies in c and in the pair, until the next call. Never fails: without memory the verdict is
+ * skipped(no_memory). */
+
+void compare_trim(struct comparer *c);
+/* The result has been used: gives back what an unusually large pair took. */
+
+#endif

@@ -1,0 +1,51 @@
+/* The record file of a running weir: lines from the compare threads, one after another, through the
+ * scribe. */
+#ifndef SHADOW_JOURNAL_H
+#define SHADOW_JOURNAL_H
+
+#include "shadow/record.h"
+
+#include <pthread.h>
+
+struct scribe;
+struct scribe_file;
+struct scribe_writer;
+
+enum {
+    JOURNAL_STACKS = 64,               /* pairs of software fingerprints remembered */
+    JOURNAL_STACK_MS = 10 * 60 * 1000, /* written again after this */
+    JOURNAL_DROPS_MS = 10 * 1000,      /* how often drops are written, when there are any */
+};
+
+struct journal {
+    pthread_mutex_t lock;
+    struct scribe *scribe;
+    struct redactor redactor;         /* const after journal_begin() */
+    char *path;                       /* likewise */
+    uint64_t max_bytes;               /* likewise */
+    struct {                          /* under lock */
+        struct scribe_writer *writer; /* NULL: not open yet, or impossible */
+        bool failed;
+        struct {
+            uint64_t hash;
+            uint64_t at_ms;
+        } stacks[JOURNAL_STACKS];
+        uint64_t drops[SHADOW_DROP_COUNT]; /* as last written */
+        uint64_t drops_ms;
+    } shared;
+};
+
+enum err journal_begin(struct journal *j, const struct config *config, struct scribe *scribe,
+                       struct complaints *wrong) MUST_USE;
+/* Opens the file when some route mirrors; otherwise it is opened by the first record. */
+
+void journal_end(struct journal *j);
+/* Writes the last drops and hands everything over. */
+
+void journal_pair(struct journal *j, const struct shadow_pair *pair,
+                  const struct endpoint *endpoint, const struct comparison *c, struct buf *line);
+/* Any thread. line: the caller's, for making the line in. */
+
+void journal_flush(struct journal *j);
+
+#endif

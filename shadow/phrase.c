@@ -1,0 +1,147 @@
+/* Numbers, times and commands as a person reads them. */
+#include "shadow/report.h"
+
+#include "base/clock.h"
+
+#include <math.h>
+#include <stdio.h>
+
+const char *phrase_count(char out[PHRASE_MAX], uint64_t n)
+{
+    char digits[20];
+    size_t len = bytes_u64(digits, n), at = 0;
+    for (size_t i = 0; i < len; i++) {
+        if (i > 0 && (len - i) % 3 == 0)
+            out[at++] = ',';
+        out[at++] = digits[i];
+    }
+    out[at] = '\0';
+    return out;
+}
+
+/* Enough decimals that 99.96 does not become 100 nor 0.04 become 0. */
+static int decimals(double percent)
+{
+    double edge = fmin(percent, 100 - percent);
+    if (edge <= 0 || edge >= 1)
+        return 1;
+    return edge >= 0.1 ? 1 : edge >= 0.01 ? 2 : 3;
+}
+
+static const char *number(char *out, size_t max, double percent)
+{
+    if (percent <= 0 || percent >= 100)
+        (void)snprintf(out, max, "%d", percent <= 0 ? 0 : 100);
+    else if (percent < 0.001)
+        (void)snprintf(out, max, "<0.001");
+    else
+        (void)snprintf(out, max, "%.*f", decimals(percent), percent);
+    return out;
+}
+
+const char *phrase_percent(char out[PHRASE_MAX], double rate)
+{
+    char n[24];
+    (void)snprintf(out, PHRASE_MAX, "%s %%", number(n, sizeof(n), rate * 100));
+    return out;
+}
+
+const char *phrase_interval(char out[PHRASE_MAX], struct interval i)
+{
+    char low[24], high[24];
+    (void)snprintf(out, PHRASE_MAX, "%s\xe2\x80\x93%s %%", number(low, sizeof(low), i.low * 100),
+                   number(high, sizeof(high), i.high * 100));
+    return out;
+}
+
+const char *phrase_duration(char out[PHRASE_MAX], uint64_t us)
+{
+    if (us < 1000)
+        (void)snprintf(out, PHRASE_MAX, "%llu \xc2\xb5s", (unsigned long long)us);
+    else if (us < 100000)
+        (void)snprintf(out, PHRASE_MAX, "%.1f ms", (double)us / 1e3);
+    else if (us < 1000000)
+        (void)snprintf(out, PHRASE_MAX, "%.0f ms", (double)us / 1e3);
+    else
+        (void)snprintf(out, PHRASE_MAX, "%.2f s", (double)us / 1e6);
+    return out;
+}
+
+const char *phrase_ratio(char out[PHRASE_MAX], uint64_t from, uint64_t to)
+{
+    if (from == 0 || to == 0)
+        (void)snprintf(out, PHRASE_MAX, "-");
+    else
+        (void)snprintf(out, PHRASE_MAX, "\xc3\x97%.2f", (double)to / (double)from);
+    return out;
+}
+
+const char *phrase_classes(char out[PHRASE_MAX], const struct report_finding *f)
+{
+    const char *l = f->classes[SIDE_LEGACY], *r = f->classes[SIDE_NEW];
+    const char *one = l[0] == '\0' ? r : l;
+    out[0] = '\0';
+    if (f->kind == KIND_ORDER || f->kind == KIND_COUNT || f->kind == KIND_SUBTREE)
+        return out;
+    if (l[0] == '\0' || r[0] == '\0' || strcmp(l, r) == 0)
+        (void)snprintf(out, PHRASE_MAX, "%.24s", one);
+    else
+        (void)snprintf(out, PHRASE_MAX, "%.24s \xe2\x86\x92 %.24s", l, r);
+    return out;
+}
+
+const char *phrase_time(char out[PHRASE_MAX], uint64_t wall_ms)
+{
+    char iso[CLOCK_ISO_LEN + 1];
+    clock_iso(iso, wall_ms);
+    iso[10] = ' ';
+    iso[19] = '\0';
+    (void)snprintf(out, PHRASE_MAX, "%s", iso);
+    return out;
+}
+
+const char *phrase_span(char out[PHRASE_MAX], uint64_t ms)
+{
+    unsigned long long s = ms / 1000;
+    if (s < 60)
+        (void)snprintf(out, PHRASE_MAX, "%llu s", s);
+    else if (s < 3600)
+        (void)snprintf(out, PHRASE_MAX, "%llu min %llu s", s / 60, s % 60);
+    else if (s < 48ULL * 3600)
+        (void)snprintf(out, PHRASE_MAX, "%llu h %llu min", s / 3600, s / 60 % 60);
+    else
+        (void)snprintf(out, PHRASE_MAX, "%llu days %llu h", s / 86400, s / 3600 % 24);
+    return out;
+}
+
+/* Within single quotes nothing is special to a shell but the quote itself. */
+static enum err put_quoted(struct buf *out, const char *s)
+{
+    TRY(buf_append(out, SPAN("'")));
+    for (; *s != '\0'; s++)
+        TRY(*s == '\'' ? buf_append(out, SPAN("'\\''")) : buf_append(out, span_of(s, 1)));
+    return buf_append(out, SPAN("'"));
+}
+
+enum err phrase_curl(struct buf *out, const struct report_example *e)
+{
+    if (e->target[0] == '\0')
+        return ERR_OK;
+    TRY(buf_append(out, SPAN("curl -sS ")));
+    if (strcmp(e->method, "HEAD") == 0) {
+        TRY(buf_append(out, SPAN("-I ")));
+    } else if (e->method[0] != '\0' && strcmp(e->method, "GET") != 0) {
+        TRY(buf_append(out, SPAN("-X ")));
+        TRY(put_quoted(out, e->method));
+        TRY(buf_append(out, SPAN(" ")));
+    }
+    if (e->host[0] != '\0') {
+        char header[300];
+        (void)snprintf(header, sizeof(header), "Host: %s", e->host);
+        TRY(buf_append(out, SPAN("-H ")));
+        TRY(put_quoted(out, header));
+        TRY(buf_append(out, SPAN(" ")));
+    }
+    TRY(buf_append(out, SPAN("\"$BASE\"")));
+    return put_quoted(out, e->target);
+}

@@ -1,0 +1,184 @@
+/* Writing records. The special difficulty is the ceiling on a line: findings are added while there
+ * is room and what does not fit is counted in "more", so that a line is always whole. */
+#include "shadow/record.h"
+
+#include "base/clock.h"
+#include "base/scribe.h"
+#include "shadow/jwrite.h"
+
+_Static_assert((int)RECORD_LINE_MAX <= (int)SCRIBE_LINE_MAX, "the scribe takes a line whole");
+
+enum { FINDINGS_ROOM = RECORD_LINE_MAX - 8 * 1024 };
+
+const char *record_store_word(enum shadow_store s)
+{
+    static const char *const words[] = {
+        [SHADOW_STORE_NONE] = "none",
+        [SHADOW_STORE_PATHS] = "paths",
+        [SHADOW_STORE_TOKENS] = "tokens",
+        [SHADOW_STORE_FULL] = "full",
+    };
+    return words[s];
+}
+
+static enum err begin(struct buf *b, const char *type, uint64_t wall_ms)
+{
+    return buf_printf(b, "{\"v\":%d,\"t\":\"%s\",\"at\":%llu", RECORD_VERSION, type,
+                      (unsigned long long)wall_ms);
+}
+
+static enum err two_numbers(struct buf *b, const char *key, uint64_t legacy, uint64_t new_)
+{
+    return buf_printf(b, ",\"%s\":[%llu,%llu]", key, (unsigned long long)legacy,
+                      (unsigned long long)new_);
+}
+
+static bool stores_values(const struct redactor *r)
+{
+    return r->store == SHADOW_STORE_TOKENS || r->store == SHADOW_STORE_FULL;
+}
+
+/* --- a pair --- */
+
+static enum err what(const struct shadow_pair *p, const struct endpoint *endpoint, struct buf *b)
+{
+    TRY(begin(b, "pair", p->wall_ms));
+    TRY(jwrite_member(b, "id", span_str(p->id)));
+    TRY(jwrite_member(b, "route", span_str(p->rules->route)));
+    TRY(jwrite_member(b, "endpoint", span_of(endpoint->text, endpoint->n)));
+    return buf_printf(b, ",\"served\":\"%s\",\"epoch\":%llu,\"bucket\":%u", side_word(p->served),
+                      (unsigned long long)p->epoch, p->bucket);
+}
+
+static enum err answers(const struct shadow_pair *p, struct buf *b)
+{
+    const struct shadow_answer *l = &p->answers[SIDE_LEGACY], *r = &p->answers[SIDE_NEW];
+    TRY(two_numbers(b, "status", l->has_head ? l->head.status : 0,
+                    r->has_head ? r->head.status : 0));
+    TRY(two_numbers(b, "first_us", l->first_byte_us, r->first_byte_us));
+    TRY(two_numbers(b, "total_us", l->total_us, r->total_us));
+    return two_numbers(b, "bytes", l->body_length, r->body_length);
+}
+
+static enum err verdict(const struct comparison *c, struct buf *b)
+{
+    TRY(jwrite_member(b, "verdict", span_str(verdict_word(c->verdict))));
+    if (c->reason != NULL)
+        TRY(jwrite_member(b, "reason", span_str(c->reason)));
+    return jwrite_member(b, "body", span_str(c->body));
+}
+
+static enum err values(const struct redactor *r, const struct finding *f, struct buf *b)
+{
+    static const char *const keys[2] = {",\"legacy\":", ",\"new\":"};
+    static const char *const class_keys[2] = {"legacy_class", "new_class"};
+    for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++) {
+        if (f->values[s].present && !f->open)
+            TRY(jwrite_member(b, class_keys[s], span_str(vclass_word(f->values[s].vclass))));
+        if (!stores_values(r) || (!f->values[0].present && !f->values[1].present))
+            continue;
+        TRY(buf_append(b, span_str(keys[s])));
+        TRY(redact_value(r, f, s, b));
+    }
+    return ERR_OK;
+}
+
+static enum err finding(const struct redactor *r, const struct finding *f, struct buf *b)
+{
+    TRY(buf_append(b, SPAN("{\"path\":")));
+    TRY(jwrite_string(b, f->path));
+    TRY(jwrite_member(b, "kind", span_str(finding_kind_word(f->kind))));
+    if (f->n > 1)
+        TRY(buf_printf(b, ",\"n\":%u", f->n));
+    if (f->detail != NULL)
+        TRY(jwrite_member(b, "detail", span_str(f->detail)));
+    if (f->note.n > 0)
+        TRY(jwrite_member(b, "note", f->note));
+    if (f->method != NULL)
+        TRY(jwrite_member(b, "method", span_str(f->method)));
+    TRY(values(r, f, b));
+    return buf_append(b, SPAN("}"));
+}
+
+static enum err findings(const struct redactor *r, const struct comparison *c, struct buf *b)
+{
+    struct buf one = BUF_INIT(0);
+    enum err e = buf_append(b, SPAN(",\"findings\":["));
+    uint64_t more = c->more;
+    for (size_t i = 0; i < c->nfindings && e == ERR_OK; i++) {
+        one.n = 0;
+        e = finding(r, &c->findings[i], &one);
+        if (e != ERR_OK)
+            break;
+        if (b->n + one.n > FINDINGS_ROOM) {
+            more += c->findings[i].n;
+            continue;
+        }
+        if (b->p[b->n - 1] == '}')
+            e = buf_append(b, SPAN(","));
+        if (e == ERR_OK)
+            e = buf_append(b, buf_span(&one));
+    }
+    buf_free(&one);
+    TRY(e);
+    TRY(buf_append(b, SPAN("]")));
+    return more == 0 ? ERR_OK : buf_printf(b, ",\"more\":%llu", (unsigned long long)more);
+}
+
+static enum err stack(const struct comparison *c, struct buf *b)
+{
+    TRY(buf_append(b, SPAN(",\"stack\":[")));
+    TRY(jwrite_string(b, span_of(c->stack[SIDE_LEGACY].text, c->stack[SIDE_LEGACY].n)));
+    TRY(buf_append(b, SPAN(",")));
+    TRY(jwrite_string(b, span_of(c->stack[SIDE_NEW].text, c->stack[SIDE_NEW].n)));
+    return buf_append(b, SPAN("]"));
+}
+
+static enum err request(const struct redactor *r, const struct shadow_pair *p, struct buf *b)
+{
+    TRY(jwrite_member(b, "method", span_str(endpoint_method(p->method))));
+    TRY(jwrite_member(b, "host", span_until(p->host, min_size(p->host.n, 255))));
+    TRY(buf_append(b, SPAN(",\"target\":")));
+    return redact_target(r, p->target, b);
+}
+
+enum err record_pair(const struct redactor *r, const struct shadow_pair *pair,
+                     const struct endpoint *endpoint, const struct comparison *c, bool with_stack,
+                     struct buf *line)
+{
+    TRY(what(pair, endpoint, line));
+    TRY(answers(pair, line));
+    TRY(verdict(c, line));
+    if (with_stack)
+        TRY(stack(c, line));
+    if (c->verdict != VERDICT_MATCH && stores_values(r))
+        TRY(request(r, pair, line));
+    if (c->nfindings > 0)
+        TRY(findings(r, c, line));
+    return buf_append(line, SPAN("}\n"));
+}
+
+/* --- the other lines --- */
+
+enum err record_run(const struct redactor *r, uint64_t wall_ms, struct buf *line)
+{
+    TRY(begin(line, "run", wall_ms));
+    TRY(jwrite_member(line, "version", SPAN(WEIR_VERSION)));
+    TRY(jwrite_member(line, "store", span_str(record_store_word(r->store))));
+    return buf_append(line, SPAN("}\n"));
+}
+
+enum err record_drops(uint64_t wall_ms, const uint64_t counts[SHADOW_DROP_COUNT], struct buf *line)
+{
+    const char *sep = "";
+    TRY(begin(line, "drops", wall_ms));
+    TRY(buf_append(line, SPAN(",\"dropped\":{")));
+    for (enum shadow_drop d = 0; d < SHADOW_DROP_COUNT; d++) {
+        if (counts[d] == 0)
+            continue;
+        TRY(buf_printf(line, "%s\"%s\":%llu", sep, shadow_drop_word(d),
+                       (unsigned long long)counts[d]));
+        sep = ",";
+    }
+    return buf_append(line, SPAN("}}\n"));
+}

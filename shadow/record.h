@@ -1,0 +1,29 @@
+/* One line of NDJSON per pair: docs/shadow-records.md. */
+#ifndef SHADOW_RECORD_H
+#define SHADOW_RECORD_H
+
+#include "shadow/compare.h"
+#include "shadow/endpoint.h"
+#include "shadow/redact.h"
+
+enum {
+    RECORD_VERSION = 1,
+    RECORD_LINE_MAX = 64 * 1024,
+    RECORD_EXAMPLE_FINDINGS = DIFF_FINDINGS_MAX
+};
+
+enum err record_pair(const struct redactor *r, const struct shadow_pair *pair,
+                     const struct endpoint *endpoint, const struct comparison *c, bool with_stack,
+                     struct buf *line) MUST_USE;
+/* Appends the line, newline included, never longer than RECORD_LINE_MAX. */
+
+enum err record_run(const struct redactor *r, uint64_t wall_ms, struct buf *line) MUST_USE;
+/* The line that begins a run: version, what is stored. */
+
+enum err record_drops(uint64_t wall_ms, const uint64_t counts[SHADOW_DROP_COUNT],
+                      struct buf *line) MUST_USE;
+/* Copies that were not sent or not compared since the line before. */
+
+const char *record_store_word(enum shadow_store s);
+
+#endif

@@ -1,0 +1,69 @@
+/* Reading records back. Strict about what it understands, silent about members it does not know: a
+ * record written by a later weir with the same version number stays readable. */
+#ifndef SHADOW_RECORD_READ_H
+#define SHADOW_RECORD_READ_H
+
+#include "shadow/record.h"
+
+enum record_type { RECORD_PAIR, RECORD_RUN, RECORD_DROPS, RECORD_OTHER };
+
+struct record_finding {
+    struct span path;
+    enum finding_kind kind;
+    uint64_t n;
+    struct span detail, note, method; /* empty: none */
+    struct span values[2];            /* by enum side; SPAN_NULL: none */
+    struct span classes[2];
+};
+
+/* Spans lie in the line or in the reader, until the next line is read. */
+struct record {
+    enum record_type type;
+    uint64_t at_ms;
+    /* RECORD_PAIR */
+    struct span id, route, endpoint, reason, body;
+    enum side served;
+    uint64_t status[2], first_us[2], total_us[2];
+    enum verdict_kind verdict;
+    struct span method, host, target;
+    struct span stack[2];
+    struct record_finding findings[DIFF_FINDINGS_MAX];
+    size_t nfindings;
+    uint64_t more;
+    /* RECORD_RUN */
+    struct span version, store;
+    /* RECORD_DROPS */
+    uint64_t drops[SHADOW_DROP_COUNT];
+};
+
+struct record_reader {
+    struct jdoc doc;
+    struct record record;
+};
+
+enum err record_read(struct record_reader *r, struct span line) MUST_USE;
+/* Fills r->record. ERR_INVALID: not a record. ERR_NOT_FOUND: a record of a version that is not
+ * known here. */
+
+void record_reader_free(struct record_reader *r);
+
+/* --- lines of a file --- */
+
+struct record_file {
+    int fd;
+    struct buf buf;
+    size_t at; /* the next line begins here */
+    bool end;
+    bool overlong; /* within a line that is too long to be one of ours */
+};
+
+enum err record_file_open(struct record_file *f, const char *path) MUST_USE;
+/* ERR_SYSTEM: errno says why. */
+
+enum err record_file_next(struct record_file *f, struct span *line) MUST_USE;
+/* The next line that is not empty, without its end; line->p NULL at the end of the file. A line
+ * longer than RECORD_LINE_MAX is given as an empty one. */
+
+void record_file_close(struct record_file *f);
+
+#endif

@@ -1,0 +1,477 @@
+/* Reading records into a report. Everything has a ceiling: a file of any size costs the same memory
+ * once the ceilings are reached, and what went over them is counted. */
+#include "shadow/report.h"
+
+#include "shadow/mix.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+    ARENA_MAX = 256 * 1024 * 1024,
+    ENDPOINT_INDEX = 4096,
+    FINDING_INDEX = 32768,
+    TEXT_MAX = 2048, /* of a target or value that is kept */
+};
+
+struct report_lookup {
+    struct report_endpoint *endpoint;
+    struct report_finding *finding;
+    uint64_t hash;
+};
+
+static const char other_endpoints[] = "~other";
+
+static const char *keep(struct report *r, struct span s)
+{
+    return arena_copy(&r->arena, span_until(s, min_size(s.n, TEXT_MAX)));
+}
+
+static bool is_same(const char *a, struct span b)
+{
+    return span_eq(span_str(a), b);
+}
+
+/* --- endpoints --- */
+
+static struct report_endpoint *endpoint_new(struct report *r, struct span route, struct span name)
+{
+    struct report_endpoint *e = arena_zalloc(&r->arena, sizeof(*e));
+    if (e == NULL)
+        return NULL;
+    e->route = keep(r, route);
+    e->name = keep(r, name);
+    if (e->route == NULL || e->name == NULL)
+        return NULL;
+    r->endpoints[r->nendpoints++] = e;
+    return e;
+}
+
+static struct report_endpoint *endpoint_find(struct report *r, const struct record *x)
+{
+    uint64_t h = mix_bytes(mix_bytes(3, x->route), x->endpoint);
+    size_t at = h & (ENDPOINT_INDEX - 1);
+    for (; r->endpoint_index[at] != 0; at = (at + 1) & (ENDPOINT_INDEX - 1)) {
+        struct report_endpoint *e = r->endpoints[r->endpoint_index[at] - 1];
+        if (is_same(e->route, x->route) && is_same(e->name, x->endpoint))
+            return e;
+    }
+    if (r->nendpoints < REPORT_ENDPOINTS_MAX) {
+        struct report_endpoint *e = endpoint_new(r, x->route, x->endpoint);
+        if (e != NULL)
+            r->endpoint_index[at] = (uint32_t)r->nendpoints;
+        return e;
+    }
+    if (r->other == NULL)
+        r->other = endpoint_new(r, span_str(other_endpoints), span_str(other_endpoints));
+    return r->other;
+}
+
+static void count_status(struct report_endpoint *e, const struct record *x)
+{
+    uint16_t l = (uint16_t)x->status[SIDE_LEGACY], n = (uint16_t)x->status[SIDE_NEW];
+    for (size_t i = 0; i < e->nstatuses; i++) {
+        if (e->statuses[i].legacy == l && e->statuses[i].new_ == n) {
+            e->statuses[i].n++;
+            return;
+        }
+    }
+    if (e->nstatuses < REPORT_STATUS_MAX)
+        e->statuses[e->nstatuses++] = (struct report_status){l, n, 1};
+    else
+        e->other_statuses++;
+}
+
+/* --- findings --- */
+
+static struct report_finding *finding_new(struct report *r, struct report_endpoint *e,
+                                          const struct record_finding *x)
+{
+    struct report_finding *f = arena_zalloc(&r->arena, sizeof(*f));
+    if (f == NULL)
+        return NULL;
+    f->path = keep(r, x->path);
+    f->detail = keep(r, x->detail);
+    f->method = keep(r, x->method);
+    f->classes[SIDE_LEGACY] = keep(r, x->classes[SIDE_LEGACY]);
+    f->classes[SIDE_NEW] = keep(r, x->classes[SIDE_NEW]);
+    if (f->path == NULL || f->detail == NULL || f->method == NULL || f->classes[0] == NULL ||
+        f->classes[1] == NULL)
+        return NULL;
+    f->kind = x->kind;
+    f->next = e->findings;
+    e->findings = f;
+    e->nfindings++;
+    r->nfindings++;
+    return f;
+}
+
+/* NULL: there is no room, or no memory (*failed). */
+static struct report_finding *finding_of(struct report *r, struct report_endpoint *e,
+                                         const struct record_finding *x, bool *failed)
+{
+    uint64_t h = mix_bytes(mix_two((uint64_t)(uintptr_t)e, (uint64_t)x->kind), x->path);
+    size_t at = h & (FINDING_INDEX - 1);
+    for (; r->finding_index[at].finding != NULL; at = (at + 1) & (FINDING_INDEX - 1)) {
+        const struct report_lookup *l = &r->finding_index[at];
+        if (l->hash == h && l->endpoint == e && l->finding->kind == x->kind &&
+            is_same(l->finding->path, x->path))
+            return l->finding;
+    }
+    if (r->nfindings == REPORT_FINDINGS_MAX)
+        return NULL;
+    struct report_finding *f = finding_new(r, e, x);
+    *failed = f == NULL;
+    if (f != NULL)
+        r->finding_index[at] = (struct report_lookup){e, f, h};
+    return f;
+}
+
+static bool is_same_or_none(const char *a, struct span b)
+{
+    return a == NULL ? b.p == NULL : b.p != NULL && is_same(a, b);
+}
+
+/* Three times the same two values would show nothing more than once. */
+static bool is_shown(const struct report_finding *f, const struct record_finding *xf)
+{
+    for (const struct report_example *e = f->examples; e != NULL; e = e->next)
+        if (is_same_or_none(e->values[SIDE_LEGACY], xf->values[SIDE_LEGACY]) &&
+            is_same_or_none(e->values[SIDE_NEW], xf->values[SIDE_NEW]) &&
+            is_same(e->note, xf->note))
+            return true;
+    return false;
+}
+
+static enum err add_example(struct report *r, struct report_finding *f, const struct record *x,
+                            const struct record_finding *xf)
+{
+    struct report_example **last = &f->examples;
+    struct report_example *e = arena_zalloc(&r->arena, sizeof(*e));
+    if (e == NULL)
+        return ERR_NO_MEMORY;
+    e->at_ms = x->at_ms;
+    e->id = keep(r, x->id);
+    e->method = keep(r, x->method);
+    e->host = keep(r, x->host);
+    e->target = keep(r, x->target);
+    e->note = keep(r, xf->note);
+    if (e->id == NULL || e->method == NULL || e->host == NULL || e->target == NULL ||
+        e->note == NULL)
+        return ERR_NO_MEMORY;
+    for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++) {
+        if (xf->values[s].p == NULL)
+            continue;
+        e->values[s] = keep(r, xf->values[s]);
+        if (e->values[s] == NULL)
+            return ERR_NO_MEMORY;
+    }
+    while (*last != NULL)
+        last = &(*last)->next;
+    *last = e;
+    f->nexamples++;
+    return ERR_OK;
+}
+
+static enum err count_findings(struct report *r, struct report_endpoint *e, const struct record *x)
+{
+    for (size_t i = 0; i < x->nfindings; i++) {
+        bool failed = false;
+        struct report_finding *f = finding_of(r, e, &x->findings[i], &failed);
+        if (failed)
+            return ERR_NO_MEMORY;
+        if (f == NULL) {
+            r->lost_findings++;
+            continue;
+        }
+        if (f->pairs == 0 || x->at_ms < f->first_ms)
+            f->first_ms = x->at_ms;
+        if (x->at_ms > f->last_ms)
+            f->last_ms = x->at_ms;
+        f->pairs++;
+        f->places += x->findings[i].n;
+        if (f->nexamples < REPORT_EXAMPLES_MAX && !is_shown(f, &x->findings[i]))
+            TRY(add_example(r, f, x, &x->findings[i]));
+    }
+    e->more += x->more;
+    return ERR_OK;
+}
+
+/* --- records --- */
+
+static enum err count_reason(struct report *r, const struct record *x)
+{
+    if (x->reason.n == 0)
+        return ERR_OK;
+    for (size_t i = 0; i < r->nreasons; i++) {
+        if (r->reasons[i].verdict == x->verdict && is_same(r->reasons[i].word, x->reason)) {
+            r->reasons[i].n++;
+            return ERR_OK;
+        }
+    }
+    if (r->nreasons == REPORT_REASONS_MAX)
+        return ERR_OK;
+    const char *word = keep(r, x->reason);
+    if (word == NULL)
+        return ERR_NO_MEMORY;
+    r->reasons[r->nreasons++] = (struct report_reason){x->verdict, word, 1};
+    return ERR_OK;
+}
+
+static enum err count_stack(struct report *r, const struct record *x)
+{
+    const struct span l = x->stack[SIDE_LEGACY], n = x->stack[SIDE_NEW];
+    if ((l.n == 0 && n.n == 0) || r->nstacks == REPORT_STACKS_MAX)
+        return ERR_OK;
+    for (size_t i = 0; i < r->nstacks; i++)
+        if (is_same(r->stacks[i].legacy, l) && is_same(r->stacks[i].new_, n))
+            return ERR_OK;
+    struct report_stack s = {keep(r, l), keep(r, n)};
+    if (s.legacy == NULL || s.new_ == NULL)
+        return ERR_NO_MEMORY;
+    r->stacks[r->nstacks++] = s;
+    return ERR_OK;
+}
+
+static void count_time(struct report *r, uint64_t at_ms)
+{
+    if (r->first_ms == 0 || at_ms < r->first_ms)
+        r->first_ms = at_ms;
+    if (at_ms > r->last_ms)
+        r->last_ms = at_ms;
+}
+
+static enum err count_pair(struct report *r, const struct record *x)
+{
+    if (r->options->route != NULL && !is_same(r->options->route, x->route)) {
+        r->outside++;
+        return ERR_OK;
+    }
+    struct report_endpoint *e = endpoint_find(r, x);
+    if (e == NULL)
+        return ERR_NO_MEMORY;
+    bool compared = x->verdict == VERDICT_MATCH || x->verdict == VERDICT_MISMATCH;
+    count_time(r, x->at_ms);
+    r->pairs++;
+    e->pairs++;
+    r->verdicts[x->verdict]++;
+    e->verdicts[x->verdict]++;
+    TRY(count_reason(r, x));
+    TRY(count_stack(r, x));
+    if (!compared)
+        return ERR_OK;
+    r->compared++;
+    e->compared++;
+    count_status(e, x);
+    stats_add(&e->times[SIDE_LEGACY], x->total_us[SIDE_LEGACY]);
+    stats_add(&e->times[SIDE_NEW], x->total_us[SIDE_NEW]);
+    return count_findings(r, e, x);
+}
+
+static enum err count_run(struct report *r, const struct record *x)
+{
+    if (r->store != NULL && !is_same(r->store, x->store))
+        r->mixed_stores = true;
+    r->store = keep(r, x->store);
+    r->version = keep(r, x->version);
+    return r->store == NULL || r->version == NULL ? ERR_NO_MEMORY : ERR_OK;
+}
+
+static enum err count_record(struct report *r, const struct record *x)
+{
+    if (x->type == RECORD_RUN) /* however old: it says how the records after it were made */
+        return count_run(r, x);
+    if (x->at_ms < r->options->since_ms) {
+        r->outside++;
+        return ERR_OK;
+    }
+    if (x->type == RECORD_PAIR)
+        return count_pair(r, x);
+    for (size_t d = 0; d < SHADOW_DROP_COUNT && x->type == RECORD_DROPS; d++)
+        r->drops[d] += x->drops[d];
+    return ERR_OK;
+}
+
+static enum err count_line(struct report *r, struct record_reader *reader, struct span line)
+{
+    r->lines++;
+    enum err e = record_read(reader, line);
+    if (e == ERR_NO_MEMORY)
+        return e;
+    if (e == ERR_OK)
+        return count_record(r, &reader->record);
+    if (e == ERR_NOT_FOUND)
+        r->newer++;
+    else
+        r->unreadable++;
+    return ERR_OK;
+}
+
+static enum err read_file(struct report *r, struct record_reader *reader, const char *path)
+{
+    struct record_file f;
+    struct span line;
+    enum err e = record_file_open(&f, path);
+    while (e == ERR_OK) {
+        e = record_file_next(&f, &line);
+        if (e != ERR_OK || line.p == NULL)
+            break;
+        e = count_line(r, reader, line);
+    }
+    int saved = errno;
+    record_file_close(&f);
+    errno = saved;
+    return e;
+}
+
+/* --- putting in order --- */
+
+/* The grave ones first, of equally grave ones the frequent. */
+static bool comes_before(const struct report_finding *a, const struct report_finding *b)
+{
+    enum finding_severity sa = finding_severity(a->kind), sb = finding_severity(b->kind);
+    if (sa != sb)
+        return sa > sb;
+    if (a->pairs != b->pairs)
+        return a->pairs > b->pairs;
+    int c = strcmp(a->path, b->path);
+    return c != 0 ? c < 0 : a->kind < b->kind;
+}
+
+static struct report_finding *merge(struct report_finding *a, struct report_finding *b)
+{
+    struct report_finding *first = NULL, **last = &first;
+    while (a != NULL && b != NULL) {
+        struct report_finding **from = comes_before(b, a) ? &b : &a;
+        *last = *from;
+        last = &(*from)->next;
+        *from = *last;
+    }
+    *last = a != NULL ? a : b;
+    return first;
+}
+
+/* Merge sort of a list: recursion is as deep as the logarithm of its length. */
+static struct report_finding *sorted(struct report_finding *list)
+{
+    struct report_finding *slow = list, *fast = list;
+    if (list == NULL || list->next == NULL)
+        return list;
+    while (fast->next != NULL && fast->next->next != NULL) {
+        slow = slow->next;
+        fast = fast->next->next;
+    }
+    struct report_finding *half = slow->next;
+    slow->next = NULL;
+    return merge(sorted(list), sorted(half));
+}
+
+static int by_score(const void *pa, const void *pb)
+{
+    const struct report_endpoint *a = *(const struct report_endpoint *const *)pa;
+    const struct report_endpoint *b = *(const struct report_endpoint *const *)pb;
+    if (a->score > b->score || a->score < b->score)
+        return a->score > b->score ? -1 : 1;
+    if (a->verdicts[VERDICT_MISMATCH] != b->verdicts[VERDICT_MISMATCH])
+        return a->verdicts[VERDICT_MISMATCH] > b->verdicts[VERDICT_MISMATCH] ? -1 : 1;
+    if (a->pairs != b->pairs)
+        return a->pairs > b->pairs ? -1 : 1;
+    int c = strcmp(a->name, b->name);
+    return c != 0 ? c : strcmp(a->route, b->route);
+}
+
+static int by_count(const void *pa, const void *pb)
+{
+    const struct report_status *a = pa, *b = pb;
+    return a->n > b->n ? -1 : a->n < b->n;
+}
+
+static int by_reason(const void *pa, const void *pb)
+{
+    const struct report_reason *a = pa, *b = pb;
+    return a->n > b->n ? -1 : a->n < b->n;
+}
+
+static void finish(struct report *r)
+{
+    r->rate = stats_wilson(r->verdicts[VERDICT_MISMATCH], r->compared);
+    for (size_t i = 0; i < r->nendpoints; i++) {
+        struct report_endpoint *e = r->endpoints[i];
+        e->rate = stats_wilson(e->verdicts[VERDICT_MISMATCH], e->compared);
+        e->score = r->pairs == 0 ? 0 : (double)e->pairs / (double)r->pairs * e->rate.low;
+        if (e->compared == 0)
+            e->score = 0;
+        for (struct report_finding *f = e->findings; f != NULL; f = f->next)
+            f->rate = stats_wilson(f->pairs, e->compared);
+        e->findings = sorted(e->findings);
+        qsort(e->statuses, e->nstatuses, sizeof(e->statuses[0]), by_count);
+    }
+    qsort(r->endpoints, r->nendpoints, sizeof(*r->endpoints), by_score);
+    qsort(r->reasons, r->nreasons, sizeof(r->reasons[0]), by_reason);
+}
+
+/* --- life --- */
+
+static enum err begin(struct report *r, const struct report_options *o)
+{
+    memset(r, 0, sizeof(*r));
+    r->options = o;
+    arena_begin(&r->arena, ARENA_MAX);
+    r->endpoints = calloc(REPORT_ENDPOINTS_MAX + 1, sizeof(struct report_endpoint *));
+    r->endpoint_index = calloc(ENDPOINT_INDEX, sizeof(*r->endpoint_index));
+    r->finding_index = calloc(FINDING_INDEX, sizeof(*r->finding_index));
+    if (r->endpoints != NULL && r->endpoint_index != NULL && r->finding_index != NULL)
+        return ERR_OK;
+    report_free(r);
+    return ERR_NO_MEMORY;
+}
+
+void report_free(struct report *r)
+{
+    arena_end(&r->arena);
+    free(r->endpoints);
+    free(r->endpoint_index);
+    free(r->finding_index);
+    memset(r, 0, sizeof(*r));
+}
+
+enum err report_make(const struct report_options *o, struct report *r, struct complaints *wrong)
+{
+    struct record_reader *reader = calloc(1, sizeof(*reader));
+    if (reader == NULL)
+        return ERR_NO_MEMORY;
+    enum err e = begin(r, o);
+    for (size_t i = 0; i < o->nfiles && e == ERR_OK; i++) {
+        e = read_file(r, reader, o->files[i]);
+        if (e == ERR_SYSTEM)
+            complain(wrong, o->files[i], "give the file that shadow.records names",
+                     "the records cannot be read: %s", strerror(errno));
+        if (e != ERR_OK)
+            report_free(r);
+    }
+    record_reader_free(reader);
+    free(reader);
+    if (e == ERR_OK)
+        finish(r);
+    return e;
+}
+
+enum err shadow_report(const struct report_options *o, struct buf *out, struct complaints *wrong)
+{
+    struct report r;
+    TRY(report_make(o, &r, wrong));
+    enum err e = ERR_INVALID;
+    switch (o->format) {
+    case REPORT_TEXT:
+        e = report_text(&r, out);
+        break;
+    case REPORT_JSON:
+        e = report_json(&r, out);
+        break;
+    case REPORT_HTML:
+        e = report_html(&r, out);
+        break;
+    }
+    report_free(&r);
+    return e;
+}

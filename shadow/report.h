@@ -1,0 +1,138 @@
+/* What the records come to: totals, endpoints, findings. Made by report.c in one pass over the
+ * files in bounded memory; written by report_text.c, report_json.c and report_html.c, which only
+ * read it. */
+#ifndef SHADOW_REPORT_H
+#define SHADOW_REPORT_H
+
+#include "shadow/record_read.h"
+#include "shadow/stats.h"
+
+enum {
+    REPORT_ENDPOINTS_MAX = 1000, /* more are put together as ~other */
+    REPORT_FINDINGS_MAX = 10000, /* more are counted */
+    REPORT_STATUS_MAX = 32,      /* per endpoint: combinations of two status codes */
+    REPORT_REASONS_MAX = 48,     /* per report: reasons for skipped and failed */
+    REPORT_STACKS_MAX = 16,
+    REPORT_EXAMPLES_MAX = 3,
+};
+
+struct report_example {
+    struct report_example *next;
+    uint64_t at_ms;
+    const char *id, *method, *host, *target; /* "" when not stored */
+    const char *values[2];                   /* by enum side; NULL: not there or not stored */
+    const char *note;
+};
+
+struct report_finding {
+    struct report_finding *next; /* of the same endpoint */
+    const char *path;
+    enum finding_kind kind;
+    const char *detail, *method;
+    const char *classes[2];
+    uint64_t pairs;
+    uint64_t places;
+    uint64_t first_ms, last_ms;
+    struct interval rate; /* of the endpoint's compared pairs */
+    struct report_example *examples;
+    size_t nexamples;
+};
+
+struct report_status {
+    uint16_t legacy, new_;
+    uint64_t n;
+};
+
+struct report_endpoint {
+    const char *route;
+    const char *name;
+    uint64_t verdicts[VERDICT_KINDS];
+    uint64_t pairs;       /* all verdicts */
+    uint64_t compared;    /* match and mismatch */
+    struct interval rate; /* of mismatches among the compared */
+    double score;         /* share of traffic x lower end of the rate */
+    struct report_status statuses[REPORT_STATUS_MAX];
+    size_t nstatuses;
+    uint64_t other_statuses;
+    struct stats_times times[2];     /* by enum side; pairs where both sides answered */
+    struct report_finding *findings; /* sorted: what matters first */
+    size_t nfindings;
+    uint64_t more; /* differing places beyond 64 in a pair */
+};
+
+struct report_reason {
+    enum verdict_kind verdict;
+    const char *word;
+    uint64_t n;
+};
+
+struct report_stack {
+    const char *legacy, *new_;
+};
+
+struct report {
+    const struct report_options *options;
+    struct arena arena;
+    uint64_t lines, unreadable, newer;
+    uint64_t outside; /* records of other routes, or too old */
+    uint64_t first_ms, last_ms;
+    uint64_t pairs, compared;
+    uint64_t verdicts[VERDICT_KINDS];
+    struct interval rate;
+    uint64_t drops[SHADOW_DROP_COUNT];
+    struct report_reason reasons[REPORT_REASONS_MAX];
+    size_t nreasons;
+    struct report_stack stacks[REPORT_STACKS_MAX];
+    size_t nstacks;
+    const char *store, *version; /* of the last run; NULL: not known */
+    bool mixed_stores;
+    struct report_endpoint **endpoints; /* sorted: what matters first */
+    size_t nendpoints;
+    size_t nfindings;
+    uint64_t lost_findings; /* pairs with findings there was no room for */
+    /* while reading */
+    struct report_endpoint *other;
+    uint32_t *endpoint_index;
+    struct report_lookup *finding_index;
+};
+
+enum err report_make(const struct report_options *o, struct report *r,
+                     struct complaints *wrong) MUST_USE;
+void report_free(struct report *r);
+
+enum err report_text(const struct report *r, struct buf *out) MUST_USE;
+enum err report_json(const struct report *r, struct buf *out) MUST_USE;
+enum err report_html(const struct report *r, struct buf *out) MUST_USE;
+
+/* --- phrases the formats share; each writes into out and returns it --- */
+
+enum { PHRASE_MAX = 64 };
+
+const char *phrase_count(char out[PHRASE_MAX], uint64_t n);
+/* 12,345 */
+
+const char *phrase_percent(char out[PHRASE_MAX], double rate);
+/* 1.9 %: as many decimals as make sense, never 0 % or 100 % for what is neither. */
+
+const char *phrase_interval(char out[PHRASE_MAX], struct interval i);
+/* 1.7-2.2 % with an en dash */
+
+const char *phrase_duration(char out[PHRASE_MAX], uint64_t us);
+/* 850 us, 12.3 ms, 1.20 s */
+
+const char *phrase_ratio(char out[PHRASE_MAX], uint64_t from, uint64_t to);
+/* x1.25; "-" when one of them is 0 */
+
+const char *phrase_classes(char out[PHRASE_MAX], const struct report_finding *f);
+/* What the values look like: "int to numeric", "email"; empty when there is nothing to say. */
+
+const char *phrase_time(char out[PHRASE_MAX], uint64_t wall_ms);
+/* 2026-03-01 02:13:00 */
+
+const char *phrase_span(char out[PHRASE_MAX], uint64_t ms);
+/* 1 h 31 min */
+
+enum err phrase_curl(struct buf *out, const struct report_example *e) MUST_USE;
+/* A line for a shell; nothing when the target was not stored. */
+
+#endif

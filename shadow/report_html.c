@@ -1,0 +1,381 @@
+/* The report as one page that needs nothing else: no script, no font, no image from elsewhere, and
+ * a policy that forbids them. Bars are SVG, because a style attribute would need a weaker policy.
+ */
+#include "shadow/report_html.h"
+
+#include "base/clock.h"
+#include "base/digest.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { OPEN_FIRST = 3, DETAILED_MAX = 200, STRIP_WIDTH = 1000 };
+
+/* --- writing --- */
+
+void html_raw(struct html *h, const char *markup)
+{
+    if (h->err == ERR_OK)
+        h->err = buf_append(h->out, span_str(markup));
+}
+
+static const char *entity(unsigned char c)
+{
+    switch (c) {
+    case '<':
+        return "&lt;";
+    case '>':
+        return "&gt;";
+    case '&':
+        return "&amp;";
+    case '"':
+        return "&quot;";
+    case '\'':
+        return "&#39;";
+    default:
+        return c < 0x20 || c == 0x7f ? "\xef\xbf\xbd" : NULL;
+    }
+}
+
+void html_text(struct html *h, const char *text)
+{
+    const char *from = text;
+    for (; *text != '\0'; text++) {
+        const char *e = entity((unsigned char)*text);
+        if (e == NULL)
+            continue;
+        if (h->err == ERR_OK)
+            h->err = buf_append(h->out, span_of(from, (size_t)(text - from)));
+        html_raw(h, e);
+        from = text + 1;
+    }
+    html_raw(h, from);
+}
+
+void html_format(struct html *h, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    if (n < 0 || (size_t)n >= sizeof(text))
+        h->err = h->err == ERR_OK ? ERR_TOO_LARGE : h->err;
+    else
+        html_raw(h, text);
+}
+
+/* --- head --- */
+
+static void base64(const unsigned char in[DIGEST_BYTES], char out[48])
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t n = 0;
+    for (size_t i = 0; i < DIGEST_BYTES; i += 3) {
+        unsigned v = (unsigned)in[i] << 16;
+        v |= i + 1 < DIGEST_BYTES ? (unsigned)in[i + 1] << 8 : 0;
+        v |= i + 2 < DIGEST_BYTES ? (unsigned)in[i + 2] : 0;
+        out[n++] = digits[v >> 18];
+        out[n++] = digits[(v >> 12) & 63];
+        out[n++] = i + 1 < DIGEST_BYTES ? digits[(v >> 6) & 63] : '=';
+        out[n++] = i + 2 < DIGEST_BYTES ? digits[v & 63] : '=';
+    }
+    out[n] = '\0';
+}
+
+static void head(struct html *h)
+{
+    unsigned char hash[DIGEST_BYTES];
+    char encoded[48];
+    if (h->err == ERR_OK)
+        h->err = digest_of(span_str(report_style), hash);
+    if (h->err != ERR_OK)
+        return;
+    base64(hash, encoded);
+    html_raw(h, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n");
+    html_format(
+        h,
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
+        "'sha256-%s'; base-uri 'none'; form-action 'none'\">\n",
+        encoded);
+    html_raw(h, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+                "<meta name=\"color-scheme\" content=\"light dark\">\n"
+                "<meta name=\"referrer\" content=\"no-referrer\">\n"
+                "<title>weir shadow report</title>\n<style>");
+    html_raw(h, report_style);
+    html_raw(h, "</style></head>\n<body>\n<a class=\"skip\" href=\"#endpoints\">Skip to the "
+                "endpoints</a>\n");
+}
+
+static void title(struct html *h, const struct report *r)
+{
+    char text[PHRASE_MAX];
+    html_raw(h, "<header><h1>Shadow report");
+    if (r->options->route != NULL) {
+        html_raw(h, " <span class=\"tag\">route ");
+        html_text(h, r->options->route);
+        html_raw(h, "</span>");
+    }
+    html_raw(h, "</h1>\n<p class=\"dim\">");
+    if (r->pairs > 0) {
+        html_format(h, "<time>%s</time> to ", phrase_time(text, r->first_ms));
+        html_format(h, "<time>%s</time> UTC, ", phrase_time(text, r->last_ms));
+        html_format(h, "%s. ", phrase_span(text, r->last_ms - r->first_ms));
+    }
+    if (r->store != NULL) {
+        html_raw(h, "Values stored: ");
+        html_text(h, r->mixed_stores ? "mixed" : r->store);
+        html_raw(h, ". ");
+    }
+    html_raw(h, "Made by weir " WEIR_VERSION ".</p></header>\n<main>\n");
+}
+
+/* --- verdicts --- */
+
+static void tile(struct html *h, const char *kind, const char *label, uint64_t n, const char *more)
+{
+    char text[PHRASE_MAX];
+    html_format(h, "<div class=\"tile %s\"><dt>%s</dt><dd><b>%s</b>", kind, label,
+                phrase_count(text, n));
+    if (more != NULL)
+        html_format(h, " <span>%s</span>", more);
+}
+
+static void tile_end(struct html *h)
+{
+    html_raw(h, "</dd></div>\n");
+}
+
+static void reasons(struct html *h, const struct report *r, enum verdict_kind verdict)
+{
+    char text[PHRASE_MAX];
+    bool any = false;
+    for (size_t i = 0; i < r->nreasons; i++) {
+        if (r->reasons[i].verdict != verdict)
+            continue;
+        html_raw(h, any ? "" : "<ul>");
+        html_raw(h, "<li>");
+        html_text(h, r->reasons[i].word);
+        html_format(h, " <i>%s</i></li>", phrase_count(text, r->reasons[i].n));
+        any = true;
+    }
+    html_raw(h, any ? "</ul>" : "");
+}
+
+static void drops(struct html *h, const struct report *r)
+{
+    char text[PHRASE_MAX];
+    html_raw(h, "<ul>");
+    for (enum shadow_drop d = 0; d < SHADOW_DROP_COUNT; d++)
+        if (r->drops[d] > 0)
+            html_format(h, "<li>%s <i>%s</i></li>", shadow_drop_word(d),
+                        phrase_count(text, r->drops[d]));
+    html_raw(h, "</ul>");
+}
+
+static void strip_part(struct html *h, const char *kind, double from, double width)
+{
+    if (width > 0)
+        html_format(h, "<rect class=\"%s\" x=\"%.2f\" width=\"%.2f\" height=\"14\"/>", kind, from,
+                    width < 2 ? 2 : width);
+}
+
+static void strip(struct html *h, const struct report *r)
+{
+    static const char *const kinds[] = {
+        [VERDICT_MATCH] = "match",
+        [VERDICT_MISMATCH] = "mismatch",
+        [VERDICT_SKIPPED] = "skipped",
+        [VERDICT_FAILED] = "failed",
+    };
+    double at = 0;
+    html_raw(h, "<svg class=\"strip\" viewBox=\"0 0 1000 14\" preserveAspectRatio=\"none\" "
+                "aria-hidden=\"true\">");
+    for (enum verdict_kind k = 0; k < VERDICT_KINDS; k++) {
+        double width = STRIP_WIDTH * (double)r->verdicts[k] / (double)r->pairs;
+        strip_part(h, kinds[k], at, width);
+        at += width;
+    }
+    html_raw(h, "</svg>\n");
+}
+
+static void verdicts(struct html *h, const struct report *r)
+{
+    char share[PHRASE_MAX];
+    double compared = (double)r->compared;
+    uint64_t dropped = 0;
+    for (size_t d = 0; d < SHADOW_DROP_COUNT; d++)
+        dropped += r->drops[d];
+    html_raw(h, "<section aria-label=\"Verdicts\">\n");
+    strip(h, r);
+    html_raw(h, "<dl class=\"tiles\">\n");
+    tile(h, "match", "match", r->verdicts[VERDICT_MATCH],
+         r->compared == 0 ? NULL
+                          : phrase_percent(share, (double)r->verdicts[VERDICT_MATCH] / compared));
+    tile_end(h);
+    tile(h, "mismatch", "mismatch", r->verdicts[VERDICT_MISMATCH],
+         r->compared == 0
+             ? NULL
+             : phrase_percent(share, (double)r->verdicts[VERDICT_MISMATCH] / compared));
+    if (r->compared > 0)
+        html_format(h, "<p>95 %%: %s of compared pairs</p>", phrase_interval(share, r->rate));
+    tile_end(h);
+    tile(h, "skipped", "skipped", r->verdicts[VERDICT_SKIPPED], NULL);
+    reasons(h, r, VERDICT_SKIPPED);
+    tile_end(h);
+    tile(h, "failed", "failed", r->verdicts[VERDICT_FAILED], NULL);
+    reasons(h, r, VERDICT_FAILED);
+    tile_end(h);
+    tile(h, "dropped", "not sent", dropped, NULL);
+    drops(h, r);
+    tile_end(h);
+    html_raw(h, "</dl></section>\n");
+}
+
+static void notice(struct html *h, uint64_t n, const char *what)
+{
+    char text[PHRASE_MAX];
+    if (n > 0)
+        html_format(h, "<p class=\"notice\">%s %s</p>\n", phrase_count(text, n), what);
+}
+
+static void notices(struct html *h, const struct report *r)
+{
+    notice(h, r->unreadable, "line(s) are no records and were left out.");
+    notice(h, r->newer, "record(s) of another version of weir were left out.");
+    notice(h, r->lost_findings,
+           "finding(s) had no room in this report; narrow it with <code>--route</code>.");
+    if (r->nstacks == 0)
+        return;
+    html_raw(h, "<p class=\"dim\">Software, by its own words: ");
+    for (size_t i = 0; i < r->nstacks; i++) {
+        html_raw(h, i == 0 ? "legacy <code>" : "; legacy <code>");
+        html_text(h, r->stacks[i].legacy[0] == '\0' ? "(none)" : r->stacks[i].legacy);
+        html_raw(h, "</code>, new <code>");
+        html_text(h, r->stacks[i].new_[0] == '\0' ? "(none)" : r->stacks[i].new_);
+        html_raw(h, "</code>");
+    }
+    html_raw(h, ".</p>\n");
+}
+
+/* --- table of endpoints --- */
+
+static void times(struct html *h, const struct report_endpoint *e)
+{
+    char text[PHRASE_MAX];
+    uint64_t l = stats_quantile(&e->times[SIDE_LEGACY], 0.95),
+             n = stats_quantile(&e->times[SIDE_NEW], 0.95);
+    if (e->compared == 0) {
+        html_raw(h, "<td class=\"n\">-</td><td class=\"n\">-</td><td class=\"n\">-</td>");
+        return;
+    }
+    html_format(h, "<td class=\"n\">%s</td>", phrase_duration(text, l));
+    html_format(h, "<td class=\"n\">%s</td>", phrase_duration(text, n));
+    html_format(h, "<td class=\"n%s\">%s</td>", n > l + l / 4 && n > l + 1000 ? " slow" : "",
+                phrase_ratio(text, l, n));
+}
+
+static void row(struct html *h, const struct report *r, size_t i)
+{
+    char text[PHRASE_MAX];
+    const struct report_endpoint *e = r->endpoints[i];
+    uint64_t bad = e->verdicts[VERDICT_MISMATCH];
+    double rate = e->compared == 0 ? 0 : (double)bad / (double)e->compared;
+    bool linked = e->nfindings > 0 && i < DETAILED_MAX;
+    html_format(h, "<tr><td class=\"n dim\">%zu</td><th scope=\"row\">", i + 1);
+    if (linked)
+        html_format(h, "<a href=\"#e%zu\">", i + 1);
+    html_text(h, e->name);
+    html_raw(h, linked ? "</a>" : "");
+    html_raw(h, "</th><td><span class=\"tag\">");
+    html_text(h, e->route);
+    html_raw(h, "</span></td>");
+    html_format(h, "<td class=\"n\">%s</td>", phrase_count(text, e->pairs));
+    html_format(h, "<td class=\"n\">%s</td>",
+                phrase_percent(text, (double)e->pairs / (double)r->pairs));
+    html_format(h, "<td class=\"n %s\">%s</td>", bad == 0 ? "good" : "bad",
+                e->compared == 0 ? "-" : phrase_percent(text, rate));
+    html_format(h, "<td class=\"n dim\">%s</td>",
+                e->compared == 0 ? "-" : phrase_interval(text, e->rate));
+    times(h, e);
+    html_raw(h, "</tr>\n");
+}
+
+static void table(struct html *h, const struct report *r)
+{
+    html_raw(h,
+             "<section id=\"endpoints\"><h2>Endpoints</h2>\n"
+             "<p class=\"dim\">Sorted by share of traffic times rate of mismatch (its lower 95 % "
+             "bound).</p>\n"
+             "<div class=\"scroll\"><table><thead><tr><th></th><th scope=\"col\">Endpoint</th>"
+             "<th scope=\"col\">Route</th><th scope=\"col\" class=\"n\">Pairs</th>"
+             "<th scope=\"col\" class=\"n\">Share</th><th scope=\"col\" class=\"n\">Mismatch</th>"
+             "<th scope=\"col\" class=\"n\">95 %</th><th scope=\"col\" class=\"n\">p95 legacy</th>"
+             "<th scope=\"col\" class=\"n\">p95 new</th><th scope=\"col\" class=\"n\">Ratio</th>"
+             "</tr></thead><tbody>\n");
+    for (size_t i = 0; i < r->nendpoints; i++)
+        row(h, r, i);
+    html_raw(h, "</tbody></table></div></section>\n");
+}
+
+static void details(struct html *h, const struct report *r)
+{
+    size_t open = 0, left_out = 0;
+    bool any = false;
+    for (size_t i = 0; i < r->nendpoints; i++)
+        any = any || r->endpoints[i]->nfindings > 0;
+    if (!any) {
+        html_raw(h, r->compared > 0 ? "<p class=\"good\">Nothing differs.</p>\n" : "");
+        return;
+    }
+    html_raw(h, "<section><h2>What differs</h2>\n");
+    for (size_t i = 0; i < r->nendpoints; i++) {
+        if (r->endpoints[i]->nfindings == 0)
+            continue;
+        if (i < DETAILED_MAX)
+            html_endpoint(h, r->endpoints[i], i + 1, open++ < OPEN_FIRST);
+        else
+            left_out++;
+    }
+    notice(h, left_out, "more endpoint(s) have findings; <code>--format json</code> has all.");
+    html_raw(h, "</section>\n");
+}
+
+static void nothing(struct html *h, const struct report *r)
+{
+    char text[PHRASE_MAX];
+    html_raw(h, "<section class=\"empty\"><p>");
+    if (r->lines == 0)
+        html_raw(h, "The record files are empty: no pair of answers has been compared yet.");
+    else if (r->outside > 0)
+        html_format(h, "No record is of this route and time; %s were left out.",
+                    phrase_count(text, r->outside));
+    else
+        html_raw(h, "There are no pairs in these records.");
+    html_raw(h, "</p><p class=\"dim\">Pairs are made for routes with <code>shadow.percent</code> "
+                "above 0.</p>"
+                "</section>\n");
+}
+
+enum err report_html(const struct report *r, struct buf *out)
+{
+    struct html h = {out, ERR_OK};
+    head(&h);
+    title(&h, r);
+    if (r->pairs == 0)
+        nothing(&h, r);
+    else
+        verdicts(&h, r);
+    notices(&h, r);
+    if (r->pairs > 0) {
+        table(&h, r);
+        details(&h, r);
+    }
+    html_raw(
+        &h,
+        "<footer>In a curl line <code>BASE</code> is the address to ask: weir, or either backend. "
+        "A value like <code>&lt;int#5e6ba2,3&gt;</code> stands for an int of 3 characters; within "
+        "a run of "
+        "weir equal values have equal tokens.</footer>\n</main>\n</body></html>\n");
+    return h.err;
+}

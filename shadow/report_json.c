@@ -1,0 +1,191 @@
+/* The report for programs. Numbers are numbers, rates are fractions of 1. */
+#include "shadow/report.h"
+
+#include "shadow/jwrite.h"
+
+static enum err member(struct buf *b, const char *key, const char *s)
+{
+    return s == NULL || s[0] == '\0' ? ERR_OK : jwrite_member(b, key, span_str(s));
+}
+
+static enum err number(struct buf *b, const char *key, uint64_t n)
+{
+    return buf_printf(b, ",\"%s\":%llu", key, (unsigned long long)n);
+}
+
+static enum err rate(struct buf *b, uint64_t hits, uint64_t n, struct interval i)
+{
+    if (n == 0)
+        return buf_append(b, SPAN(",\"rate\":null"));
+    return buf_printf(b, ",\"rate\":%.6f,\"rate_low\":%.6f,\"rate_high\":%.6f",
+                      (double)hits / (double)n, i.low, i.high);
+}
+
+static enum err verdicts(struct buf *b, const uint64_t counts[VERDICT_KINDS])
+{
+    for (enum verdict_kind k = 0; k < VERDICT_KINDS; k++)
+        TRY(number(b, verdict_word(k), counts[k]));
+    return ERR_OK;
+}
+
+static enum err reasons(const struct report *r, enum verdict_kind verdict, struct buf *b)
+{
+    const char *sep = "";
+    TRY(buf_printf(b, ",\"%s_reasons\":{", verdict_word(verdict)));
+    for (size_t i = 0; i < r->nreasons; i++) {
+        if (r->reasons[i].verdict != verdict)
+            continue;
+        TRY(buf_append(b, span_str(sep)));
+        TRY(jwrite_string(b, span_str(r->reasons[i].word)));
+        TRY(buf_printf(b, ":%llu", (unsigned long long)r->reasons[i].n));
+        sep = ",";
+    }
+    return buf_append(b, SPAN("}"));
+}
+
+static enum err drops(const struct report *r, struct buf *b)
+{
+    const char *sep = "";
+    TRY(buf_append(b, SPAN(",\"not_sent\":{")));
+    for (enum shadow_drop d = 0; d < SHADOW_DROP_COUNT; d++) {
+        if (r->drops[d] == 0)
+            continue;
+        TRY(buf_printf(b, "%s\"%s\":%llu", sep, shadow_drop_word(d),
+                       (unsigned long long)r->drops[d]));
+        sep = ",";
+    }
+    return buf_append(b, SPAN("}"));
+}
+
+static enum err stacks(const struct report *r, struct buf *b)
+{
+    TRY(buf_append(b, SPAN(",\"stacks\":[")));
+    for (size_t i = 0; i < r->nstacks; i++) {
+        TRY(buf_append(b, i == 0 ? SPAN("{\"legacy\":") : SPAN(",{\"legacy\":")));
+        TRY(jwrite_string(b, span_str(r->stacks[i].legacy)));
+        TRY(jwrite_member(b, "new", span_str(r->stacks[i].new_)));
+        TRY(buf_append(b, SPAN("}")));
+    }
+    return buf_append(b, SPAN("]"));
+}
+
+static enum err totals(const struct report *r, struct buf *b)
+{
+    TRY(buf_printf(b, "{\"report\":1,\"pairs\":%llu", (unsigned long long)r->pairs));
+    TRY(number(b, "compared", r->compared));
+    TRY(verdicts(b, r->verdicts));
+    TRY(rate(b, r->verdicts[VERDICT_MISMATCH], r->compared, r->rate));
+    TRY(reasons(r, VERDICT_SKIPPED, b));
+    TRY(reasons(r, VERDICT_FAILED, b));
+    TRY(drops(r, b));
+    TRY(number(b, "first_ms", r->first_ms));
+    TRY(number(b, "last_ms", r->last_ms));
+    TRY(buf_printf(b, ",\"records\":{\"lines\":%llu", (unsigned long long)r->lines));
+    TRY(number(b, "unreadable", r->unreadable));
+    TRY(number(b, "other_version", r->newer));
+    TRY(number(b, "left_out", r->outside));
+    TRY(member(b, "store", r->store));
+    TRY(member(b, "weir", r->version));
+    TRY(buf_append(b, SPAN("}")));
+    TRY(member(b, "route", r->options->route));
+    TRY(number(b, "since_ms", r->options->since_ms));
+    TRY(number(b, "findings_left_out", r->lost_findings));
+    return stacks(r, b);
+}
+
+/* --- endpoints --- */
+
+static enum err example(const struct report_example *e, struct buf *b)
+{
+    TRY(buf_printf(b, "{\"at\":%llu", (unsigned long long)e->at_ms));
+    TRY(member(b, "id", e->id));
+    TRY(member(b, "method", e->method));
+    TRY(member(b, "host", e->host));
+    TRY(member(b, "target", e->target));
+    TRY(member(b, "note", e->note));
+    if (e->values[SIDE_LEGACY] != NULL)
+        TRY(jwrite_member(b, "legacy", span_str(e->values[SIDE_LEGACY])));
+    if (e->values[SIDE_NEW] != NULL)
+        TRY(jwrite_member(b, "new", span_str(e->values[SIDE_NEW])));
+    return buf_append(b, SPAN("}"));
+}
+
+static enum err finding(const struct report_endpoint *e, const struct report_finding *f,
+                        struct buf *b)
+{
+    TRY(buf_append(b, SPAN("{\"path\":")));
+    TRY(jwrite_string(b, span_str(f->path)));
+    TRY(member(b, "kind", finding_kind_word(f->kind)));
+    TRY(member(b, "severity", finding_severity_word(finding_severity(f->kind))));
+    TRY(member(b, "detail", f->detail));
+    TRY(member(b, "method", f->method));
+    TRY(member(b, "legacy_class", f->classes[SIDE_LEGACY]));
+    TRY(member(b, "new_class", f->classes[SIDE_NEW]));
+    TRY(number(b, "pairs", f->pairs));
+    TRY(number(b, "places", f->places));
+    TRY(rate(b, f->pairs, e->compared, f->rate));
+    TRY(number(b, "first_ms", f->first_ms));
+    TRY(number(b, "last_ms", f->last_ms));
+    TRY(buf_append(b, SPAN(",\"examples\":[")));
+    for (const struct report_example *x = f->examples; x != NULL; x = x->next) {
+        TRY(example(x, b));
+        TRY(buf_append(b, x->next == NULL ? SPAN("") : SPAN(",")));
+    }
+    return buf_append(b, SPAN("]}"));
+}
+
+static enum err latency(const struct report_endpoint *e, struct buf *b)
+{
+    static const struct {
+        const char *word;
+        double q;
+    } quantiles[] = {{"p50", 0.5}, {"p95", 0.95}, {"p99", 0.99}};
+    TRY(buf_append(b, SPAN(",\"latency_us\":{")));
+    for (size_t i = 0; i < ARRAY_LEN(quantiles); i++)
+        TRY(buf_printf(b, "%s\"%s\":[%llu,%llu]", i == 0 ? "" : ",", quantiles[i].word,
+                       (unsigned long long)stats_quantile(&e->times[SIDE_LEGACY], quantiles[i].q),
+                       (unsigned long long)stats_quantile(&e->times[SIDE_NEW], quantiles[i].q)));
+    return buf_append(b, SPAN("}"));
+}
+
+static enum err statuses(const struct report_endpoint *e, struct buf *b)
+{
+    TRY(buf_append(b, SPAN(",\"status\":[")));
+    for (size_t i = 0; i < e->nstatuses; i++)
+        TRY(buf_printf(b, "%s{\"legacy\":%u,\"new\":%u,\"pairs\":%llu}", i == 0 ? "" : ",",
+                       e->statuses[i].legacy, e->statuses[i].new_,
+                       (unsigned long long)e->statuses[i].n));
+    return buf_append(b, SPAN("]"));
+}
+
+static enum err endpoint(const struct report *r, const struct report_endpoint *e, struct buf *b)
+{
+    TRY(buf_append(b, SPAN("{\"endpoint\":")));
+    TRY(jwrite_string(b, span_str(e->name)));
+    TRY(jwrite_member(b, "route", span_str(e->route)));
+    TRY(number(b, "pairs", e->pairs));
+    TRY(buf_printf(b, ",\"share\":%.6f", (double)e->pairs / (double)r->pairs));
+    TRY(number(b, "compared", e->compared));
+    TRY(verdicts(b, e->verdicts));
+    TRY(rate(b, e->verdicts[VERDICT_MISMATCH], e->compared, e->rate));
+    TRY(statuses(e, b));
+    TRY(latency(e, b));
+    TRY(number(b, "places_left_out", e->more));
+    TRY(buf_append(b, SPAN(",\"findings\":[")));
+    for (const struct report_finding *f = e->findings; f != NULL; f = f->next) {
+        TRY(finding(e, f, b));
+        TRY(buf_append(b, f->next == NULL ? SPAN("") : SPAN(",")));
+    }
+    return buf_append(b, SPAN("]}"));
+}
+
+enum err report_json(const struct report *r, struct buf *out)
+{
+    TRY(totals(r, out));
+    TRY(buf_append(out, SPAN(",\"endpoints\":[")));
+    for (size_t i = 0; i < r->nendpoints; i++) {
+        TRY(buf_append(out, i == 0 ? SPAN("\n") : SPAN(",\n")));
+        TRY(endpoint(r, r->endpoints[i], out));
+    }
+    return buf_append(out, SPAN("]}\n"));
+}

@@ -1,0 +1,310 @@
+/* The report for a terminal: a strip of verdicts, the endpoints with the worst first, then what
+ * differs on each. */
+#include "shadow/report_text.h"
+
+enum {
+    WIDTH_DEFAULT = 80,
+    WIDTH_MIN = 72,
+    WIDTH_MAX = 160,
+    WIDE = 108,        /* from here on there is room for more columns */
+    DETAILED_MAX = 10, /* endpoints shown in detail */
+    LISTED_MAX = 40,   /* endpoints in the table */
+    LABEL = 10,
+};
+
+/* --- head --- */
+
+static void title(struct term *p, const struct report *r)
+{
+    char text[PHRASE_MAX];
+    term_put(p, TERM_BOLD, "weir shadow report");
+    if (r->options->route != NULL) {
+        term_put(p, TERM_PLAIN, TEXT_DOT);
+        term_put(p, TERM_PLAIN, "route ");
+        term_put(p, TERM_BOLD, r->options->route);
+    }
+    term_end(p);
+    if (r->pairs == 0)
+        return;
+    term_put(p, TERM_DIM, phrase_time(text, r->first_ms));
+    term_put(p, TERM_DIM, " to ");
+    term_put(p, TERM_DIM, phrase_time(text, r->last_ms));
+    term_put(p, TERM_DIM, " UTC (");
+    term_put(p, TERM_DIM, phrase_span(text, r->last_ms - r->first_ms));
+    term_put(p, TERM_DIM, ")");
+    if (r->store != NULL) {
+        term_end(p);
+        term_put(p, TERM_DIM, "values stored: ");
+        term_put(p, TERM_DIM, r->mixed_stores ? "mixed" : r->store);
+        term_put(p, TERM_DIM, TEXT_DOT "recorded by weir ");
+        term_put(p, TERM_DIM, r->version);
+    }
+    term_end(p);
+}
+
+static void reason_list(struct term *p, const struct report *r, enum verdict_kind verdict)
+{
+    char text[PHRASE_MAX];
+    unsigned used = LABEL + 24;
+    const char *sep = "";
+    for (size_t i = 0; i < r->nreasons; i++) {
+        const struct report_reason *x = &r->reasons[i];
+        if (x->verdict != verdict)
+            continue;
+        unsigned want = term_columns(x->word) + term_columns(phrase_count(text, x->n)) + 3;
+        term_put(p, TERM_DIM, sep);
+        if (used + want > p->width && used > LABEL + 24) {
+            term_end(p);
+            term_space(p, LABEL + 24);
+            used = LABEL + 24;
+        }
+        term_put(p, TERM_PLAIN, x->word);
+        term_put(p, TERM_PLAIN, " ");
+        term_put(p, TERM_PLAIN, phrase_count(text, x->n));
+        used += want;
+        sep = ", ";
+    }
+}
+
+static void drop_list(struct term *p, const struct report *r)
+{
+    char text[PHRASE_MAX];
+    const char *sep = "";
+    for (enum shadow_drop d = 0; d < SHADOW_DROP_COUNT; d++) {
+        if (r->drops[d] == 0)
+            continue;
+        term_put(p, TERM_PLAIN, sep);
+        term_put(p, TERM_PLAIN, shadow_drop_word(d));
+        term_put(p, TERM_PLAIN, " ");
+        term_put(p, TERM_PLAIN, phrase_count(text, r->drops[d]));
+        sep = ", ";
+    }
+}
+
+static void strip_begin(struct term *p, enum term_style style, const char *label, uint64_t n)
+{
+    term_space(p, 2);
+    term_left(p, style, label, LABEL);
+    text_number(p, TERM_PLAIN, n, 11);
+}
+
+static void strip_compared(struct term *p, const struct report *r, enum verdict_kind k,
+                           enum term_style style)
+{
+    char text[PHRASE_MAX];
+    uint64_t n = r->verdicts[k];
+    double share = r->compared == 0 ? 0 : (double)n / (double)r->compared;
+    unsigned room = p->width - 2 - LABEL - 11 - 9 - 2;
+    strip_begin(p, style, verdict_word(k), n);
+    term_right(p, TERM_PLAIN, r->compared == 0 ? "-" : phrase_percent(text, share), 9);
+    term_space(p, 2);
+    if (k == VERDICT_MISMATCH && r->compared > 0) {
+        room = room > 30 ? room - 24 : 6;
+        term_bar(p, style, share, room);
+        term_put(p, TERM_DIM, "  95 %: ");
+        term_put(p, TERM_DIM, phrase_interval(text, r->rate));
+    } else {
+        room = room > 30 ? room - 24 : 6;
+        term_bar(p, style, share, room);
+    }
+    term_end(p);
+}
+
+static void strip(struct term *p, const struct report *r)
+{
+    uint64_t dropped = 0;
+    for (size_t d = 0; d < SHADOW_DROP_COUNT; d++)
+        dropped += r->drops[d];
+    term_end(p);
+    strip_compared(p, r, VERDICT_MATCH, TERM_GREEN);
+    strip_compared(p, r, VERDICT_MISMATCH, TERM_RED);
+    for (enum verdict_kind k = VERDICT_SKIPPED; k <= VERDICT_FAILED; k++) {
+        strip_begin(p, k == VERDICT_FAILED && r->verdicts[k] > 0 ? TERM_YELLOW : TERM_PLAIN,
+                    verdict_word(k), r->verdicts[k]);
+        term_space(p, 11);
+        reason_list(p, r, k);
+        term_end(p);
+    }
+    if (dropped > 0) {
+        strip_begin(p, TERM_YELLOW, "not sent", dropped);
+        term_space(p, 11);
+        drop_list(p, r);
+        term_end(p);
+    }
+}
+
+static void notices(struct term *p, const struct report *r)
+{
+    if (r->unreadable > 0) {
+        term_put(p, TERM_YELLOW, "! ");
+        text_count(p, r->unreadable, "line is no record and was left out.",
+                   "lines are no records and were left out.");
+        term_end(p);
+    }
+    if (r->newer > 0) {
+        term_put(p, TERM_YELLOW, "! ");
+        text_count(p, r->newer, "record of another version of weir was left out.",
+                   "records of another version of weir were left out.");
+        term_end(p);
+    }
+    if (r->lost_findings > 0) {
+        term_put(p, TERM_YELLOW, "! ");
+        text_count(p, r->lost_findings, "finding", "findings");
+        term_put(p, TERM_PLAIN, " had no room in this report; narrow it with --route.");
+        term_end(p);
+    }
+}
+
+static void stacks(struct term *p, const struct report *r)
+{
+    for (size_t i = 0; i < r->nstacks; i++) {
+        term_put(p, TERM_DIM, i == 0 ? "stack  legacy " : "       legacy ");
+        term_put(p, TERM_DIM,
+                 r->stacks[i].legacy[0] == '\0' ? "(says nothing)" : r->stacks[i].legacy);
+        term_put(p, TERM_DIM, TEXT_ARROW);
+        term_put(p, TERM_DIM, "new ");
+        term_put(p, TERM_DIM, r->stacks[i].new_[0] == '\0' ? "(says nothing)" : r->stacks[i].new_);
+        term_end(p);
+    }
+}
+
+/* --- table of endpoints --- */
+
+static unsigned name_columns(const struct term *p)
+{
+    unsigned fixed = 4 + 10 + 9 + 9 + 10 + 9; /* number, route, pairs, share, mismatch, p95 */
+    return p->width - fixed - (p->width >= WIDE ? 16 + 20 : 0);
+}
+
+static void table_head(struct term *p)
+{
+    term_right(p, TERM_DIM, "#", 3);
+    term_space(p, 1);
+    term_left(p, TERM_DIM, "ENDPOINT", name_columns(p));
+    term_left(p, TERM_DIM, " ROUTE", 10);
+    term_right(p, TERM_DIM, "PAIRS", 9);
+    term_right(p, TERM_DIM, "SHARE", 9);
+    term_right(p, TERM_DIM, "MISMATCH", 10);
+    if (p->width >= WIDE) {
+        term_right(p, TERM_DIM, "95 %", 16);
+        term_right(p, TERM_DIM, "P95 LEGACY", 11);
+        term_right(p, TERM_DIM, "NEW", 9);
+    }
+    term_right(p, TERM_DIM, p->width >= WIDE ? "RATIO" : "P95", 9);
+    term_end(p);
+}
+
+static void table_row(struct term *p, const struct report *r, size_t i)
+{
+    char text[PHRASE_MAX];
+    const struct report_endpoint *e = r->endpoints[i];
+    uint64_t legacy = stats_quantile(&e->times[SIDE_LEGACY], 0.95);
+    uint64_t new_ = stats_quantile(&e->times[SIDE_NEW], 0.95);
+    double rate =
+        e->compared == 0 ? 0 : (double)e->verdicts[VERDICT_MISMATCH] / (double)e->compared;
+    text_number(p, TERM_PLAIN, i + 1, 3);
+    term_space(p, 1);
+    term_left(p, TERM_PLAIN, e->name, name_columns(p));
+    term_space(p, 1);
+    term_left(p, TERM_DIM, e->route, 9);
+    text_number(p, TERM_PLAIN, e->pairs, 9);
+    term_right(p, TERM_PLAIN, phrase_percent(text, (double)e->pairs / (double)r->pairs), 9);
+    term_right(p, text_rate_style(e), e->compared == 0 ? "-" : phrase_percent(text, rate), 10);
+    if (p->width >= WIDE) {
+        term_right(p, TERM_DIM, e->compared == 0 ? "-" : phrase_interval(text, e->rate), 16);
+        term_right(p, TERM_PLAIN, e->compared == 0 ? "-" : phrase_duration(text, legacy), 11);
+        term_right(p, TERM_PLAIN, e->compared == 0 ? "-" : phrase_duration(text, new_), 9);
+    }
+    term_right(p, TERM_PLAIN, phrase_ratio(text, legacy, new_), 9);
+    term_end(p);
+}
+
+static void table(struct term *p, const struct report *r)
+{
+    term_end(p);
+    term_put(p, TERM_BOLD, "Endpoints");
+    term_put(p, TERM_DIM, ", by share of traffic times rate of mismatch");
+    term_end(p);
+    table_head(p);
+    for (size_t i = 0; i < r->nendpoints && i < LISTED_MAX; i++)
+        table_row(p, r, i);
+    if (r->nendpoints > LISTED_MAX) {
+        term_space(p, 4);
+        text_count(p, r->nendpoints - LISTED_MAX, "more endpoint; --format html shows all",
+                   "more endpoints; --format html shows all");
+        term_end(p);
+    }
+}
+
+static void details(struct term *p, const struct report *r)
+{
+    size_t shown = 0, with = 0;
+    bool curl = false;
+    for (size_t i = 0; i < r->nendpoints; i++) {
+        if (r->endpoints[i]->nfindings == 0)
+            continue;
+        with++;
+        if (shown == DETAILED_MAX)
+            continue;
+        text_endpoint(p, r->endpoints[i], i + 1);
+        curl = curl || r->endpoints[i]->findings->examples->target[0] != '\0';
+        shown++;
+    }
+    term_end(p);
+    if (with > shown) {
+        text_count(p, with - shown, "more endpoint has findings; --format html shows all.",
+                   "more endpoints have findings; --format html shows all.");
+        term_end(p);
+    }
+    if (curl) {
+        term_put(p, TERM_DIM,
+                 "BASE in a curl line is the address to ask: weir, or either backend.");
+        term_end(p);
+    }
+    if (with == 0 && r->compared > 0) {
+        term_put(p, TERM_GREEN, "Nothing differs.");
+        term_end(p);
+    }
+}
+
+/* --- nothing to report --- */
+
+static void nothing(struct term *p, const struct report *r)
+{
+    term_end(p);
+    if (r->lines == 0)
+        term_put(p, TERM_PLAIN,
+                 "The record files are empty: no pair of answers has been compared yet.");
+    else if (r->outside > 0)
+        term_put(p, TERM_PLAIN, "No record is of this route and time.");
+    else
+        term_put(p, TERM_PLAIN, "There are no pairs in these records.");
+    term_end(p);
+    if (r->outside > 0) {
+        text_count(p, r->outside, "record was left out: of another route, or too old.",
+                   "records were left out: of other routes, or too old.");
+        term_end(p);
+    } else {
+        term_put(p, TERM_DIM, "Pairs are made for routes with shadow.percent above 0.");
+        term_end(p);
+    }
+}
+
+enum err report_text(const struct report *r, struct buf *out)
+{
+    unsigned width = r->options->width == 0 ? WIDTH_DEFAULT : r->options->width;
+    width = width < WIDTH_MIN ? WIDTH_MIN : width > WIDTH_MAX ? WIDTH_MAX : width;
+    struct term p = {out, width, r->options->colour, ERR_OK};
+    title(&p, r);
+    if (r->pairs == 0)
+        nothing(&p, r);
+    else
+        strip(&p, r);
+    notices(&p, r);
+    stacks(&p, r);
+    if (r->pairs > 0) {
+        table(&p, r);
+        details(&p, r);
+    }
+    return p.err;
+}

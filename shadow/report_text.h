@@ -1,0 +1,22 @@
+/* What the two files of the text report share. */
+#ifndef SHADOW_REPORT_TEXT_H
+#define SHADOW_REPORT_TEXT_H
+
+#include "shadow/report.h"
+#include "shadow/term.h"
+
+#define TEXT_DOT   " \xc2\xb7 "
+#define TEXT_ARROW " \xe2\x86\x92 "
+
+void text_number(struct term *p, enum term_style style, uint64_t n, unsigned columns);
+/* 12,345 to the right. */
+
+void text_count(struct term *p, uint64_t n, const char *one, const char *many);
+/* "12,345 pairs" */
+
+enum term_style text_rate_style(const struct report_endpoint *e);
+
+void text_endpoint(struct term *p, const struct report_endpoint *e, size_t number);
+/* Everything about one endpoint. */
+
+#endif

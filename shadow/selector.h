@@ -1,0 +1,82 @@
+/* Paths in rules: `$.items[].price`, `$.**.updated_at`, `$["a b"].*`. A set of them is walked along
+ * with a document: at each step down it knows which selectors still apply, so that a value costs
+ * what the rules that reach it cost, not what all do.
+ *
+ *   .name  ["any text"]   the member of that name
+ *   .*                    any member or element, one level
+ *   .**                   any number of levels, none included
+ *   []  [*]  [id]         the elements of an array, however they were matched to each other
+ *   {}                    the entries of an object that is a map, or any member */
+#ifndef SHADOW_SELECTOR_H
+#define SHADOW_SELECTOR_H
+
+#include "base/arena.h"
+
+enum selector_step_kind { STEP_KEY, STEP_ANY, STEP_DEEP, STEP_ELEMENT, STEP_ENTRY };
+
+struct selector_step {
+    enum selector_step_kind kind;
+    struct span key; /* STEP_KEY */
+};
+
+struct selector {
+    struct selector_step *steps;
+    size_t n;
+    size_t tag; /* the owner's */
+};
+
+struct selector_set {
+    struct selector *list;
+    size_t n;
+    size_t cap;
+};
+
+enum { SELECTOR_STEPS_MAX = 64 };
+
+/* What is wrong with a selector, for a complaint; both static. */
+struct selector_wrong {
+    const char *what;
+    const char *right;
+};
+
+enum err selector_add(struct selector_set *set, struct arena *a, struct span text, size_t tag,
+                      struct selector_wrong *wrong) MUST_USE;
+/* Reads a selector and adds it to the set; all memory is the arena's. ERR_INVALID: `wrong` says
+ * why. */
+
+/* --- walking --- */
+
+struct selector_state {
+    uint32_t selector;
+    uint32_t
+        step; /* of the selector: this one is next; n: the selector selects the value we stand at */
+};
+
+struct selector_walk {
+    const struct selector_set *set;
+    struct selector_state *states;
+    size_t n;
+    size_t cap;
+    size_t *levels; /* where each level's states begin */
+    size_t depth;
+    size_t depth_cap;
+};
+
+enum err selector_walk_begin(struct selector_walk *w, const struct selector_set *set) MUST_USE;
+/* Stands at the root. The walk may have been used before; its memory is reused. */
+
+void selector_walk_free(struct selector_walk *w);
+
+enum err selector_push(struct selector_walk *w, bool element, struct span key) MUST_USE;
+void selector_pop(struct selector_walk *w);
+
+const struct selector *selector_next(const struct selector_walk *w, size_t *at);
+/* The selectors that select the value we stand at, one by one; *at begins as 0. NULL: no more. */
+
+static inline bool selector_selects(const struct selector_walk *w)
+{
+    size_t at = 0;
+    return selector_next(w, &at) != NULL;
+}
+
+#endif

@@ -1,0 +1,293 @@
+/* Lanes, budgets and the compare pool. A pair goes worker -> queue -> compare thread -> freed; the
+ * worker never waits and never hears of it again. */
+#include "shadow/shadow.h"
+
+#include "base/clock.h"
+#include "base/work.h"
+#include "shadow/drops.h"
+#include "shadow/findings.h"
+#include "shadow/journal.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum {
+    SHADOW_MAGIC = 0x53484144,
+    LANE_MAGIC = 0x4c414e45,
+    PAIR_MAGIC = 0x50414952,
+    PAIR_FLAT = 4096,             /* what a pair counts for before its bodies */
+    PAIR_ARENA_MAX = 1024 * 1024, /* two heads of 256 KiB and the request */
+    DECODED_FACTOR = 4, /* a decoded body may be this much larger than what is kept of it */
+};
+
+struct shadow_lane {
+    unsigned magic;
+    struct shadow *shadow;
+    size_t memory_max;
+    unsigned queue_max;
+    _Atomic size_t memory;
+    _Atomic unsigned queued;
+};
+
+/* What a compare thread works with while it has a pair. */
+struct bench {
+    struct bench *next;
+    struct comparer comparer;
+    struct buf line;
+};
+
+struct shadow {
+    unsigned magic;
+    struct work *work;
+    struct shadow_lane *lanes;
+    unsigned nlanes;
+    struct bench *benches;
+    unsigned nbenches;
+    struct findings findings;
+    struct journal journal;
+    _Atomic size_t taken; /* pairs queued or being compared, all lanes */
+    pthread_mutex_t lock;
+    struct { /* under lock */
+        struct bench *idle;
+    } shared;
+};
+
+/* --- memory --- */
+
+struct shadow_lane *shadow_lane(struct shadow *s, unsigned i)
+{
+    OBJ_CHECK(s, SHADOW_MAGIC);
+    BUG_IF(i >= s->nlanes);
+    return &s->lanes[i];
+}
+
+bool shadow_memory_take(struct shadow_lane *l, size_t n)
+{
+    size_t held = atomic_load_explicit(&l->memory, memory_order_relaxed);
+    if (n > l->memory_max || held > l->memory_max - n)
+        return false;
+    (void)atomic_fetch_add_explicit(&l->memory, n, memory_order_relaxed);
+    metric_add(METRIC_SHADOW_MEMORY, n);
+    return true;
+}
+
+void shadow_memory_give(struct shadow_lane *l, size_t n)
+{
+    size_t held = atomic_fetch_sub_explicit(&l->memory, n, memory_order_relaxed);
+    BUG_IF(held < n);
+    metric_add(METRIC_SHADOW_MEMORY, (uint64_t)0 - n);
+}
+
+struct shadow_pair *shadow_pair_new(struct shadow_lane *l, struct shadow_rules *rules)
+{
+    OBJ_CHECK(l, LANE_MAGIC);
+    if (!shadow_memory_take(l, PAIR_FLAT))
+        return NULL;
+    struct shadow_pair *p = calloc(1, sizeof(*p));
+    if (p == NULL) {
+        shadow_memory_give(l, PAIR_FLAT);
+        return NULL;
+    }
+    OBJ_INIT(p, PAIR_MAGIC);
+    arena_begin(&p->arena, PAIR_ARENA_MAX);
+    shadow_rules_hold(rules);
+    p->rules = rules;
+    p->lane = l;
+    p->memory = PAIR_FLAT;
+    p->wall_ms = clock_wall_ms();
+    return p;
+}
+
+void shadow_pair_free(struct shadow_pair **pp)
+{
+    struct shadow_pair *p;
+    if (*pp == NULL)
+        return;
+    OBJ_TAKE(p, pp, PAIR_MAGIC);
+    buf_free(&p->answers[SIDE_LEGACY].body);
+    buf_free(&p->answers[SIDE_NEW].body);
+    arena_end(&p->arena);
+    shadow_rules_release(&p->rules);
+    shadow_memory_give(p->lane, p->memory);
+    p->magic = 0;
+    free(p);
+}
+
+/* --- comparing --- */
+
+static struct bench *bench_take(struct shadow *s)
+{
+    pthread_mutex_lock(&s->lock);
+    struct bench *b = s->shared.idle;
+    BUG_IF(b == NULL); /* there is one per thread */
+    s->shared.idle = b->next;
+    pthread_mutex_unlock(&s->lock);
+    return b;
+}
+
+static void bench_give(struct shadow *s, struct bench *b)
+{
+    compare_trim(&b->comparer);
+    pthread_mutex_lock(&s->lock);
+    b->next = s->shared.idle;
+    s->shared.idle = b;
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void compare_job(void *arg)
+{
+    struct shadow_pair *pair;
+    struct comparison result;
+    struct endpoint endpoint;
+    OBJ_CAST(pair, arg, PAIR_MAGIC);
+    struct shadow_lane *lane = pair->lane;
+    struct shadow *s = lane->shadow;
+    struct bench *b = bench_take(s);
+    compare_pair(&b->comparer, pair, &result);
+    endpoint_of(pair->method, pair->path, &endpoint);
+    metric_inc(pair->rules->verdicts[result.verdict]);
+    findings_add(&s->findings, pair, &endpoint, &result);
+    journal_pair(&s->journal, pair, &endpoint, &result, &b->line);
+    bench_give(s, b);
+    shadow_pair_free(&pair);
+    (void)atomic_fetch_sub_explicit(&lane->queued, 1, memory_order_relaxed);
+    if (atomic_fetch_sub_explicit(&s->taken, 1, memory_order_acq_rel) == 1)
+        journal_flush(&s->journal); /* nothing follows that would push the line out */
+}
+
+void shadow_submit(struct shadow_lane *l, struct shadow_pair **pp)
+{
+    struct shadow_pair *pair = *pp;
+    OBJ_CHECK(l, LANE_MAGIC);
+    OBJ_CHECK(pair, PAIR_MAGIC);
+    *pp = NULL;
+    bool room = atomic_load_explicit(&l->queued, memory_order_relaxed) < l->queue_max;
+    if (room) {
+        (void)atomic_fetch_add_explicit(&l->queued, 1, memory_order_relaxed);
+        (void)atomic_fetch_add_explicit(&l->shadow->taken, 1, memory_order_relaxed);
+        if (work_submit(l->shadow->work, compare_job, pair))
+            return;
+        (void)atomic_fetch_sub_explicit(&l->queued, 1, memory_order_relaxed);
+        (void)atomic_fetch_sub_explicit(&l->shadow->taken, 1, memory_order_relaxed);
+    }
+    shadow_count_drop(SHADOW_DROP_QUEUE_FULL);
+    shadow_pair_free(&pair);
+}
+
+/* --- life --- */
+
+static enum err make_lanes(struct shadow *s, const struct config *config, unsigned lanes)
+{
+    s->lanes = calloc(lanes, sizeof(*s->lanes));
+    if (s->lanes == NULL)
+        return ERR_NO_MEMORY;
+    s->nlanes = lanes;
+    for (unsigned i = 0; i < lanes; i++) {
+        OBJ_INIT(&s->lanes[i], LANE_MAGIC);
+        s->lanes[i].shadow = s;
+        s->lanes[i].memory_max = config->shadow.memory / lanes;
+        s->lanes[i].queue_max = config->shadow.queue;
+    }
+    return ERR_OK;
+}
+
+static enum err make_benches(struct shadow *s, const struct config *config, unsigned n)
+{
+    s->benches = calloc(n, sizeof(*s->benches));
+    if (s->benches == NULL)
+        return ERR_NO_MEMORY;
+    s->nbenches = n;
+    for (unsigned i = 0; i < n; i++) {
+        struct bench *b = &s->benches[i];
+        compare_begin(&b->comparer, DECODED_FACTOR * config->shadow.compare_body);
+        b->line = BUF_INIT(RECORD_LINE_MAX);
+        b->next = s->shared.idle;
+        s->shared.idle = b;
+    }
+    return ERR_OK;
+}
+
+static void release(struct shadow *s)
+{
+    for (unsigned i = 0; i < s->nbenches; i++) {
+        compare_end(&s->benches[i].comparer);
+        buf_free(&s->benches[i].line);
+    }
+    free(s->benches);
+    free(s->lanes);
+    pthread_mutex_destroy(&s->lock);
+    s->magic = 0;
+    free(s);
+}
+
+static enum err begin(struct shadow *s, const struct config *config, struct scribe *scribe,
+                      struct complaints *wrong)
+{
+    unsigned threads = config->shadow.compare_threads == 0 ? 1 : config->shadow.compare_threads;
+    TRY(drops_begin());
+    TRY(make_lanes(s, config, s->nlanes));
+    TRY(make_benches(s, config, threads));
+    TRY(findings_begin(&s->findings));
+    enum err e = journal_begin(&s->journal, config, scribe, wrong);
+    if (e != ERR_OK) {
+        findings_end(&s->findings);
+        return e;
+    }
+    e = work_start(&s->work, "weir-compare", threads, (size_t)s->nlanes * config->shadow.queue);
+    if (e != ERR_OK) {
+        journal_end(&s->journal);
+        findings_end(&s->findings);
+    }
+    return e;
+}
+
+enum err shadow_start(struct shadow **out, const struct config *config, unsigned lanes,
+                      struct scribe *scribe, struct complaints *wrong)
+{
+    *out = NULL;
+    struct shadow *s = calloc(1, sizeof(*s));
+    if (s == NULL)
+        return ERR_NO_MEMORY;
+    OBJ_INIT(s, SHADOW_MAGIC);
+    pthread_mutex_init(&s->lock, NULL);
+    s->nlanes = lanes;
+    enum err e = begin(s, config, scribe, wrong);
+    if (e != ERR_OK) {
+        release(s);
+        return e;
+    }
+    *out = s;
+    return ERR_OK;
+}
+
+void shadow_stop(struct shadow **sp)
+{
+    struct shadow *s;
+    if (*sp == NULL)
+        return;
+    OBJ_TAKE(s, sp, SHADOW_MAGIC);
+    work_stop(&s->work);
+    journal_end(&s->journal);
+    findings_end(&s->findings);
+    release(s);
+}
+
+/* --- looking --- */
+
+enum err shadow_summary(struct shadow *s, struct buf *json)
+{
+    uint64_t drops[SHADOW_DROP_COUNT];
+    size_t memory = 0;
+    OBJ_CHECK(s, SHADOW_MAGIC);
+    for (unsigned i = 0; i < s->nlanes; i++)
+        memory += atomic_load_explicit(&s->lanes[i].memory, memory_order_relaxed);
+    TRY(buf_printf(json, "{\"waiting\":%zu,\"memory_bytes\":%zu,\"dropped\":{",
+                   atomic_load_explicit(&s->taken, memory_order_relaxed), memory));
+    drops_read(drops);
+    for (enum shadow_drop d = 0; d < SHADOW_DROP_COUNT; d++)
+        TRY(buf_printf(json, "%s\"%s\":%llu", d == 0 ? "" : ",", shadow_drop_word(d),
+                       (unsigned long long)drops[d]));
+    TRY(buf_append(json, SPAN("},")));
+    TRY(findings_summary(&s->findings, json));
+    return buf_append(json, SPAN("}"));
+}

@@ -1,0 +1,130 @@
+/* Did the two sides agree? Takes pairs of captured answers, compares them in a pool of its own,
+ * counts verdicts, keeps findings and writes redacted records; makes reports from the records.
+ *
+ * The data plane hands a pair over whole and never hears of it again. */
+#ifndef SHADOW_SHADOW_H
+#define SHADOW_SHADOW_H
+
+#include "config/config.h"
+#include "http/http.h"
+
+struct scribe;
+struct shadow;
+
+/* --- what a worker fills in --- */
+
+/* One side's answer. Everything but the body lives in the pair's arena. */
+struct shadow_answer {
+    enum err outcome; /* ERR_OK: complete; otherwise how it failed or where it was cut */
+    bool has_head;
+    struct http_head head; /* status and fields, as the backend sent them */
+    struct buf body;       /* the first bytes, up to the limit; still content-coded */
+    uint64_t body_length;  /* all bytes, kept or not */
+    bool body_hashed;      /* body_sha256 covers all bytes (set when not all were kept) */
+    unsigned char body_sha256[32];
+    uint64_t first_byte_us; /* since the request was sent */
+    uint64_t total_us;
+};
+
+struct shadow_rules; /* what to ignore and tolerate on one route, compiled; rules.c */
+
+struct shadow_pair {
+    unsigned magic;
+    struct arena arena;
+    struct shadow_rules *rules; /* a reference of its own, see shadow_rules_hold */
+    char id[33];                /* the access log's shadow id */
+    uint64_t wall_ms;
+    uint64_t epoch;
+    uint16_t bucket;
+    enum side served; /* which side's answer the client got */
+    enum http_method method;
+    struct span target; /* as received */
+    struct span path;   /* normalised */
+    struct span host;
+    bool conditional;                /* the request carried If-* or Range */
+    struct shadow_answer answers[2]; /* by enum side */
+    size_t memory;                   /* bytes accounted to the lane */
+    struct shadow_lane *lane;
+};
+
+enum err shadow_rules_new(const struct config_route *route, const struct config *config,
+                          struct shadow_rules **out, struct complaints *wrong) MUST_USE;
+/* Compiles a route's ignore paths and tolerances. `where` of a complaint is the JSON path in the
+ * configuration. The rules copy what they need. Any thread. */
+
+void shadow_rules_hold(struct shadow_rules *r);
+void shadow_rules_release(struct shadow_rules **r);
+/* Atomic count; any thread. */
+
+/* --- running --- */
+
+enum err shadow_start(struct shadow **out, const struct config *config, unsigned lanes,
+                      struct scribe *scribe, struct complaints *wrong) MUST_USE;
+/* Starts the compare pool and opens the record file. lanes: one per worker. */
+
+void shadow_stop(struct shadow **s);
+/* Compares what was taken, writes it, ends the pool. Workers are gone by then. */
+
+struct shadow_lane *shadow_lane(struct shadow *s, unsigned i);
+/* The share of the budgets that belongs to worker i. */
+
+bool shadow_memory_take(struct shadow_lane *l, size_t n) MUST_USE;
+/* Accounts n bytes to the lane; false at its share of shadow.memory. The lane's worker. */
+
+void shadow_memory_give(struct shadow_lane *l, size_t n);
+/* Any thread. */
+
+void shadow_submit(struct shadow_lane *l, struct shadow_pair **pair);
+/* The lane's worker: hands the pair over. With a full queue it is dropped, counted and freed. */
+
+struct shadow_pair *shadow_pair_new(struct shadow_lane *l, struct shadow_rules *rules);
+/* An empty pair, or NULL without memory or budget; holds the rules. The arena counts against the
+ * lane with a flat 4 KiB (pair->memory begins with it), bodies by shadow_memory_take(), added to
+ * pair->memory by the caller. wall_ms is set. */
+
+void shadow_pair_free(struct shadow_pair **pair);
+/* Any thread; gives the memory back to the lane. */
+
+enum shadow_drop {
+    SHADOW_DROP_OVERSIZE,
+    SHADOW_DROP_QUEUE_FULL,
+    SHADOW_DROP_BUDGET,
+    SHADOW_DROP_METHOD,
+    SHADOW_DROP_NO_CONNECTION,
+    SHADOW_DROP_TIMEOUT,
+    SHADOW_DROP_LOOP,
+    SHADOW_DROP_UPGRADE,
+    SHADOW_DROP_SHED,
+    SHADOW_DROP_COUNT
+};
+
+const char *shadow_drop_word(enum shadow_drop d);
+void shadow_count_drop(enum shadow_drop d);
+/* A copy that was not sent or not compared; any thread. */
+
+/* --- looking --- */
+
+enum err shadow_summary(struct shadow *s, struct buf *json) MUST_USE;
+/* Appends a JSON object for `GET /status`: verdict counts and the number of findings, by route. Any
+ * thread. */
+
+/* --- reports (weir report), made from record files alone --- */
+
+enum report_format { REPORT_TEXT, REPORT_JSON, REPORT_HTML };
+
+struct report_options {
+    const char *const *files; /* NDJSON, oldest first */
+    size_t nfiles;
+    enum report_format format;
+    const char *route; /* NULL: all */
+    uint64_t since_ms; /* wall clock; 0: all */
+    unsigned width;    /* text: columns; 0: 80 */
+    bool colour;       /* text */
+};
+
+enum err shadow_report(const struct report_options *o, struct buf *out,
+                       struct complaints *wrong) MUST_USE;
+/* Reads the records and appends the report. A line that is not a record is counted and said in the
+ * report. */
+
+#endif
