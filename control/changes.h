@@ -1,0 +1,15 @@
+/* What a reload changes, in sentences. */
+#ifndef CONTROL_CHANGES_H
+#define CONTROL_CHANGES_H
+
+#include "config/config.h"
+
+#include <jansson.h>
+
+enum { CHANGES_MAX = 60 };
+
+json_t *changes_between(const struct config *before, const struct config *after);
+/* A list of at most CHANGES_MAX sentences, the last of which says how many more there are; NULL
+ * without memory. Secrets are compared but not shown. Any thread. */
+
+#endif

@@ -1,0 +1,75 @@
+/* The control plane: the single writer of routing state. Reads the control store (Redis or a file),
+ * takes orders from the admin API, reloads the configuration, publishes snapshots, acknowledges,
+ * remembers.
+ *
+ * Runs on the main thread's loop; the admin API has a thread of its own. Nothing here is on a
+ * request's path. */
+#ifndef CONTROL_CONTROL_H
+#define CONTROL_CONTROL_H
+
+#include "base/loop.h"
+#include "config/config.h"
+#include "router/router.h"
+#include "shadow/shadow.h"
+
+struct control;
+struct scribe;
+
+/* What the program around it offers; control and the data plane do not know each other. */
+struct control_hooks {
+    void *arg;
+    enum err (*load)(void *arg, struct config **out, struct complaints *wrong);
+    /* Reads the configuration afresh. Work thread. */
+
+    enum err (*prepare)(void *arg, struct route_table *table, struct complaints *wrong);
+    /* Lets the data plane attach what it needs to a table that will be published; reports what it
+     * cannot do (a certificate that does not load). Work thread. */
+
+    void (*published)(void *arg, const struct route_table *table);
+    /* A snapshot was published: wake the workers. Control thread. */
+
+    void (*drain)(void *arg);
+    /* SIGTERM or SIGINT: begin the graceful end. A second signal calls stop. Control thread. */
+
+    void (*stop)(void *arg);
+    /* End now. Control thread. */
+
+    enum err (*describe)(void *arg, struct buf *json);
+    /* Appends members of the status object ("listeners": [...], "connections": n, ...), each
+     * followed by a comma. Any thread. */
+};
+
+enum err control_new(struct control **out, struct loop *loop, struct router *router,
+                     struct shadow *shadow, struct scribe *scribe, struct route_table **table,
+                     const struct control_hooks *hooks, struct complaints *wrong) MUST_USE;
+/* Takes *table (already prepared), restores the last known state and publishes the first snapshot.
+ * Opens no socket yet. shadow and scribe may be NULL; the hooks are copied. ERR_CONFIG: `wrong`
+ * says why. The table is freed on failure, too. */
+
+enum err control_start(struct control *c, struct complaints *wrong) MUST_USE;
+/* Workers run: opens the admin sockets, starts the admin thread, connects to Redis, installs
+ * SIGHUP, SIGTERM, SIGINT and SIGUSR1 (reopen logs). */
+
+void control_adopted(struct control *c);
+/* Any thread: a worker has adopted a newer snapshot. */
+
+void control_ready(struct control *c, bool ready);
+/* Any thread: what /readyz answers. */
+
+void control_free(struct control **c);
+/* Ends the admin thread, closes everything, withdraws the ack. The loop has ended and does not run
+ * again; the readers of the router may be gone. */
+
+/* --- the command line's end of the admin API --- */
+
+struct admin_answer {
+    int status;
+    struct buf body;
+};
+
+enum err admin_call(const char *socket_path, const char *method, const char *path, struct span body,
+                    uint64_t timeout_ms, struct admin_answer *out,
+                    struct complaints *wrong) MUST_USE;
+/* One blocking request over the admin socket. */
+
+#endif

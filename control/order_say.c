@@ -1,0 +1,83 @@
+/* What a change means for each route, in sentences. An operator who pins everything at three in the
+ * morning must not have to know the order of precedence by heart: every route that now goes
+ * elsewhere, or stays where it is against expectation, is named. */
+#include "control/room.h"
+
+#include <stdio.h>
+
+enum { SENTENCES_MAX = 12, SHARE_LEN = 96 };
+
+static const struct document empty;
+
+/* "legacy, pinned", "25% new, set", "10% new, as configured" */
+static void share(char out[SHARE_LEN], const struct document *d, const struct config_route *r)
+{
+    const struct document_route *own = document_route(d, r->name);
+    enum pin pin = own != NULL && own->pin != PIN_NONE ? own->pin : d->pin;
+    bool weighs = own != NULL && own->weighs;
+    unsigned weight = weighs ? own->weight : r->new_weight;
+    if (pin != PIN_NONE)
+        (void)snprintf(out, SHARE_LEN, "%s, %s", pin_word(pin),
+                       own != NULL && own->pin != PIN_NONE ? "pinned" : "as everything is pinned");
+    else
+        (void)snprintf(out, SHARE_LEN, "%g%% new, %s", (double)weight / 100.0,
+                       weighs ? "as set" : "as configured");
+}
+
+static enum err say(json_t *said, const char *text)
+{
+    return json_array_append_new(said, json_string(text)) == 0 ? ERR_OK : ERR_NO_MEMORY;
+}
+
+static bool stays(const struct document *d, const struct document_route *own)
+{
+    return d->pin != PIN_NONE && own != NULL && own->pin != PIN_NONE && own->pin != d->pin;
+}
+
+static bool weight_changed(const struct document_route *a, const struct document_route *b)
+{
+    bool wa = a != NULL && a->weighs;
+    bool wb = b != NULL && b->weighs;
+    return wa != wb || (wa && a->weight != b->weight);
+}
+
+/* False: there is nothing to say about this route. */
+static bool sentence(char *out, size_t cap, const struct document *before,
+                     const struct document *after, const struct config_route *r)
+{
+    char was[SHARE_LEN];
+    char is[SHARE_LEN];
+    const struct document_route *old = document_route(before, r->name);
+    const struct document_route *own = document_route(after, r->name);
+    share(was, before, r);
+    share(is, after, r);
+    if (strcmp(was, is) != 0)
+        (void)snprintf(out, cap, "%s: %s (was %s)", r->name, is, was);
+    else if (stays(after, own) && after->pin != before->pin)
+        (void)snprintf(out, cap, "%s: stays %s by itself", r->name, is);
+    else if (weight_changed(old, own))
+        (void)snprintf(out, cap, "%s: %s; the new weight counts once the pin is gone", r->name, is);
+    else
+        return false;
+    return true;
+}
+
+enum err order_describe(const struct flip *f, const struct document *before,
+                        const struct document *after, json_t *said)
+{
+    char line[512];
+    size_t n = 0;
+    before = before == NULL ? &empty : before;
+    after = after == NULL ? &empty : after;
+    for (size_t i = 0; i < f->table->nroutes; i++) {
+        if (!sentence(line, sizeof(line), before, after, f->table->routes[i].config))
+            continue;
+        if (n++ < SENTENCES_MAX)
+            TRY(say(said, line));
+    }
+    if (n > SENTENCES_MAX) {
+        (void)snprintf(line, sizeof(line), "and %zu more routes", n - SENTENCES_MAX);
+        TRY(say(said, line));
+    }
+    return n == 0 ? say(said, "nothing goes elsewhere than before") : ERR_OK;
+}

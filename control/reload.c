@@ -1,0 +1,237 @@
+/* Reloading: the configuration is read, checked and prepared by a work thread; only the swap
+ * happens here. Whatever is wrong with it, what runs goes on running.
+ *
+ * Requests that arrive while one is being carried out are answered by the next one, which begins
+ * after it: the file may have changed since the first one read it. */
+#include "control/changes.h"
+#include "control/room.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { RELOAD_MAGIC = 0x524c4f44, LOGGED_MAX = 20 };
+
+struct reload_job {
+    unsigned magic;
+    struct control *control;
+    struct control_hooks hooks;
+    const struct config *before; /* in force; nothing else replaces it while this runs */
+    struct route_table *table;
+    json_t *changes;
+    struct complaints wrong;
+    enum err err;
+};
+
+/* --- the work thread --- */
+
+static void job_work(void *arg)
+{
+    struct reload_job *j;
+    OBJ_CAST(j, arg, RELOAD_MAGIC);
+    struct config *config = NULL;
+    j->err = j->hooks.load(j->hooks.arg, &config, &j->wrong);
+    if (j->err == ERR_OK)
+        j->changes = changes_between(j->before, config);
+    if (j->err == ERR_OK)
+        j->err = route_table_new(config, &j->table, &j->wrong);
+    if (j->err == ERR_OK && j->hooks.prepare != NULL)
+        j->err = j->hooks.prepare(j->hooks.arg, j->table, &j->wrong);
+    if (j->err != ERR_OK && j->table != NULL)
+        route_table_free(&j->table);
+}
+
+static void job_free(void *arg)
+{
+    struct reload_job *j;
+    OBJ_CAST(j, arg, RELOAD_MAGIC);
+    if (j->table != NULL)
+        route_table_free(&j->table);
+    json_decref(j->changes);
+    complaints_free(&j->wrong);
+    j->magic = 0;
+    free(j);
+}
+
+/* --- the result --- */
+
+static void count(const char *result)
+{
+    metric_slot slot;
+    if (metrics_series(METRIC_RELOADS, &result, &slot) == ERR_OK)
+        metric_inc(slot);
+}
+
+static void remember(struct control *c, bool ok, json_t *said)
+{
+    struct reload *r = &c->reload;
+    r->any = true;
+    r->ok = ok;
+    r->at_ms = clock_wall_ms();
+    json_decref(r->said);
+    r->said = json_incref(said);
+}
+
+static void refused(struct control *c, const struct reload_job *j)
+{
+    struct reload *r = &c->reload;
+    json_t *list = api_complaints(&j->wrong);
+    count("refused");
+    log_error("reload", "the configuration is refused, what runs goes on: %s (%zu complaint%s)",
+              err_sentence(j->err), j->wrong.n + j->wrong.dropped,
+              j->wrong.n + j->wrong.dropped == 1 ? "" : "s");
+    for (size_t i = 0; i < j->wrong.n; i++)
+        log_error("reload", "%s: %s%s%s", j->wrong.list[i].where, j->wrong.list[i].what,
+                  j->wrong.list[i].right == NULL ? "" : "; ",
+                  j->wrong.list[i].right == NULL ? "" : j->wrong.list[i].right);
+    remember(c, false, list);
+    json_decref(list);
+    for (size_t i = 0; i < r->nwaiting; i++) {
+        api_refuse(r->waiting[i], 422, err_word(j->err),
+                   "the configuration is refused; what runs goes on as it was", &j->wrong);
+        admin_return(r->waiting[i]);
+    }
+    r->nwaiting = 0;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool same_store(const struct config_control *a, const struct config_control *b)
+{
+    return same_text(a->redis, b->redis) && same_text(a->store.password, b->store.password) &&
+           same_text(a->key, b->key) && a->poll == b->poll && a->ack_ttl == b->ack_ttl;
+}
+
+static json_t *copy_list(const json_t *list)
+{
+    json_t *copy = list == NULL ? json_array() : json_copy((json_t *)(uintptr_t)list);
+    if (copy != NULL && json_array_size(copy) == 0)
+        (void)json_array_append_new(copy,
+                                    json_string("nothing in the configuration has changed; files "
+                                                "it names were read again"));
+    return copy;
+}
+
+static void answer_waiting(struct control *c, const json_t *said)
+{
+    struct reload *r = &c->reload;
+    for (size_t i = 0; i < r->nwaiting; i++) {
+        json_t *list = copy_list(said);
+        orders_reloaded(c, r->waiting[i],
+                        json_pack("{s:b, s:I, s:o}", "ok", 1, "epoch",
+                                  (json_int_t)c->flip.state.epoch, "said", list));
+    }
+    r->nwaiting = 0;
+}
+
+static void succeeded(struct control *c, const struct reload_job *j, const struct flip_effect *fx,
+                      bool other_store)
+{
+    const struct config *now = control_config(c);
+    size_t n = json_array_size(j->changes);
+    count("ok");
+    log_setup(now->log.level, now->log.format);
+    log_info("reload", "the configuration was reloaded: %zu change%s, epoch %llu", n,
+             n == 1 ? "" : "s", (unsigned long long)c->flip.state.epoch);
+    for (size_t i = 0; i < n && i < LOGGED_MAX; i++)
+        log_info("reload", "%s", json_string_value(json_array_get(j->changes, i)));
+    remember(c, true, j->changes);
+    if (c->admin != NULL)
+        admin_token(c->admin, now->admin.token);
+    apply_reloaded(c, fx);
+    if (other_store && c->store != NULL && apply_open_store(c) != ERR_OK)
+        log_error("reload", "the new control store cannot be opened; the old one stays in use");
+    answer_waiting(c, j->changes);
+    orders_progress(c);
+}
+
+static void begin(struct control *c);
+
+static void job_done(void *arg)
+{
+    struct reload_job *j;
+    OBJ_CAST(j, arg, RELOAD_MAGIC);
+    struct control *c = j->control;
+    struct flip_effect fx = {.outcome = FLIP_SAME};
+    bool other_store = false;
+    c->reload.running = NULL;
+    if (j->err == ERR_OK) {
+        other_store = !same_store(&j->before->control, &j->table->config->control);
+        j->err = flip_table(&c->flip, &j->table, clock_wall_ms(), &fx);
+    }
+    if (j->err == ERR_OK)
+        succeeded(c, j, &fx, other_store);
+    else
+        refused(c, j);
+    job_free(j);
+    if (c->reload.again)
+        begin(c);
+}
+
+static const struct job_kind kind = {job_work, job_done, job_free};
+
+/* --- asking for it --- */
+
+static void cannot(struct control *c, enum err e)
+{
+    struct reload *r = &c->reload;
+    log_error("reload", "the configuration cannot be reloaded: %s", err_sentence(e));
+    for (size_t i = 0; i < r->nwaiting; i++) {
+        api_refuse(r->waiting[i], 503, err_word(e), err_sentence(e), NULL);
+        admin_return(r->waiting[i]);
+    }
+    r->nwaiting = 0;
+}
+
+static void begin(struct control *c)
+{
+    struct reload *r = &c->reload;
+    r->again = false;
+    memcpy(r->waiting, r->next, r->nnext * sizeof(r->next[0]));
+    r->nwaiting = r->nnext;
+    r->nnext = 0;
+    struct reload_job *j = calloc(1, sizeof(*j));
+    if (j == NULL) {
+        cannot(c, ERR_NO_MEMORY);
+        return;
+    }
+    OBJ_INIT(j, RELOAD_MAGIC);
+    j->control = c;
+    j->hooks = c->hooks;
+    j->before = control_config(c);
+    enum err e = jobs_run(c->loads, &kind, j);
+    if (e != ERR_OK) {
+        job_free(j);
+        cannot(c, e);
+        return;
+    }
+    r->running = j;
+}
+
+void reload_request(struct control *c, struct admin_request *request)
+{
+    struct reload *r = &c->reload;
+    if (request != NULL && r->nnext == ORDERS_MAX) {
+        api_refuse(request, 503, err_word(ERR_QUEUE_FULL), err_sentence(ERR_QUEUE_FULL), NULL);
+        admin_return(request);
+        return;
+    }
+    if (request != NULL)
+        r->next[r->nnext++] = request;
+    r->again = true;
+    if (r->running == NULL)
+        begin(c);
+}
+
+void reload_end(struct control *c)
+{
+    json_decref(c->reload.said);
+    c->reload.said = NULL;
+    c->reload.nwaiting = c->reload.nnext = 0; /* the admin thread's to free */
+}

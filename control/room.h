@@ -1,0 +1,191 @@
+/* Inside control/: the struct behind the door, and what its files offer one another. Everything
+ * here belongs to the control thread unless it says otherwise. */
+#ifndef CONTROL_ROOM_H
+#define CONTROL_ROOM_H
+
+#include "control/admin.h"
+#include "control/control.h"
+#include "control/flip.h"
+#include "control/jobs.h"
+#include "control/store.h"
+
+#include <limits.h>
+#include <stdatomic.h>
+
+enum { CONTROL_MAGIC = 0x4354524c, INSTANCE_MAX = 256, ORDERS_MAX = 64 };
+
+/* --- persist.c: state.json and audit.ndjson, written by a thread --- */
+
+struct persist {
+    struct persist_job *running;
+    uint64_t wanted;  /* generations of the state: the newest, */
+    uint64_t written; /* and the newest on disk */
+    char error[160];  /* of the last attempt; empty while all is well */
+    uint64_t lost_audit;
+    struct timer retry;
+};
+
+void persist_begin(struct control *c);
+void persist_request(struct control *c);
+/* Writes the state as it is now, soon. */
+
+void persist_last(struct control *c);
+/* At the end, when the loop does not run any more: writes what is not on disk, blocking. */
+
+/* --- orders.c: what operators ask for and wait for --- */
+
+enum order_store {
+    ORDER_NO_STORE,  /* nothing is to be written (a reload) */
+    ORDER_WAITS,     /* not yet written */
+    ORDER_WRITTEN,   /* in the store */
+    ORDER_OVERTAKEN, /* the store held something newer, which is in force now */
+    ORDER_LATER,     /* the store cannot be written at present */
+};
+
+struct order {
+    struct order *next;
+    struct admin_request *request;
+    json_t *answer;      /* grows: what changed, what is in force, who has it */
+    json_t *said;        /* borrowed from answer: sentences for a person */
+    uint64_t document;   /* the epoch it was given; 0: a reload */
+    uint64_t generation; /* to be adopted by the workers */
+    uint64_t persisted;  /* to be on disk */
+    enum order_store store;
+    bool wait; /* for the other instances, too */
+    bool all;  /* they have it */
+    struct peers peers;
+    uint64_t deadline_ms; /* on the loop's clock */
+};
+
+struct orders {
+    struct order *first;
+    size_t n;
+    struct timer tick;
+    bool asking; /* store_peers() is under way */
+};
+
+void orders_begin(struct control *c);
+void orders_end(struct control *c);
+void orders_change(struct control *c, struct admin_request *r);
+void orders_undo(struct control *c, struct admin_request *r);
+
+void orders_progress(struct control *c);
+/* Something an order may be waiting for has happened. */
+
+void orders_store(struct control *c, enum order_store how);
+/* What became of the document in force in the store. */
+
+void orders_reloaded(struct control *c, struct admin_request *r, json_t *answer);
+/* Takes *answer; it is sent when the workers have the new table. */
+
+/* --- order_read.c --- */
+
+struct order_text {
+    struct change change; /* its strings lie below */
+    uint64_t wait_ms;     /* 0: do not wait for the others */
+    char *route;
+    char *by;
+    char *why;
+};
+
+enum err order_read(struct span body, bool change, struct order_text *out,
+                    struct complaints *wrong) MUST_USE;
+/* The body of POST /control (change) or POST /undo. ERR_INVALID, ERR_NO_MEMORY. */
+
+void order_text_free(struct order_text *o);
+
+/* --- order_say.c: what an order means, in sentences --- */
+
+enum err order_describe(const struct flip *f, const struct document *before,
+                        const struct document *after, json_t *said) MUST_USE;
+
+/* --- reload.c --- */
+
+struct reload {
+    struct reload_job *running;
+    bool again;
+    struct admin_request *waiting[ORDERS_MAX]; /* for the one that runs */
+    size_t nwaiting;
+    struct admin_request *next[ORDERS_MAX]; /* for the one after it */
+    size_t nnext;
+    /* the last one, for status */
+    bool any;
+    bool ok;
+    uint64_t at_ms;
+    json_t *said; /* changes or complaints: a list */
+};
+
+void reload_request(struct control *c, struct admin_request *r);
+/* r may be NULL (SIGHUP). One runs at a time; a request during one runs after it. */
+
+void reload_end(struct control *c);
+
+/* --- explain.c --- */
+
+void explain_request(struct control *c, struct admin_request *r);
+/* POST /explain: decides a made-up request by the snapshot in force. */
+
+/* --- the whole --- */
+
+struct control {
+    unsigned magic;
+    struct loop *loop;
+    struct router *router;
+    struct shadow *shadow;
+    struct scribe *scribe;
+    struct control_hooks hooks;
+    uint64_t started_ms; /* wall clock */
+    char state_dir[PATH_MAX];
+    char instance[INSTANCE_MAX];
+    char host[HOST_NAME_MAX + 1];
+    int lock_fd;
+    struct jobs *disk;
+    struct jobs *loads;
+    struct flip flip;
+    struct store *store;
+    struct persist persist;
+    struct orders orders;
+    struct reload reload;
+    struct admin *admin;
+    struct timer adoption;
+    uint64_t adopted;      /* generation all workers have */
+    char *damaged;         /* why state.json was not used; NULL: it was */
+    char write_error[200]; /* why the document in force is not in the store yet */
+    bool held;             /* the key is gone; said so */
+    unsigned stop_signals;
+    atomic_bool ready;
+    atomic_bool adoption_posted;
+    atomic_uint
+        lookers; /* status answers being made: they point into the table, so nothing is reaped */
+};
+
+/* --- status.c --- */
+
+void status_gather(struct control *c, struct admin_request *r);
+/* Control thread: fills r->facts. */
+
+void status_render(struct control *c, struct admin_request *r);
+/* Admin thread. */
+
+void status_facts_free(struct control *c, struct status_facts **f);
+
+/* --- apply.c: what follows from a change --- */
+
+void apply_effect(struct control *c, const struct flip_effect *fx, enum source source,
+                  const struct complaints *wrong);
+/* Publishes to the workers, counts, logs, persists, writes to the store. */
+
+void apply_reloaded(struct control *c, const struct flip_effect *fx);
+/* The same for a new table. */
+
+void apply_check_adopted(struct control *c);
+enum err apply_open_store(struct control *c) MUST_USE;
+/* Closes the store there is, if any, and opens the one the configuration names. */
+
+void apply_begin(struct control *c);
+void apply_end(struct control *c);
+
+const struct config *control_config(const struct control *c);
+/* In force; good until the next publish. */
+
+#endif

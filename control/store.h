@@ -1,0 +1,121 @@
+/* The control store: where the control document of a fleet lives. Two kinds behind one face, Redis
+ * (store_redis.c) and a local file (store_file.c).
+ *
+ * A store looks at its value by itself, whenever it may have changed and at least every `poll`, and
+ * reports every look. Control thread; nothing here blocks. */
+#ifndef CONTROL_STORE_H
+#define CONTROL_STORE_H
+
+#include "base/loop.h"
+#include "control/flip.h"
+#include "control/jobs.h"
+
+struct store;
+
+enum store_write { STORE_WRITTEN, STORE_CONFLICT, STORE_FAILED };
+
+/* Another instance, as it acknowledged last. */
+struct peer {
+    char *instance;
+    uint64_t epoch;    /* in force there */
+    uint64_t document; /* highest epoch of a document it took from the store */
+};
+
+struct peers {
+    struct peer *list;
+    size_t n;
+    bool complete; /* false: the store could not be asked */
+};
+
+void peers_free(struct peers *p);
+
+struct store_events {
+    void *arg;
+    void (*looked)(void *arg, enum sight sight, struct span raw, enum err unreadable);
+    /* After every look that was answered. */
+
+    void (*wrote)(void *arg, enum store_write how, uint64_t epoch, struct span raw,
+                  const char *why);
+    /* How store_write() ended. STORE_CONFLICT: the value is no longer the one looked at last;
+     * another look follows. */
+
+    void (*changed)(void *arg);
+    /* The facts changed: connected, lost, another mode. */
+};
+
+/* What status shows. */
+struct store_facts {
+    const char *kind; /* "redis", "file" */
+    char where[300];  /* without secrets */
+    char name[300];   /* how complaints call the value: "redis key weir:control" */
+    bool connected;
+    uint64_t since_ms; /* of `connected`; wall clock */
+    char mode[160];    /* "push and poll", "poll" and why */
+    char server[32];   /* its version */
+    char error[200];   /* the last failure; empty while all is well */
+    uint64_t looks;
+    uint64_t pushes;
+    uint64_t lost; /* connections lost */
+};
+
+struct store_options {
+    struct loop *loop;
+    struct jobs *disk;
+    struct store_events events;
+    const struct config *config; /* copied from */
+    const char *state_dir;
+    const char *instance;
+};
+
+struct store_ops {
+    void (*start)(struct store *s);
+    bool (*write)(struct store *s, uint64_t epoch, struct span raw);
+    void (*ack)(struct store *s, struct span json);
+    void (*peers)(struct store *s, void (*fn)(void *arg, struct peers *p), void *arg);
+    void (*close)(struct store **s);
+};
+
+struct store {
+    const struct store_ops *ops;
+    struct store_facts facts;
+};
+
+enum err store_new(const struct store_options *o, struct store **out) MUST_USE;
+/* Redis when the configuration names one, else the file. Does nothing yet. */
+
+enum err store_redis_new(const struct store_options *o, struct store **out) MUST_USE;
+enum err store_file_new(const struct store_options *o, struct store **out) MUST_USE;
+
+static inline void store_start(struct store *s)
+{
+    s->ops->start(s);
+}
+
+/* Replaces the value looked at last by raw, if it is still that one; wrote() says how it ended.
+ * False: not now, because the store is not connected, was not looked at or is still writing. */
+static inline bool store_write(struct store *s, uint64_t epoch, struct span raw) MUST_USE;
+static inline bool store_write(struct store *s, uint64_t epoch, struct span raw)
+{
+    return s->ops->write(s, epoch, raw);
+}
+
+/* Says what this instance has in force; kept alive until the store is closed, then withdrawn. */
+static inline void store_ack(struct store *s, struct span json)
+{
+    s->ops->ack(s, json);
+}
+
+/* Asks once who is there, this instance included. fn is called exactly once, maybe at once, and
+ * frees *p. One at a time. */
+static inline void store_peers(struct store *s, void (*fn)(void *arg, struct peers *p), void *arg)
+{
+    s->ops->peers(s, fn, arg);
+}
+
+static inline void store_close(struct store **s)
+{
+    if (*s != NULL)
+        (*s)->ops->close(s);
+}
+
+#endif
