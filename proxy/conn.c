@@ -1,0 +1,482 @@
+/* Reading, feeding, flushing, closing. See conn.h for the order in which things may happen. */
+#include "proxy/conn.h"
+
+#include "proxy/worker.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    READS_PER_TURN = 4, /* then others have their turn */
+    IOV_MAX_WRITE = 16,
+    TLS_RECORD = 16 * 1024,
+    LINGER_BYTES = 4 * 1024 * 1024,
+    LINGER_MS = 2000,
+};
+
+/* --- codec host --- */
+
+void conn_wants_write(void *arg)
+{
+    struct conn *c;
+    OBJ_CAST(c, arg, CONN_MAGIC);
+    worker_dirty(c->worker, c);
+}
+
+static void again(void *arg)
+{
+    struct conn *c;
+    OBJ_CAST(c, arg, CONN_MAGIC);
+    conn_turn(c);
+}
+
+void conn_wants_read(void *arg)
+{
+    struct conn *c;
+    OBJ_CAST(c, arg, CONN_MAGIC);
+    if (!c->in_turn && c->state == CONN_OPEN && (c->readable || c->rx.n > 0))
+        loop_defer(c->worker->loop, &c->again, again, c);
+}
+
+const struct codec_host conn_codec_host_backend = {
+    .wants_write = conn_wants_write,
+    .wants_read = conn_wants_read,
+};
+
+/* --- life --- */
+
+void conn_begin(struct conn *c, struct worker *w, const struct conn_role *role, int fd,
+                timer_fn *on_timer)
+{
+    OBJ_INIT(c, CONN_MAGIC);
+    c->worker = w;
+    c->role = role;
+    c->fd = fd;
+    c->wrote_ms = loop_now_ms(w->loop);
+    timer_begin(&c->timer, on_timer, c);
+}
+
+static void reap(void *arg)
+{
+    struct conn *c;
+    OBJ_CAST(c, arg, CONN_MAGIC);
+    if (c->codec != NULL)
+        codec_free(&c->codec);
+    if (c->tls != NULL)
+        tls_free(&c->tls);
+    chunkq_free(&c->out);
+    buf_free(&c->rx);
+    c->magic = 0;
+    c->role->free(c);
+}
+
+static void abort_socket(int fd)
+{
+    struct linger now = {.l_onoff = 1, .l_linger = 0};
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
+void conn_close(struct conn *c, enum err why)
+{
+    struct loop *l = c->worker->loop;
+    if (c->state == CONN_CLOSED)
+        return;
+    c->state = CONN_CLOSED;
+    if (c->codec != NULL) {
+        codec_closed(c->codec, why == ERR_OK ? c->role->ended : why);
+        if (codec_is_cut(c->codec) || why == ERR_CLIENT_SEND_TIMEOUT)
+            abort_socket(c->fd); /* or the kernel would keep what such a client does not read */
+    }
+    loop_io_del(&c->io);
+    loop_timer_clear(l, &c->timer);
+    loop_undefer(l, &c->again);
+    worker_clean(c->worker, c);
+    close(c->fd);
+    c->fd = -1;
+    c->role->closed(c, why);
+    loop_defer(l, &c->reap, reap, c);
+}
+
+/* --- the socket --- */
+
+static bool is_again(int e)
+{
+    return e == EAGAIN || e == EWOULDBLOCK || e == EINTR;
+}
+
+/* Reads once. *got == 0 with true: nothing there now. False: the connection was closed here. */
+static bool read_plain(struct conn *c, char *p, size_t n, size_t *got, bool *end)
+{
+    ssize_t r = recv(c->fd, p, n, 0);
+    *got = 0;
+    if (r < 0) {
+        c->readable = false;
+        if (is_again(errno))
+            return true;
+        conn_close(c, c->role->reset);
+        return false;
+    }
+    if (r == 0)
+        *end = true;
+    else if ((size_t)r < n && !c->peer_ended)
+        c->readable = false; /* a short read emptied the socket */
+    *got = (size_t)r;
+    return true;
+}
+
+static bool read_tls(struct conn *c, char *p, size_t n, size_t *got, bool *end)
+{
+    switch (tls_read(c->tls, p, n, got)) {
+    case TLS_DONE:
+        if (!tls_has_more(c->tls) && !c->peer_ended)
+            c->readable = false;
+        return true;
+    case TLS_WANT_READ:
+    case TLS_WANT_WRITE:
+        c->readable = false;
+        return true;
+    case TLS_END:
+        *end = true;
+        return true;
+    case TLS_CUT:
+        conn_close(c, c->role->ended);
+        return false;
+    default:
+        conn_close(c, c->role->reset);
+        return false;
+    }
+}
+
+static bool read_some(struct conn *c, char *p, size_t n, size_t *got, bool *end)
+{
+    *end = false;
+    return c->tls != NULL ? read_tls(c, p, n, got, end) : read_plain(c, p, n, got, end);
+}
+
+/* --- feeding --- */
+
+/* Feeds [p, n); what the codec leaves is kept in rx. The codec's borrowed slices point into p, so
+ * everything that was queued is written before p is used again. */
+static bool feed(struct conn *c, struct span in)
+{
+    size_t used;
+    enum err e = codec_feed(c->codec, in, &used);
+    if (e == ERR_OK && used < in.n)
+        e = buf_append(&c->rx, span_from(in, used));
+    worker_flush(c->worker);
+    if (c->state != CONN_OPEN)
+        return false;
+    if (e == ERR_OK)
+        return true;
+    conn_close(c, e == ERR_NO_MEMORY ? e : c->role->reset);
+    return false;
+}
+
+/* Feeds what is in rx already, as long as the codec takes it. */
+static bool feed_kept(struct conn *c)
+{
+    while (c->rx.n > 0 && codec_is_reading(c->codec)) {
+        size_t used;
+        enum err e = codec_feed(c->codec, buf_span(&c->rx), &used);
+        worker_flush(c->worker);
+        if (c->state != CONN_OPEN)
+            return false;
+        if (e != ERR_OK) {
+            conn_close(c, c->role->reset);
+            return false;
+        }
+        buf_drop_front(&c->rx, used);
+        if (used == 0)
+            return true; /* it needs more than there is */
+    }
+    return true;
+}
+
+static bool feed_fresh(struct conn *c, size_t n)
+{
+    struct span fresh = span_of(c->worker->scratch, n);
+    if (c->rx.n == 0)
+        return feed(c, fresh);
+    if (buf_append(&c->rx, fresh) != ERR_OK) {
+        conn_close(c, ERR_NO_MEMORY);
+        return false;
+    }
+    return feed_kept(c);
+}
+
+static void ended(struct conn *c)
+{
+    c->readable = false;
+    codec_closed(c->codec, ERR_OK);
+    worker_flush(c->worker);
+    if (c->state == CONN_OPEN && codec_is_done(c->codec) && c->out.n == 0)
+        conn_finish(c);
+}
+
+/* A short read says that the socket is empty, not whether it was reset behind these bytes: libevent
+ * reports an error as plain readiness, and there is no second edge. So who waits for the rest of a
+ * message looks once more; HTTP/2 notices with its next write. */
+static void look_behind(struct conn *c)
+{
+    bool within = c->rx.n > 0 || !codec_is_idle(c->codec);
+    if (c->readable || !within || !codec_is_reading(c->codec))
+        return;
+    if (c->tls != NULL && tls_is_h2(c->tls))
+        return;
+    c->readable = true;
+    if (c->tls != NULL)
+        tls_readable(c->tls);
+}
+
+static void read_and_feed(struct conn *c)
+{
+    for (unsigned budget = READS_PER_TURN;; budget--) {
+        size_t n;
+        bool end;
+        if (!feed_kept(c))
+            return;
+        if (!c->readable || !codec_is_reading(c->codec))
+            return;
+        if (budget == 0) {
+            loop_defer(c->worker->loop, &c->again, again, c);
+            return;
+        }
+        if (!read_some(c, c->worker->scratch, WORKER_SCRATCH, &n, &end))
+            return;
+        if (end) {
+            ended(c);
+            return;
+        }
+        if (n > 0 && !feed_fresh(c, n))
+            return;
+        if (n > 0)
+            look_behind(c);
+    }
+}
+
+/* The codec does not want bytes now, yet something happened: a reset must not go unseen until it
+ * does. */
+static void peek(struct conn *c)
+{
+    char byte;
+    if (recv(c->fd, &byte, 1, MSG_PEEK) < 0 && !is_again(errno))
+        conn_close(c, c->role->reset);
+}
+
+/* --- getting there --- */
+
+static void open_up(struct conn *c)
+{
+    c->state = CONN_OPEN;
+    if (!c->role->established(c))
+        conn_close(c, ERR_NO_MEMORY);
+}
+
+static void shake(struct conn *c)
+{
+    switch (tls_handshake(c->tls)) {
+    case TLS_DONE:
+        open_up(c);
+        return;
+    case TLS_WANT_READ:
+        c->readable = false;
+        return;
+    case TLS_WANT_WRITE:
+        c->writable = false;
+        return;
+    default:
+        conn_close(c, c->role->tls_failed);
+        return;
+    }
+}
+
+static void connected(struct conn *c)
+{
+    int e = 0;
+    socklen_t n = sizeof(e);
+    if (!c->writable)
+        return;
+    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &e, &n) != 0 || e != 0) {
+        conn_close(c, e == ECONNREFUSED ? ERR_CONNECT_REFUSED : c->role->connect_failed);
+        return;
+    }
+    if (c->tls == NULL) {
+        open_up(c);
+        return;
+    }
+    c->state = CONN_HANDSHAKE;
+}
+
+static void throw_away(struct conn *c)
+{
+    for (unsigned i = 0; i < READS_PER_TURN; i++) {
+        ssize_t n = recv(c->fd, c->worker->scratch, WORKER_SCRATCH, 0);
+        if (n < 0 && is_again(errno))
+            return;
+        c->lingered += n > 0 ? (size_t)n : 0;
+        if (n <= 0 || c->lingered > LINGER_BYTES) {
+            conn_close(c, ERR_OK);
+            return;
+        }
+    }
+    loop_defer(c->worker->loop, &c->again, again, c);
+}
+
+static void open_turn(struct conn *c)
+{
+    if (codec_is_reading(c->codec))
+        read_and_feed(c);
+    else if (c->readable)
+        peek(c);
+}
+
+void conn_turn(struct conn *c)
+{
+    c->in_turn = true;
+    if (c->state == CONN_CONNECTING)
+        connected(c);
+    if (c->state == CONN_HANDSHAKE)
+        shake(c);
+    if (c->state == CONN_OPEN)
+        open_turn(c);
+    else if (c->state == CONN_LINGER)
+        throw_away(c);
+    c->in_turn = false;
+    worker_flush(c->worker);
+    if (c->state == CONN_OPEN)
+        c->role->settled(c);
+}
+
+static void on_io(void *arg, unsigned what)
+{
+    struct conn *c;
+    OBJ_CAST(c, arg, CONN_MAGIC);
+    if (what & LOOP_READ) {
+        c->readable = true;
+        if (c->tls != NULL)
+            tls_readable(c->tls);
+    }
+    if (what & LOOP_CLOSED)
+        c->peer_ended = true;
+    if (what & LOOP_WRITE) {
+        c->writable = true;
+        if (c->out.n > 0)
+            worker_dirty(c->worker, c);
+    }
+    if (c->state == CONN_OPEN && (what & LOOP_READ) == 0)
+        worker_flush(c->worker);
+    else
+        conn_turn(c);
+}
+
+enum err conn_register(struct conn *c)
+{
+    return loop_io_add(c->worker->loop, &c->io, c->fd, LOOP_READ | LOOP_WRITE, on_io, c);
+}
+
+/* --- writing --- */
+
+static bool wrote(struct conn *c, size_t n)
+{
+    chunkq_consume(&c->out, n);
+    c->wrote_ms = loop_now_ms(c->worker->loop);
+    return true;
+}
+
+/* One write. False: no more can be written now, or the connection is closed. */
+static bool write_plain(struct conn *c)
+{
+    struct iovec iov[IOV_MAX_WRITE];
+    struct msghdr m = {.msg_iov = iov};
+    size_t want = 0;
+    int n = chunkq_iov(&c->out, iov, IOV_MAX_WRITE);
+    m.msg_iovlen = (size_t)n;
+    for (int i = 0; i < n; i++)
+        want += iov[i].iov_len;
+    ssize_t put = sendmsg(c->fd, &m, MSG_NOSIGNAL);
+    if (put < 0) {
+        c->writable = false;
+        if (!is_again(errno))
+            conn_close(c, c->role->reset);
+        return false;
+    }
+    if ((size_t)put < want)
+        c->writable = false;
+    return wrote(c, (size_t)put) && c->writable;
+}
+
+static bool write_tls(struct conn *c)
+{
+    struct iovec first;
+    size_t put;
+    const char *p = c->worker->record;
+    size_t n = min_size(c->out.n, TLS_RECORD);
+    if (chunkq_iov(&c->out, &first, 1) == 1 && first.iov_len >= n)
+        p = first.iov_base; /* one stretch already: no need to gather */
+    else
+        n = chunkq_copy(&c->out, c->worker->record, TLS_RECORD);
+    switch (tls_write(c->tls, p, n, &put)) {
+    case TLS_DONE:
+        return wrote(c, put);
+    case TLS_WANT_READ:
+    case TLS_WANT_WRITE:
+        c->writable = false;
+        return false;
+    default:
+        conn_close(c, c->role->reset);
+        return false;
+    }
+}
+
+static void write_out(struct conn *c)
+{
+    while (c->out.n > 0 && c->writable)
+        if (!(c->tls != NULL ? write_tls(c) : write_plain(c)))
+            break;
+    if (c->state != CONN_CLOSED && chunkq_own(&c->out) != ERR_OK)
+        conn_close(c, ERR_NO_MEMORY);
+}
+
+void conn_flush(struct conn *c)
+{
+    if (c->state != CONN_OPEN)
+        return;
+    if (!codec_drain(c->codec)) {
+        conn_close(c, ERR_NO_MEMORY);
+        return;
+    }
+    if (c->out.n == 0)
+        c->wrote_ms = loop_now_ms(c->worker->loop);
+    write_out(c);
+    if (c->state != CONN_OPEN)
+        return;
+    if (c->out.n == 0) {
+        codec_flushed(c->codec);
+        if (c->out.n == 0 && !c->dirty && codec_is_done(c->codec)) {
+            conn_finish(c);
+            return;
+        }
+    }
+    if (!c->in_turn)
+        c->role->settled(c);
+}
+
+/* --- an orderly end --- */
+
+void conn_finish(struct conn *c)
+{
+    bool sending = c->readable || c->rx.n > 0 || !codec_is_idle(c->codec);
+    bool may_lose = c->role->lingers && sending && !c->peer_ended && !codec_is_cut(c->codec);
+    if (c->tls != NULL && !codec_is_cut(c->codec))
+        tls_bye(c->tls);
+    if (!may_lose) {
+        conn_close(c, ERR_OK);
+        return;
+    }
+    codec_closed(c->codec, c->role->ended);
+    c->state = CONN_LINGER;
+    (void)shutdown(c->fd, SHUT_WR);
+    loop_timer_set(c->worker->loop, &c->timer, LINGER_MS);
+    loop_defer(c->worker->loop, &c->again, again, c);
+}

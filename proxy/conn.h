@@ -1,0 +1,84 @@
+/* One connection, towards a client or a server: socket, TLS, codec, what waits to be written.
+ * Private to proxy/.
+ *
+ * The special difficulty is who may free what when: a handler reads, its codec calls into
+ * exchanges, they write to other connections, and any of these may end. So a handler only queues:
+ * bytes into `out` and the connection into the worker's dirty list; worker_flush() writes them when
+ * the handler's events are over; conn_close() marks, and the memory goes at the end of the turn. */
+#ifndef PROXY_CONN_H
+#define PROXY_CONN_H
+
+#include "base/loop.h"
+#include "http/codec.h"
+#include "proxy/tls.h"
+
+struct worker;
+struct conn;
+
+/* What clients' and servers' connections do differently. */
+struct conn_role {
+    bool (*established)(
+        struct conn *c); /* the socket and TLS are up: make the codec. False: close */
+    void (*settled)(
+        struct conn *c); /* bytes went in or out: set timers, put it back into its pool */
+    void (*closed)(struct conn *c, enum err why); /* once; streams know already */
+    void (*free)(struct conn *c);
+    bool lingers; /* a peer that is still sending is waited for, see conn_finish() */
+    enum err connect_failed, tls_failed, reset, ended; /* how failures are called on this side */
+};
+
+enum conn_state { CONN_CONNECTING, CONN_HANDSHAKE, CONN_OPEN, CONN_LINGER, CONN_CLOSED };
+
+enum { CONN_MAGIC = 0x434f4e4e };
+
+struct conn {
+    unsigned magic;
+    int fd;
+    enum conn_state state;
+    struct worker *worker;
+    const struct conn_role *role;
+    struct codec *codec; /* from CONN_OPEN on */
+    struct tls *tls;     /* NULL: plaintext */
+    struct chunkq out;
+    struct buf rx; /* read and not yet taken by the codec */
+    struct loop_io io;
+    struct timer timer; /* the role's */
+    struct loop_task again;
+    struct loop_task reap;
+    struct conn *next_dirty;
+    bool dirty;
+    bool in_turn;  /* conn_turn is on the stack */
+    bool readable; /* the socket may have bytes */
+    bool writable;
+    bool peer_ended;   /* the kernel says the peer sends no more */
+    size_t lingered;   /* bytes thrown away since CONN_LINGER */
+    uint64_t wrote_ms; /* when bytes last went out, or out was empty */
+};
+
+extern const struct codec_host conn_codec_host_backend;
+/* For codecs on servers' connections: wants_write and wants_read. */
+
+void conn_wants_write(void *conn);
+void conn_wants_read(void *conn);
+/* codec_host functions. */
+
+void conn_begin(struct conn *c, struct worker *w, const struct conn_role *role, int fd,
+                timer_fn *on_timer);
+enum err conn_register(struct conn *c) MUST_USE;
+/* Starts watching the descriptor; before it, set state and tls. */
+
+void conn_turn(struct conn *c);
+/* Does what can be done now: connect, handshake, read and feed. */
+
+void conn_flush(struct conn *c);
+/* Writes what is queued; called by worker_flush(). */
+
+void conn_close(struct conn *c, enum err why);
+/* Marks: streams get `gone`, the descriptor is closed, memory goes at the end of the turn. Nothing
+ * happens twice. */
+
+void conn_finish(struct conn *c);
+/* Closes in order after everything was written: TLS close_notify, and when the peer may still be
+ * sending, a bounded linger, so that a reset does not take the answer away from it. */
+
+#endif

@@ -1,0 +1,313 @@
+/* The steps of an exchange, and its end. Each step is short and returns NEXT, AGAIN, WAIT or DONE;
+ * what arrives in between (relay.c) changes the exchange and runs the steps again. */
+#include "proxy/exchange.h"
+
+#include "base/log.h"
+#include "proxy/mirror.h"
+
+#include <stdlib.h>
+
+enum {
+    ARENA_MAX = 1024 * 1024, /* heads, ids, trailers of one exchange */
+    FREE_MAX = 256,          /* exchanges kept per worker */
+    ATTEMPTS_MAX = 2,
+};
+
+/* AGAIN: the step that x->step names now. */
+enum next { NEXT, AGAIN, WAIT, DONE };
+
+/* --- life --- */
+
+enum err exchange_new(struct front *f, struct http_stream *s, struct arena **arena)
+{
+    struct worker *w = f->conn.worker;
+    struct exchange *x = w->free_exchanges;
+    if (x != NULL) {
+        w->free_exchanges = x->next;
+        w->nfree_exchanges--;
+    } else {
+        x = malloc(sizeof(*x));
+        if (x == NULL)
+            return ERR_NO_MEMORY;
+    }
+    memset(x, 0, sizeof(*x));
+    OBJ_INIT(x, EXCHANGE_MAGIC);
+    x->worker = w;
+    x->front = f;
+    x->client = s;
+    arena_begin(&x->arena, ARENA_MAX);
+    timer_begin(&x->timer, relay_timeout, x);
+    x->start_us = loop_now_us(w->loop);
+    s->on = &exchange_client_events;
+    s->owner = x;
+    if (f->h2) /* begins with the first byte of the head; over HTTP/1 the head is there */
+        loop_timer_set(w->loop, &x->timer, w->timeouts.client_header);
+    *arena = &x->arena;
+    w->nexchanges++;
+    metric_inc(METRIC_REQUESTS_OPEN);
+    return ERR_OK;
+}
+
+static void reap(void *arg)
+{
+    struct exchange *x;
+    OBJ_CAST(x, arg, EXCHANGE_MAGIC);
+    struct worker *w = x->worker;
+    x->magic = 0;
+    arena_end(&x->arena);
+    w->nexchanges--;
+    if (w->nfree_exchanges < FREE_MAX) {
+        x->next = w->free_exchanges;
+        w->free_exchanges = x;
+        w->nfree_exchanges++;
+    } else {
+        free(x);
+    }
+    worker_left(w);
+}
+
+void exchanges_free(struct worker *w)
+{
+    while (w->free_exchanges != NULL) {
+        struct exchange *x = w->free_exchanges;
+        w->free_exchanges = x->next;
+        free(x);
+    }
+    w->nfree_exchanges = 0;
+}
+
+/* --- steps --- */
+
+static enum next fail(struct exchange *x, enum err why)
+{
+    exchange_fail(x, why);
+    return AGAIN;
+}
+
+static enum next step_admit(struct exchange *x)
+{
+    enum err e = request_admit(x);
+    return e == ERR_OK ? NEXT : fail(x, e);
+}
+
+static void forget_decision(struct exchange *x)
+{
+    if (x->hold != NULL)
+        snapshot_give(x->worker->reader, &x->hold);
+    x->decided = false;
+}
+
+static enum next step_decide(struct exchange *x)
+{
+    struct route_query q = {.host = x->request->authority,
+                            .path = x->path,
+                            .head = x->request,
+                            .client_ip = front_client_ip(x->front)};
+    forget_decision(x);
+    x->hold = worker_snapshot(x->worker);
+    snapshot_take(x->hold);
+    enum err e = route_decide(x->hold->snapshot, &q, &x->decision);
+    if (e != ERR_OK)
+        return fail(x, e);
+    x->decided = true;
+    return NEXT;
+}
+
+static void on_ready(void *owner, struct http_stream *s, bool reused)
+{
+    struct exchange *x;
+    OBJ_CAST(x, owner, EXCHANGE_MAGIC);
+    x->picking = false;
+    x->backend = s;
+    x->reused = reused;
+    exchange_run(x);
+}
+
+static void on_failed(void *owner, enum err why)
+{
+    struct exchange *x;
+    OBJ_CAST(x, owner, EXCHANGE_MAGIC);
+    x->picking = false;
+    exchange_backend_lost(x, why);
+}
+
+static enum next step_pick(struct exchange *x)
+{
+    const struct decision *d = &x->decision;
+    if (x->backend != NULL)
+        return NEXT;
+    if (x->picking)
+        return WAIT;
+    x->wish = (struct back_wish){.ready = on_ready,
+                                 .failed = on_failed,
+                                 .on = &exchange_backend_events,
+                                 .owner = x,
+                                 .method = x->request->method,
+                                 .arena = &x->arena,
+                                 .fresh = x->attempts > 0 && x->reused};
+    x->attempts++;
+    x->picking = true;
+    back_take(x->worker, x->hold->attachment, d->route->backends[d->side], POOL_SERVE, &x->wish);
+    if (x->backend != NULL)
+        return NEXT;
+    return x->picking ? WAIT : AGAIN;
+}
+
+/* A flip that came while the connection was being made holds for this request too: nothing of it
+ * was sent yet. */
+static bool is_overtaken(struct exchange *x)
+{
+    struct snapshot_hold *newest = worker_snapshot(x->worker);
+    if (newest == x->hold)
+        return false;
+    http_reset(x->backend, ERR_OK);
+    x->backend = NULL;
+    x->attempts--;
+    x->step = STEP_DECIDE;
+    return true;
+}
+
+static enum next step_send(struct exchange *x)
+{
+    if (is_overtaken(x))
+        return AGAIN;
+    enum err e = relay_send_request(x);
+    if (e != ERR_OK)
+        return fail(x, e);
+    x->sent = true;
+    relay_wait_for_answer(x);
+    return NEXT;
+}
+
+static enum next step_relay(struct exchange *x)
+{
+    return x->client == NULL ? NEXT : WAIT;
+}
+
+static unsigned class_of(const struct exchange *x)
+{
+    return x->status >= 100 && x->status < 600 ? x->status / 100u : 0;
+}
+
+static void count(struct exchange *x)
+{
+    metric_dec(METRIC_REQUESTS_OPEN);
+    if (!x->decided)
+        return;
+    const struct decision *d = &x->decision;
+    const struct plane_route *r = &plane_of(x->hold->snapshot)->routes[d->route->index];
+    metric_inc(r->requests[d->side][class_of(x)]);
+    metric_inc(r->decisions[d->side][d->reason]);
+    metric_observe(r->latency[d->side], loop_now_us(x->worker->loop) - x->start_us);
+    if (x->first_byte_us > 0 && !x->own_answer)
+        metric_observe(r->first_byte[d->side], x->first_byte_us - x->sent_us);
+}
+
+static enum next step_finish(struct exchange *x)
+{
+    back_cancel(&x->wish);
+    if (x->backend != NULL)
+        http_reset(x->backend, x->failure == ERR_OK ? ERR_CLIENT_CLOSED : x->failure);
+    x->backend = NULL;
+    if (x->mirror != NULL)
+        mirror_served_end(&x->mirror, x->failure != ERR_OK ? x->failure : ERR_CLIENT_CLOSED);
+    loop_timer_clear(x->worker->loop, &x->timer);
+    chunkq_free(&x->pending);
+    count(x);
+    access_write(x);
+    forget_decision(x);
+    loop_defer(x->worker->loop, &x->reap, reap, x);
+    return DONE;
+}
+
+void exchange_run(struct exchange *x)
+{
+    static enum next (*const steps[])(struct exchange *) = {
+        [STEP_ADMIT] = step_admit, [STEP_DECIDE] = step_decide, [STEP_PICK] = step_pick,
+        [STEP_SEND] = step_send,   [STEP_RELAY] = step_relay,   [STEP_FINISH] = step_finish,
+    };
+    if (x->running)
+        return; /* a step's call came back to us: the loop below goes on with what it changed */
+    x->running = true;
+    for (;;) {
+        enum next n = steps[x->step](x);
+        if (n == NEXT)
+            x->step++;
+        else if (n != AGAIN)
+            break;
+    }
+    x->running = false;
+}
+
+/* --- failures --- */
+
+static void drop_backend(struct exchange *x, enum err why)
+{
+    back_cancel(&x->wish);
+    x->picking = false;
+    if (x->backend == NULL)
+        return;
+    http_reset(x->backend, why);
+    x->backend = NULL;
+}
+
+void exchange_fail(struct exchange *x, enum err why)
+{
+    if (x->failure == ERR_OK)
+        x->failure = why;
+    drop_backend(x, why);
+    x->step = STEP_RELAY;
+    if (x->client == NULL)
+        return;
+    if (!x->answered && err_status(why) != 0 && answer_send_own(x, why) == ERR_OK) {
+        relay_wait_for_client(x);
+        return;
+    }
+    struct http_stream *s = x->client;
+    x->client = NULL;
+    http_reset(s, why);
+    if (why == ERR_CLIENT_SEND_TIMEOUT && !x->front->h2) /* the rest would wait for it to read */
+        conn_close(&x->front->conn, why);
+}
+
+void exchange_blame_backend(const struct exchange *x, enum err why)
+{
+    const struct decision *d = &x->decision;
+    const struct plane *p = plane_of(x->hold->snapshot);
+    metric_inc(p->backends[d->route->backends[d->side]].errors[why]);
+}
+
+/* RFC 9110 9.2.2: what may have been processed is only repeated when it is idempotent; and nobody
+ * can repeat a body that has already gone. */
+static bool may_retry(const struct exchange *x, enum err why)
+{
+    if (x->attempts >= ATTEMPTS_MAX || x->answered || x->client == NULL)
+        return false;
+    switch (err_retry(why)) {
+    case RETRY_UNSENT:
+        return !x->sent;
+    case RETRY_IDEMPOTENT:
+        return x->reused && !x->has_body && http_method_is_idempotent(x->request->method);
+    default:
+        return false;
+    }
+}
+
+void exchange_backend_lost(struct exchange *x, enum err why)
+{
+    x->backend = NULL;
+    exchange_blame_backend(x, why);
+    if (may_retry(x, why)) {
+        const struct decision *d = &x->decision;
+        const struct plane *p = plane_of(x->hold->snapshot);
+        metric_inc(p->backends[d->route->backends[d->side]].retries);
+        x->sent = x->sent_all = false;
+        if (x->mirror != NULL)
+            mirror_abandon(&x->mirror, SHADOW_DROP_NO_CONNECTION);
+        x->step = STEP_DECIDE; /* a flip may have come meanwhile, perhaps because of this failure */
+        exchange_run(x);
+        return;
+    }
+    exchange_fail(x, why);
+    exchange_run(x);
+}

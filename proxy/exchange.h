@@ -1,0 +1,127 @@
+/* One request and its answer, from the client's stream to a server's and back. Private to proxy/.
+ *
+ *   admit -> decide -> pick -> send -> relay -> finish
+ *
+ * exchange.c has the steps and what may fail in each; relay.c moves bodies between the two streams.
+ */
+#ifndef PROXY_EXCHANGE_H
+#define PROXY_EXCHANGE_H
+
+#include "proxy/back.h"
+#include "proxy/front.h"
+
+struct mirror;
+
+enum exchange_step { STEP_ADMIT, STEP_DECIDE, STEP_PICK, STEP_SEND, STEP_RELAY, STEP_FINISH };
+
+enum { EXCHANGE_MAGIC = 0x45584348, REQUEST_ID_MAX = 128 };
+
+struct exchange {
+    unsigned magic;
+    enum exchange_step step;
+    bool running; /* exchange_run is on the stack */
+    struct worker *worker;
+    struct front
+        *front; /* outlives the exchange: it is freed at the end of a turn, like the exchange */
+    struct exchange *next; /* free list */
+    struct arena arena;
+
+    /* the client's side */
+    struct http_stream *client; /* NULL: gone */
+    struct http_head *request;
+    bool edited;  /* request_edit was done */
+    bool is_copy; /* it came with a shadow mark: never mirrored again */
+    bool request_ended;
+    bool has_body; /* some of the request's body was seen */
+    struct http_head *request_trailers;
+    struct chunkq pending; /* body that came before there was a server to send it to */
+    size_t client_held;    /* body bytes not yet said `consumed` to the client's stream */
+
+    /* the decision */
+    struct snapshot_hold *hold;
+    struct span path; /* normalised */
+    struct decision decision;
+    bool decided;
+
+    /* the server's side */
+    struct back_wish wish;
+    struct http_stream *backend; /* NULL: none (yet, or any more) */
+    bool picking;
+    bool reused;   /* the connection had served before */
+    bool sent;     /* the head was sent */
+    bool sent_all; /* and the end of the request */
+    unsigned attempts;
+    size_t backend_held;
+    struct mirror *mirror;
+
+    /* the answer */
+    bool answered;     /* the final head went to the client */
+    bool answer_whole; /* its head ended it: there was no body */
+    bool answer_ended;
+    bool own_answer; /* it is weir's own */
+    uint16_t status;
+    enum err failure; /* why it went wrong, ERR_OK when it did not */
+
+    struct timer timer;
+    struct loop_task reap;
+    struct span request_id;
+    char shadow_id[33];
+    uint64_t start_us, sent_us, first_byte_us;
+    uint64_t bytes_in, bytes_out;
+};
+
+enum err exchange_new(struct front *f, struct http_stream *s, struct arena **arena) MUST_USE;
+/* A client began a request. */
+
+void exchange_run(struct exchange *x);
+/* Takes steps until one has to wait. */
+
+void exchange_fail(struct exchange *x, enum err why);
+/* It cannot be completed: the server's side is given up; the client gets weir's own answer if none
+ * has begun, else its stream is cut. */
+
+void exchange_blame_backend(const struct exchange *x, enum err why);
+/* Counts a failure of the server that was chosen. */
+
+void exchange_backend_lost(struct exchange *x, enum err why);
+/* The server's stream is gone: try again where that is safe, else fail. */
+
+void exchanges_free(struct worker *w);
+/* The free list, when the worker ends. */
+
+/* relay.c */
+extern const struct http_stream_events exchange_client_events;
+extern const struct http_stream_events exchange_backend_events;
+
+enum err relay_send_request(struct exchange *x) MUST_USE;
+/* Head, and what has come of the body, to the server's stream. */
+
+void relay_wait_for_client(struct exchange *x);
+void relay_wait_for_answer(struct exchange *x);
+/* Arms the timer for what is awaited now. */
+
+void relay_timeout(void *x);
+
+/* request.c */
+enum err request_admit(struct exchange *x) MUST_USE;
+/* What must hold before anything is decided; the normalised path; the request id. */
+
+enum err request_edit(struct exchange *x) MUST_USE;
+/* The head as servers get it: hop-by-hop fields out, X-Forwarded-*, Via and X-Request-ID in. Done
+ * once. */
+
+enum err answer_edit(struct exchange *x, struct http_head *answer) MUST_USE;
+/* The head as the client gets it: hop-by-hop fields out, Via and X-Backend in. */
+
+/* answer.c */
+enum err answer_send_own(struct exchange *x, enum err why) MUST_USE;
+/* weir's own answer to the client: short, honest, JSON or text by Accept. */
+
+/* access.c */
+enum err access_open(struct worker *w, struct scribe *s, const struct config_log *log) MUST_USE;
+void access_close(struct worker *w);
+void access_flush(struct worker *w);
+void access_write(struct exchange *x);
+/* One line for a finished exchange. */
+
+#endif

@@ -1,0 +1,233 @@
+/* Listening sockets: one per worker and address, shared by the kernel (SO_REUSEPORT). Accepting is
+ * edge-triggered and in batches, so that a burst of connections does not keep those that are open
+ * waiting. */
+#include "base/log.h"
+#include "proxy/front.h"
+#include "proxy/worker.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ACCEPTS_PER_TURN = 64, BACKLOG = 4096, LAST_ACCEPTS = 4096 };
+
+/* --- accepting --- */
+
+static void refuse(int fd, const char *reason)
+{
+    metric_slot slot;
+    const char *const label[] = {reason};
+    if (metrics_series(METRIC_CONNECTIONS_REFUSED, label, &slot) == ERR_OK)
+        metric_inc(slot);
+    close(fd);
+}
+
+static void accept_more(void *arg);
+
+/* Out of descriptors or memory: the edge is used up, so come back by ourselves. */
+static void out_of_files(struct listener *l)
+{
+    static struct log_gate gate;
+    unsigned held;
+    if (log_gate_open(&gate, &held))
+        log_error("accept", "no connection can be accepted: %s (%u times more)", strerror(errno),
+                  held);
+    loop_defer(l->worker->loop, &l->again, accept_more, l);
+}
+
+/* False: nothing is waiting any more. */
+static bool accept_one(struct listener *l)
+{
+    struct address peer;
+    peer.len = sizeof(peer.sa);
+    int fd = accept4(l->fd, (struct sockaddr *)(void *)&peer.sa, &peer.len,
+                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            out_of_files(l);
+        return errno == ECONNABORTED || errno == EINTR;
+    }
+    if (l->connections >= l->worker->limits.connections) {
+        refuse(fd, err_word(ERR_TOO_MANY_CONNECTIONS));
+        return true;
+    }
+    if (front_new(l, fd, &peer) != ERR_OK)
+        refuse(fd, err_word(ERR_NO_MEMORY));
+    return true;
+}
+
+static void accept_more(void *arg)
+{
+    struct listener *l = arg;
+    for (unsigned i = 0; i < ACCEPTS_PER_TURN; i++)
+        if (l->fd < 0 || !accept_one(l))
+            return;
+    loop_defer(l->worker->loop, &l->again, accept_more, l);
+}
+
+static void on_io(void *arg, unsigned what)
+{
+    UNUSED(what);
+    accept_more(arg);
+}
+
+/* --- opening and closing --- */
+
+static int open_socket(const struct address *a, int *family)
+{
+    *family = a->sa.ss_family;
+    int fd = socket(*family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd >= 0 || errno != EAFNOSUPPORT || *family != AF_INET6)
+        return fd;
+    *family = AF_INET; /* "*" on a host without IPv6 */
+    return socket(*family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+static bool set_up(int fd, int family)
+{
+    int on = 1, off = 0;
+    /* TCP_NODELAY is inherited by the connections accepted here: a system call less for each. */
+    bool ok = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+              setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0 &&
+              setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0;
+    if (ok && family == AF_INET6)
+        ok = setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) == 0;
+    return ok;
+}
+
+static bool bind_to(int fd, int family, const struct address *a)
+{
+    if (family == a->sa.ss_family)
+        return bind(fd, (const struct sockaddr *)(const void *)&a->sa, a->len) == 0;
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)&a->sa;
+    struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = in6->sin6_port};
+    return bind(fd, (const struct sockaddr *)(const void *)&any, sizeof(any)) == 0;
+}
+
+static enum err listener_open(struct listener *l, const struct plane_listener *pl,
+                              const struct address *at)
+{
+    int family;
+    int fd = open_socket(at, &family);
+    if (fd < 0)
+        return ERR_SYSTEM;
+    if (!set_up(fd, family) || !bind_to(fd, family, at) || listen(fd, BACKLOG) != 0) {
+        int e = errno;
+        close(fd);
+        errno = e;
+        return ERR_SYSTEM;
+    }
+    l->fd = fd;
+    l->address = pl->address;
+    l->bound.len = sizeof(l->bound.sa);
+    (void)getsockname(fd, (struct sockaddr *)(void *)&l->bound.sa, &l->bound.len);
+    l->tls = pl->tls;
+    if (l->tls != NULL)
+        tls_ctx_hold(l->tls);
+    return loop_io_add(l->worker->loop, &l->io, fd, LOOP_READ, on_io, l);
+}
+
+static void listener_close(struct listener *l)
+{
+    if (l->fd < 0)
+        return;
+    loop_undefer(l->worker->loop, &l->again);
+    for (unsigned i = 0; i < LAST_ACCEPTS && accept_one(l); i++)
+        ; /* what the kernel has queued would be reset otherwise */
+    loop_undefer(l->worker->loop, &l->again);
+    loop_io_del(&l->io);
+    close(l->fd);
+    l->fd = -1;
+    tls_ctx_release(&l->tls);
+}
+
+void listener_close_all(struct worker *w)
+{
+    for (size_t i = 0; i < LISTENERS_MAX; i++)
+        listener_close(&w->listeners[i]);
+}
+
+/* --- following the configuration --- */
+
+static struct listener *find(struct worker *w, const struct address *a)
+{
+    for (size_t i = 0; i < LISTENERS_MAX; i++)
+        if (w->listeners[i].fd >= 0 && address_same(&w->listeners[i].address, a))
+            return &w->listeners[i];
+    return NULL;
+}
+
+static struct listener *find_free(struct worker *w)
+{
+    for (size_t i = 0; i < LISTENERS_MAX; i++)
+        if (w->listeners[i].fd < 0 && w->listeners[i].connections == 0)
+            return &w->listeners[i];
+    return NULL;
+}
+
+static bool is_wanted(const struct plane *p, const struct listener *l)
+{
+    for (size_t i = 0; i < p->config->nlisteners; i++)
+        if (address_same(&p->listeners[i].address, &l->address))
+            return true;
+    return false;
+}
+
+static enum err open_one(struct worker *w, const struct plane_listener *pl)
+{
+    struct address at = pl->address;
+    struct listener *l = find_free(w);
+    if (l == NULL)
+        return ERR_TOO_LARGE;
+    l->worker = w;
+    proxy_port_of(w->proxy, &at); /* port 0: the one the first worker was given */
+    TRY(listener_open(l, pl, &at));
+    proxy_port_is(w->proxy, &pl->address, &l->bound);
+    return ERR_OK;
+}
+
+/* Workers have the same listeners: what the first one has is what weir has. */
+static void tell(struct worker *w, const struct plane *p)
+{
+    struct buf text = BUF_INIT(0);
+    enum err e = ERR_OK;
+    for (size_t i = 0; e == ERR_OK && i < p->config->nlisteners; i++) {
+        char at[64];
+        struct listener *l = find(w, &p->listeners[i].address);
+        if (l == NULL)
+            continue;
+        size_t n = address_text(&l->bound, at, sizeof(at));
+        e = buf_printf(&text, "%s%s://" SPAN_FMT, text.n > 0 ? " " : "",
+                       l->tls != NULL ? "https" : "http", (int)n, at);
+    }
+    proxy_set_listening(w->proxy, &text);
+}
+
+enum err listener_sync(struct worker *w, const struct plane *p)
+{
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < LISTENERS_MAX; i++)
+        if (w->listeners[i].fd >= 0 && !is_wanted(p, &w->listeners[i]))
+            listener_close(&w->listeners[i]);
+    for (size_t i = 0; i < p->config->nlisteners; i++) {
+        const struct plane_listener *pl = &p->listeners[i];
+        struct listener *l = find(w, &pl->address);
+        if (l == NULL) {
+            enum err one = open_one(w, pl);
+            if (one != ERR_OK)
+                log_error("listen", "%s cannot be opened: %s", pl->config->address,
+                          one == ERR_SYSTEM ? strerror(errno) : err_sentence(one));
+            e = one != ERR_OK ? one : e;
+            continue;
+        }
+        tls_ctx_release(&l->tls);
+        l->tls = pl->tls;
+        if (l->tls != NULL)
+            tls_ctx_hold(l->tls);
+    }
+    if (w->index == 0)
+        tell(w, p);
+    return e;
+}

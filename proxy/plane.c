@@ -1,0 +1,263 @@
+/* Preparing: TLS contexts, addresses, rules, metric series. Runs on the thread that loads the
+ * configuration. */
+#include "proxy/plane.h"
+
+#include "base/log.h"
+#include "proxy/proxy.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+bool address_same(const struct address *a, const struct address *b)
+{
+    return a->len == b->len && a->twin == b->twin && memcmp(&a->sa, &b->sa, a->len) == 0;
+}
+
+size_t address_text(const struct address *a, char *out, size_t max)
+{
+    char host[INET6_ADDRSTRLEN] = "?";
+    const struct sockaddr *sa = (const struct sockaddr *)(const void *)&a->sa;
+    int n;
+    if (sa->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)sa;
+        inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
+        n = snprintf(out, max, "[%s]:%u", host, ntohs(in6->sin6_port));
+    } else {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)sa;
+        inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
+        n = snprintf(out, max, "%s:%u", host, ntohs(in->sin_port));
+    }
+    return n < 0 ? 0 : min_size((size_t)n, max - 1);
+}
+
+static void plane_free(void *arg)
+{
+    struct plane *p = arg;
+    for (size_t i = 0; p->backends != NULL && i < p->config->nbackends; i++) {
+        struct plane_backend *b = &p->backends[i];
+        for (size_t k = 0; b->servers != NULL && k < b->nservers; k++) {
+            free(b->servers[k].name);
+            free(b->servers[k].host);
+        }
+        free(b->servers);
+        free(b->identity);
+        tls_ctx_release(&b->tls);
+    }
+    for (size_t i = 0; p->listeners != NULL && i < p->config->nlisteners; i++)
+        tls_ctx_release(&p->listeners[i].tls);
+    for (size_t i = 0; p->routes != NULL && i < p->config->nroutes; i++)
+        if (p->routes[i].rules != NULL)
+            shadow_rules_release(&p->routes[i].rules);
+    free(p->backends);
+    free(p->listeners);
+    free(p->routes);
+    free(p);
+}
+
+/* --- names --- */
+
+static int resolve(struct span host, unsigned port, int flags, struct addrinfo **out)
+{
+    char name[256], service[8];
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags | AI_NUMERICSERV};
+    if (host.n >= sizeof(name))
+        return EAI_NONAME;
+    (void)snprintf(name, sizeof(name), SPAN_FMT, SPAN_ARG(host));
+    (void)snprintf(service, sizeof(service), "%u", port);
+    return getaddrinfo(name, service, &hints, out);
+}
+
+static void keep_address(struct address *a, const struct addrinfo *ai)
+{
+    memcpy(&a->sa, ai->ai_addr, ai->ai_addrlen);
+    a->len = ai->ai_addrlen;
+}
+
+/* A name without an address is no reason not to serve the other side: its requests are answered
+ * with 502 until a reload finds one. */
+static enum err server_fill(struct plane_server *s, const char *name)
+{
+    struct span host;
+    unsigned port;
+    struct addrinfo *list = NULL;
+    TRY(config_host_port(span_str(name), &host, &port));
+    s->name = strdup(name);
+    s->host = strndup(host.p, host.n);
+    if (s->name == NULL || s->host == NULL)
+        return ERR_NO_MEMORY;
+    int e = resolve(host, port, 0, &list);
+    if (e != 0) {
+        log_warn("backend",
+                 "%s has no address (%s); its requests are answered with 502 until a "
+                 "reload finds one",
+                 name, gai_strerror(e));
+        return ERR_OK;
+    }
+    for (struct addrinfo *ai = list; ai != NULL && s->naddresses < ADDRESSES_MAX; ai = ai->ai_next)
+        keep_address(&s->addresses[s->naddresses++], ai);
+    freeaddrinfo(list);
+    return ERR_OK;
+}
+
+static enum err listener_fill(struct plane_listener *l, const char *where, struct complaints *wrong)
+{
+    struct span host;
+    unsigned port;
+    struct addrinfo *list = NULL;
+    TRY(config_host_port(span_str(l->config->address), &host, &port));
+    if (span_eq(host, SPAN("*")))
+        host = SPAN("::");
+    int e = resolve(host, port, AI_PASSIVE, &list);
+    if (e != 0) {
+        complain(wrong, where, "must be an address of this host", "%s has no address: %s",
+                 l->config->address, gai_strerror(e));
+        return ERR_CONFIG;
+    }
+    keep_address(&l->address, list);
+    freeaddrinfo(list);
+    return l->config->tls == NULL ? ERR_OK : tls_ctx_server(l->config->tls, where, &l->tls, wrong);
+}
+
+/* --- backends --- */
+
+static enum err identity_of(struct plane_backend *b)
+{
+    const struct config_backend_tls *t = b->config->tls;
+    struct buf id = BUF_INIT(0);
+    enum err e = buf_printf(&id, "%s|%s", b->config->name, t == NULL ? "plain" : "tls");
+    if (e == ERR_OK && t != NULL)
+        e = buf_printf(&id, "|%d|%s|%s", t->verify, t->ca == NULL ? "" : t->ca,
+                       t->server_name == NULL ? "" : t->server_name);
+    b->identity = id.p;
+    return e;
+}
+
+static enum err backend_fill(struct plane_backend *b, struct complaints *wrong)
+{
+    char where[300];
+    (void)snprintf(where, sizeof(where), "$.backends.%s.tls", b->config->name);
+    b->servers = calloc(b->config->servers.n, sizeof(*b->servers));
+    if (b->servers == NULL)
+        return ERR_NO_MEMORY;
+    b->nservers = b->config->servers.n;
+    for (size_t i = 0; i < b->nservers; i++)
+        TRY(server_fill(&b->servers[i], b->config->servers.list[i]));
+    if (b->config->tls != NULL)
+        TRY(tls_ctx_client(b->config->tls, where, &b->tls, wrong));
+    TRY(identity_of(b));
+    const char *const label[] = {b->config->name};
+    for (enum err i = 0; i < ERR_COUNT; i++) {
+        const char *const v[] = {b->config->name, err_word(i)};
+        b->errors[i] = METRIC_COUNT;
+        if (err_fault(i) == FAULT_BACKEND || err_fault(i) == FAULT_WEIR)
+            TRY(metrics_series(METRIC_BACKEND_ERRORS, v, &b->errors[i]));
+    }
+    TRY(metrics_series(METRIC_BACKEND_CONNECTIONS, label, &b->connections));
+    TRY(metrics_series(METRIC_BACKEND_CONNECTIONS_OPEN, label, &b->connections_open));
+    return metrics_series(METRIC_BACKEND_RETRIES, label, &b->retries);
+}
+
+/* --- routes --- */
+
+static enum err side_series(struct plane_route *pr, const char *route, const char *backend,
+                            enum side side)
+{
+    static const char *const classes[STATUS_CLASSES] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
+    const char *const where[] = {route, backend, side_word(side)};
+    for (unsigned i = 0; i < STATUS_CLASSES; i++) {
+        const char *const v[] = {route, backend, side_word(side), classes[i]};
+        TRY(metrics_series(METRIC_REQUESTS, v, &pr->requests[side][i]));
+    }
+    for (unsigned i = 0; i < REASON_COUNT; i++) {
+        const char *const v[] = {route, side_word(side), reason_word(i)};
+        TRY(metrics_series(METRIC_DECISIONS, v, &pr->decisions[side][i]));
+    }
+    TRY(metrics_series(METRIC_LATENCY, where, &pr->latency[side]));
+    return metrics_series(METRIC_FIRST_BYTE, where, &pr->first_byte[side]);
+}
+
+static enum err route_fill(struct plane_route *pr, const struct route *r,
+                           const struct config *config, struct complaints *wrong)
+{
+    const struct config_route *rc = r->config;
+    for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++)
+        TRY(side_series(pr, rc->name, config->backends[r->backends[s]].name, s));
+    const char *const label[] = {rc->name};
+    TRY(metrics_series(METRIC_SHADOW_COPIES, label, &pr->copies));
+    return rc->shadow.percent == 0 ? ERR_OK : shadow_rules_new(rc, config, &pr->rules, wrong);
+}
+
+/* --- the whole --- */
+
+static enum err fill_listeners(struct plane *p, struct complaints *wrong)
+{
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < p->config->nlisteners; i++) {
+        char where[64];
+        (void)snprintf(where, sizeof(where), "$.listeners[%zu]", i);
+        p->listeners[i].config = &p->config->listeners[i];
+        enum err one = listener_fill(&p->listeners[i], where, wrong);
+        if (one != ERR_OK)
+            e = one; /* the others' faults are worth knowing too */
+        for (size_t k = 0; k < i; k++)
+            if (address_same(&p->listeners[k].address, &p->listeners[i].address))
+                p->listeners[i].address.twin++;
+    }
+    return e;
+}
+
+static enum err fill(struct plane *p, const struct route_table *t, struct complaints *wrong)
+{
+    const struct config *c = p->config;
+    p->backends = calloc(c->nbackends, sizeof(*p->backends));
+    p->listeners = calloc(c->nlisteners, sizeof(*p->listeners));
+    p->routes = calloc(c->nroutes, sizeof(*p->routes));
+    if (p->backends == NULL || p->listeners == NULL || p->routes == NULL)
+        return ERR_NO_MEMORY;
+    enum err e = fill_listeners(p, wrong);
+    for (size_t i = 0; i < c->nbackends; i++) {
+        p->backends[i].config = &c->backends[i];
+        enum err one = backend_fill(&p->backends[i], wrong);
+        if (one != ERR_OK)
+            e = one;
+    }
+    for (size_t i = 0; e == ERR_OK && i < c->nroutes; i++)
+        e = route_fill(&p->routes[i], &t->routes[i], c, wrong);
+    return e;
+}
+
+static struct codec_options codec_options_of(const struct config_limits *l)
+{
+    return (struct codec_options){
+        .limits = {l->header_bytes, l->header_fields, l->target_bytes},
+        .buffer = l->buffer,
+        .h2_streams = l->h2_streams,
+        .h2_stream_window = (unsigned)l->h2_stream_window,
+        .h2_connection_window = (unsigned)l->h2_connection_window,
+    };
+}
+
+enum err plane_new(struct route_table *table, struct complaints *wrong)
+{
+    struct plane *p = calloc(1, sizeof(*p));
+    if (p == NULL)
+        return ERR_NO_MEMORY;
+    p->config = table->config;
+    p->codec = codec_options_of(&table->config->limits);
+    enum err e = fill(p, table, wrong);
+    if (e != ERR_OK) {
+        plane_free(p);
+        return e;
+    }
+    table->attachment = p;
+    table->attachment_free = plane_free;
+    return ERR_OK;
+}
+
+enum err proxy_prepare(struct route_table *table, struct complaints *wrong)
+{
+    return plane_new(table, wrong);
+}

@@ -1,0 +1,46 @@
+/* Inside the pools. Private to pool.c and back.c. */
+#ifndef PROXY_POOL_H
+#define PROXY_POOL_H
+
+#include "proxy/back.h"
+
+struct back;
+
+enum { POOL_MAGIC = 0x504f4f4c };
+
+struct pool {
+    unsigned magic;
+    struct worker *worker;
+    struct pool *next;
+    enum pool_kind kind;
+    char *identity; /* plane_backend.identity, space, server */
+    char *server;   /* host:port, for the log */
+    char *host;     /* for SNI and verification */
+    char *backend;  /* its name */
+    struct address addresses[ADDRESSES_MAX];
+    size_t naddresses;
+    size_t address;      /* the one in use; moved on when connecting fails */
+    struct tls_ctx *tls; /* held; NULL: plaintext */
+    metric_slot connections;
+    metric_slot connections_open;
+    unsigned users; /* views that refer to it */
+    struct back *all;
+    struct back *idle;      /* last used first */
+    struct back *idle_last; /* unused for longest */
+    unsigned nidle;
+    unsigned nconns;       /* open or being made */
+    unsigned nobjects;     /* those, and closed ones not yet freed */
+    struct log_gate *gate; /* one line a second about its failures */
+};
+
+void pool_left(struct pool *p);
+/* A connection of the pool is gone: an unused pool goes with its last one. */
+
+void back_close_idle(struct pool *p);
+void back_close_all(struct pool *p);
+void back_trim(struct pool *p, unsigned keep);
+/* Closes idle connections beyond `keep`, those unused for longest first, and only if they have
+ * rested for a while. */
+/* back.c */
+
+#endif

@@ -1,0 +1,182 @@
+/* The door of the data plane: starts and stops the workers, passes messages on to them. */
+#include "proxy/proxy.h"
+
+#include "base/log.h"
+#include "proxy/worker.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum { PROXY_MAGIC = 0x50525859 };
+
+struct port {
+    struct address wanted;
+    struct address bound;
+};
+
+struct proxy {
+    unsigned magic;
+    struct proxy_options options;
+    struct scribe_file *access;
+    unsigned nworkers;
+    struct worker **workers;
+    atomic_uint undrained;
+    pthread_mutex_t lock;
+    struct { /* under lock */
+        struct port ports[LISTENERS_MAX];
+        size_t nports;
+        struct buf listening; /* URLs, separated by spaces */
+    } shared;
+};
+
+/* --- what workers ask --- */
+
+const struct proxy_options *proxy_options_of(const struct proxy *p)
+{
+    return &p->options;
+}
+
+struct scribe_file *proxy_access_file(const struct proxy *p)
+{
+    return p->access;
+}
+
+void proxy_worker_drained(struct proxy *p)
+{
+    if (atomic_fetch_sub(&p->undrained, 1) == 1 && p->options.drained != NULL)
+        p->options.drained(p->options.arg);
+}
+
+static in_port_t *port_in(struct address *a)
+{
+    if (a->sa.ss_family == AF_INET6)
+        return &((struct sockaddr_in6 *)(void *)&a->sa)->sin6_port;
+    return &((struct sockaddr_in *)(void *)&a->sa)->sin_port;
+}
+
+static struct port *port_find(struct proxy *p, const struct address *wanted)
+{
+    for (size_t i = 0; i < p->shared.nports; i++) {
+        struct port *e = &p->shared.ports[i];
+        if (address_same(&e->wanted, wanted))
+            return e;
+    }
+    return NULL;
+}
+
+void proxy_port_of(struct proxy *p, struct address *a)
+{
+    if (*port_in(a) != 0)
+        return;
+    pthread_mutex_lock(&p->lock);
+    struct port *known = port_find(p, a);
+    if (known != NULL)
+        *port_in(a) = *port_in(&known->bound);
+    pthread_mutex_unlock(&p->lock);
+}
+
+void proxy_port_is(struct proxy *p, const struct address *wanted, const struct address *bound)
+{
+    pthread_mutex_lock(&p->lock);
+    if (port_find(p, wanted) == NULL && p->shared.nports < LISTENERS_MAX)
+        p->shared.ports[p->shared.nports++] = (struct port){*wanted, *bound};
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* --- life --- */
+
+static enum err start_all(struct proxy *p, struct complaints *wrong)
+{
+    for (unsigned i = 0; i < p->nworkers; i++) {
+        enum err e = worker_new(p, i, &p->workers[i]);
+        if (e != ERR_OK) {
+            complain(wrong, "$.listeners", NULL, "not every address can be opened: %s",
+                     e == ERR_SYSTEM ? strerror(errno) : err_sentence(e));
+            return e;
+        }
+    }
+    for (unsigned i = 0; i < p->nworkers; i++)
+        TRY(worker_start(p->workers[i]));
+    return ERR_OK;
+}
+
+static enum err open_access(struct proxy *p, const struct config_log *log, struct complaints *wrong)
+{
+    if (log->access == NULL || p->options.scribe == NULL)
+        return ERR_OK;
+    enum err e = scribe_open(p->options.scribe, log->access, 0, &p->access);
+    if (e != ERR_OK)
+        complain(wrong, "$.log.access", "must be a file that can be written",
+                 "%s cannot be opened: %s", log->access, strerror(errno));
+    return e;
+}
+
+enum err proxy_start(struct proxy **out, const struct proxy_options *o, struct complaints *wrong)
+{
+    const struct config *c = router_current(o->router)->table->config;
+    *out = NULL;
+    struct proxy *p = calloc(1, sizeof(*p));
+    if (p == NULL)
+        return ERR_NO_MEMORY;
+    OBJ_INIT(p, PROXY_MAGIC);
+    p->options = *o;
+    p->nworkers = c->workers;
+    pthread_mutex_init(&p->lock, NULL);
+    atomic_init(&p->undrained, p->nworkers);
+    p->workers = calloc(p->nworkers, sizeof(struct worker *));
+    enum err e = p->workers == NULL ? ERR_NO_MEMORY : open_access(p, &c->log, wrong);
+    if (e == ERR_OK)
+        e = start_all(p, wrong);
+    if (e != ERR_OK) {
+        proxy_stop(&p);
+        return e;
+    }
+    *out = p;
+    return ERR_OK;
+}
+
+void proxy_published(struct proxy *p)
+{
+    for (unsigned i = 0; i < p->nworkers; i++)
+        worker_adopt_soon(p->workers[i]);
+}
+
+void proxy_drain(struct proxy *p)
+{
+    for (unsigned i = 0; i < p->nworkers; i++)
+        worker_drain_soon(p->workers[i]);
+}
+
+void proxy_stop(struct proxy **pp)
+{
+    struct proxy *p;
+    OBJ_TAKE(p, pp, PROXY_MAGIC);
+    for (unsigned i = 0; p->workers != NULL && i < p->nworkers; i++)
+        if (p->workers[i] != NULL)
+            worker_free(&p->workers[i]);
+    free(p->workers);
+    buf_free(&p->shared.listening);
+    pthread_mutex_destroy(&p->lock);
+    p->magic = 0;
+    free(p);
+}
+
+void proxy_set_listening(struct proxy *p, struct buf *text)
+{
+    pthread_mutex_lock(&p->lock);
+    struct buf old = p->shared.listening;
+    p->shared.listening = *text;
+    *text = old;
+    pthread_mutex_unlock(&p->lock);
+    buf_free(text);
+}
+
+enum err proxy_listening(struct proxy *p, struct buf *out)
+{
+    pthread_mutex_lock(&p->lock);
+    enum err e = buf_append(out, buf_span(&p->shared.listening));
+    pthread_mutex_unlock(&p->lock);
+    return e;
+}

@@ -1,0 +1,301 @@
+/* What arrives on either stream goes to the other. Bytes are `consumed` on one side when the other
+ * has room for more, so a slow reader slows its writer down and nothing piles up. */
+#include "proxy/exchange.h"
+#include "proxy/mirror.h"
+
+static struct exchange *exchange_of(void *owner)
+{
+    struct exchange *x;
+    OBJ_CAST(x, owner, EXCHANGE_MAGIC);
+    return x;
+}
+
+/* --- what is awaited, and for how long --- */
+
+/* One timer: it means whatever the exchange waits for when it fires (relay_timeout). */
+static void touch(struct exchange *x)
+{
+    const struct config_timeouts *t = &x->worker->timeouts;
+    uint64_t ms = t->stream_idle;
+    if (!x->request_ended && !x->answered && x->client_held == 0)
+        ms = t->client_body;
+    else if (x->sent_all && !x->answered)
+        ms = t->first_byte;
+    loop_timer_set(x->worker->loop, &x->timer, ms);
+}
+
+void relay_wait_for_client(struct exchange *x)
+{
+    touch(x);
+}
+
+void relay_wait_for_answer(struct exchange *x)
+{
+    touch(x);
+}
+
+static enum err what_timed_out(const struct exchange *x)
+{
+    if (x->answer_ended || x->backend_held > 0)
+        return ERR_CLIENT_SEND_TIMEOUT;
+    if (x->answered)
+        return ERR_BACKEND_IDLE_TIMEOUT;
+    if (x->sent_all)
+        return ERR_BACKEND_FIRST_BYTE_TIMEOUT;
+    return x->client_held > 0 ? ERR_BACKEND_IDLE_TIMEOUT : ERR_CLIENT_BODY_TIMEOUT;
+}
+
+void relay_timeout(void *arg)
+{
+    struct exchange *x = exchange_of(arg);
+    struct worker *w = x->worker;
+    if (x->request == NULL) { /* HTTP/2: nothing can follow a head that does not end */
+        metric_inc(w->refused[ERR_CLIENT_HEADER_TIMEOUT]);
+        conn_close(&x->front->conn, ERR_CLIENT_HEADER_TIMEOUT);
+    } else {
+        enum err why = what_timed_out(x);
+        if (err_fault(why) == FAULT_BACKEND)
+            exchange_blame_backend(x, why);
+        exchange_fail(x, why);
+        exchange_run(x);
+    }
+    worker_flush(w);
+}
+
+/* --- the request --- */
+
+static void send_end(struct exchange *x)
+{
+    if (x->sent_all || x->backend == NULL)
+        return;
+    x->sent_all = true;
+    if (http_send_end(x->backend, x->request_trailers) != ERR_OK)
+        exchange_fail(x, ERR_BODY_MISMATCH);
+}
+
+/* Body bytes to the server's stream; says what the client may send next. */
+static void send_body(struct exchange *x, struct span data)
+{
+    if (http_send_body(x->backend, data) > 0)
+        http_consumed(x->client, data.n);
+    else
+        x->client_held += data.n;
+}
+
+/* Gives what had to wait to the server's stream; it was counted as held when it came. */
+static enum err send_pending(struct exchange *x)
+{
+    struct iovec iov;
+    size_t room = 1;
+    TRY(chunkq_own(&x->pending));
+    while (chunkq_iov(&x->pending, &iov, 1) == 1) {
+        /* The stream borrows until the handler ends, and the chunks go back at once: so it gets a
+         * copy. */
+        char *copy = arena_copy(&x->arena, span_of(iov.iov_base, iov.iov_len));
+        if (copy == NULL)
+            return ERR_NO_MEMORY;
+        room = http_send_body(x->backend, span_of(copy, iov.iov_len));
+        chunkq_consume(&x->pending, iov.iov_len);
+    }
+    if (room > 0 && x->client_held > 0) {
+        size_t held = x->client_held;
+        x->client_held = 0;
+        http_consumed(x->client, held);
+    }
+    return ERR_OK;
+}
+
+enum err relay_send_request(struct exchange *x)
+{
+    bool whole = x->request->bodiless;
+    TRY(request_edit(x));
+    x->sent_us = loop_now_us(x->worker->loop);
+    TRY(http_send_head(x->backend, x->request, whole));
+    x->sent_all = whole;
+    if (x->mirror == NULL)
+        x->mirror = mirror_begin(x);
+    if (x->pending.n > 0) {
+        if (x->mirror != NULL)
+            mirror_request_body(x->mirror, &x->pending);
+        TRY(send_pending(x));
+    }
+    if (x->request_ended) {
+        if (!x->sent_all) {
+            x->sent_all = true;
+            TRY(http_send_end(x->backend, x->request_trailers));
+        }
+        if (x->mirror != NULL)
+            mirror_request_end(x->mirror);
+    }
+    return ERR_OK;
+}
+
+static void client_head(void *owner, struct http_head *head)
+{
+    struct exchange *x = exchange_of(owner);
+    x->request = head;
+    if (x->front->h2)
+        loop_timer_clear(x->worker->loop, &x->timer);
+    exchange_run(x);
+}
+
+static void client_body(void *owner, struct span data)
+{
+    struct exchange *x = exchange_of(owner);
+    x->bytes_in += data.n;
+    x->has_body = true;
+    if (x->backend == NULL && !x->picking) { /* it was answered already: nobody wants this */
+        http_consumed(x->client, data.n);
+        return;
+    }
+    touch(x);
+    if (x->sent) {
+        if (x->mirror != NULL)
+            mirror_request_data(x->mirror, data);
+        send_body(x, data);
+        return;
+    }
+    x->client_held += data.n;
+    if (chunkq_append(&x->pending, data) != ERR_OK) {
+        exchange_fail(x, ERR_NO_MEMORY);
+        exchange_run(x);
+    }
+}
+
+static void client_end(void *owner, enum err how, struct http_head *trailers)
+{
+    struct exchange *x = exchange_of(owner);
+    if (how != ERR_OK) {
+        exchange_fail(x, how);
+        exchange_run(x);
+        return;
+    }
+    x->request_ended = true;
+    x->request_trailers = trailers;
+    if (!x->sent || x->backend == NULL)
+        return;
+    send_end(x);
+    if (x->mirror != NULL)
+        mirror_request_end(x->mirror);
+    if (!x->answered)
+        touch(x);
+    exchange_run(x);
+}
+
+static void client_ready(void *owner)
+{
+    struct exchange *x = exchange_of(owner);
+    size_t held = x->backend_held;
+    x->backend_held = 0;
+    if (x->backend != NULL && held > 0)
+        http_consumed(x->backend, held);
+}
+
+static void client_gone(void *owner, enum err why)
+{
+    struct exchange *x = exchange_of(owner);
+    x->client = NULL;
+    if (x->failure == ERR_OK)
+        x->failure = why;
+    x->step = STEP_RELAY;
+    exchange_run(x);
+}
+
+const struct http_stream_events exchange_client_events = {
+    .head = client_head,
+    .body = client_body,
+    .end = client_end,
+    .ready = client_ready,
+    .gone = client_gone,
+};
+
+/* --- the answer --- */
+
+static enum err send_interim(struct exchange *x, struct http_head *head)
+{
+    http_strip_hop_by_hop(head);
+    return http_send_head(x->client, head, false);
+}
+
+static enum err send_answer(struct exchange *x, struct http_head *head)
+{
+    x->first_byte_us = loop_now_us(x->worker->loop);
+    x->status = head->status;
+    if (x->mirror != NULL)
+        mirror_served_head(x->mirror, head);
+    TRY(answer_edit(x, head));
+    x->answered = true;
+    x->answer_whole = head->bodiless;
+    return http_send_head(x->client, head, head->bodiless);
+}
+
+static void backend_head(void *owner, struct http_head *head)
+{
+    struct exchange *x = exchange_of(owner);
+    enum err e = head->status < 200 ? send_interim(x, head) : send_answer(x, head);
+    touch(x);
+    if (e != ERR_OK) {
+        exchange_fail(x, e);
+        exchange_run(x);
+    }
+}
+
+static void backend_body(void *owner, struct span data)
+{
+    struct exchange *x = exchange_of(owner);
+    x->bytes_out += data.n;
+    if (x->mirror != NULL)
+        mirror_served_body(x->mirror, data);
+    if (http_send_body(x->client, data) > 0)
+        http_consumed(x->backend, data.n);
+    else
+        x->backend_held += data.n;
+    touch(x);
+}
+
+static void backend_end(void *owner, enum err how, struct http_head *trailers)
+{
+    struct exchange *x = exchange_of(owner);
+    UNUSED(how); /* towards servers only complete messages end; the others are gone */
+    x->answer_ended = true;
+    if (x->mirror != NULL)
+        mirror_served_end(&x->mirror, ERR_OK);
+    if (!x->answer_whole && http_send_end(x->client, trailers) != ERR_OK) {
+        exchange_blame_backend(x, ERR_BACKEND_BAD_ANSWER);
+        exchange_fail(x, ERR_BACKEND_BAD_ANSWER);
+    } else if (!x->sent_all) { /* answered before the request was complete: the rest of it has no
+                                reader */
+        struct http_stream *s = x->backend;
+        x->backend = NULL;
+        http_reset(s, ERR_OK);
+    }
+    touch(x);
+    exchange_run(x);
+}
+
+static void backend_ready(void *owner)
+{
+    struct exchange *x = exchange_of(owner);
+    size_t held = x->client_held;
+    x->client_held = 0;
+    if (x->client != NULL && held > 0)
+        http_consumed(x->client, held);
+}
+
+static void backend_gone(void *owner, enum err why)
+{
+    struct exchange *x = exchange_of(owner);
+    if (why == ERR_OK || x->answer_ended) {
+        x->backend = NULL;
+        return;
+    }
+    exchange_backend_lost(x, why);
+}
+
+const struct http_stream_events exchange_backend_events = {
+    .head = backend_head,
+    .body = backend_body,
+    .end = backend_end,
+    .ready = backend_ready,
+    .gone = backend_gone,
+};

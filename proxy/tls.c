@@ -1,0 +1,243 @@
+/* Sessions on the socket. A BIO of our own remembers whether the last read emptied the socket,
+ * which spares the read that would only say EAGAIN; OpenSSL's read-ahead then takes a whole record
+ * with one system call. */
+#include "proxy/tls.h"
+
+#include "proxy/tls_ctx.h"
+
+#include <errno.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+enum { TLS_MAGIC = 0x544c5353 };
+
+struct tls {
+    unsigned magic;
+    SSL *ssl;
+    int fd;
+    bool drained; /* the last read from the socket came back short */
+    bool ended;   /* and the one that found its end */
+    char reason[160];
+};
+
+/* --- the BIO --- */
+
+static int bio_read(BIO *bio, char *p, int n)
+{
+    struct tls *t;
+    OBJ_CAST(t, BIO_get_data(bio), TLS_MAGIC);
+    BIO_clear_retry_flags(bio);
+    ssize_t got = recv(t->fd, p, (size_t)n, 0);
+    t->drained = got < n;
+    t->ended = got == 0;
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        BIO_set_retry_read(bio);
+    return (int)got;
+}
+
+static int bio_write(BIO *bio, const char *p, int n)
+{
+    struct tls *t;
+    OBJ_CAST(t, BIO_get_data(bio), TLS_MAGIC);
+    BIO_clear_retry_flags(bio);
+    ssize_t put = send(t->fd, p, (size_t)n, MSG_NOSIGNAL);
+    if (put < 0 && (errno == EAGAIN || errno == EINTR))
+        BIO_set_retry_write(bio);
+    return (int)put;
+}
+
+/* The end of the socket is asked for by OpenSSL to tell a cut connection from a broken one. */
+static long bio_ctrl(BIO *bio, int cmd, long n, void *p)
+{
+    struct tls *t;
+    UNUSED(n);
+    UNUSED(p);
+    if (cmd == BIO_CTRL_FLUSH)
+        return 1;
+    if (cmd != BIO_CTRL_EOF)
+        return 0;
+    OBJ_CAST(t, BIO_get_data(bio), TLS_MAGIC);
+    return t->ended;
+}
+
+static BIO_METHOD *method;
+static pthread_once_t method_once = PTHREAD_ONCE_INIT;
+
+static void method_release(void)
+{
+    BIO_meth_free(method);
+}
+
+static void method_make(void)
+{
+    BIO_METHOD *m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "weir socket");
+    if (m == NULL)
+        return;
+    if (BIO_meth_set_read(m, bio_read) != 1 || BIO_meth_set_write(m, bio_write) != 1 ||
+        BIO_meth_set_ctrl(m, bio_ctrl) != 1) {
+        BIO_meth_free(m);
+        return;
+    }
+    method = m;
+    (void)OPENSSL_atexit(method_release);
+}
+
+/* --- life --- */
+
+static enum err session_new(struct tls_ctx *c, int fd, struct tls **out)
+{
+    pthread_once(&method_once, method_make);
+    *out = NULL;
+    struct tls *t = calloc(1, sizeof(*t));
+    if (t == NULL)
+        return ERR_NO_MEMORY;
+    OBJ_INIT(t, TLS_MAGIC);
+    t->fd = fd;
+    t->ssl = SSL_new(tls_ctx_ssl(c));
+    BIO *bio = method == NULL ? NULL : BIO_new(method);
+    if (t->ssl == NULL || bio == NULL) {
+        BIO_free(bio);
+        tls_free(&t);
+        return ERR_NO_MEMORY;
+    }
+    BIO_set_data(bio, t);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(t->ssl, bio, bio);
+    *out = t;
+    return ERR_OK;
+}
+
+enum err tls_accept(struct tls_ctx *c, int fd, struct tls **out)
+{
+    TRY(session_new(c, fd, out));
+    SSL_set_accept_state((*out)->ssl);
+    return ERR_OK;
+}
+
+static enum err expect_name(struct tls *t, const char *name)
+{
+    X509_VERIFY_PARAM *param = SSL_get0_param(t->ssl);
+    if (X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1)
+        return ERR_OK;
+    ERR_clear_error();
+    SSL_set_hostflags(t->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    if (SSL_set1_host(t->ssl, name) != 1 || SSL_set_tlsext_host_name(t->ssl, name) != 1)
+        return ERR_NO_MEMORY;
+    return ERR_OK;
+}
+
+enum err tls_connect(struct tls_ctx *c, int fd, const char *name, struct tls **out)
+{
+    TRY(session_new(c, fd, out));
+    SSL_set_connect_state((*out)->ssl);
+    enum err e = expect_name(*out, name);
+    if (e != ERR_OK)
+        tls_free(out);
+    return e;
+}
+
+void tls_free(struct tls **tp)
+{
+    struct tls *t;
+    OBJ_TAKE(t, tp, TLS_MAGIC);
+    SSL_free(t->ssl);
+    t->magic = 0;
+    free(t);
+}
+
+/* --- what a call came to --- */
+
+static void note_reason(struct tls *t)
+{
+    long verify = SSL_get_verify_result(t->ssl);
+    unsigned long e = ERR_peek_last_error();
+    const char *text = e == 0 ? NULL : ERR_reason_error_string(e);
+    if (verify != X509_V_OK)
+        (void)snprintf(t->reason, sizeof(t->reason), "%s", X509_verify_cert_error_string(verify));
+    else
+        (void)snprintf(t->reason, sizeof(t->reason), "%s", text != NULL ? text : "connection lost");
+}
+
+static enum tls_io outcome(struct tls *t, int rv)
+{
+    switch (SSL_get_error(t->ssl, rv)) {
+    case SSL_ERROR_NONE:
+        return TLS_DONE;
+    case SSL_ERROR_WANT_READ:
+        return TLS_WANT_READ;
+    case SSL_ERROR_WANT_WRITE:
+        return TLS_WANT_WRITE;
+    case SSL_ERROR_ZERO_RETURN:
+        return TLS_END;
+    default:
+        break;
+    }
+    note_reason(t);
+    bool cut = ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+    ERR_clear_error();
+    return cut ? TLS_CUT : TLS_FAILED;
+}
+
+enum tls_io tls_handshake(struct tls *t)
+{
+    ERR_clear_error();
+    return outcome(t, SSL_do_handshake(t->ssl));
+}
+
+enum tls_io tls_read(struct tls *t, char *p, size_t n, size_t *got)
+{
+    *got = 0;
+    ERR_clear_error();
+    int rv = SSL_read_ex(t->ssl, p, n, got);
+    return rv == 1 ? TLS_DONE : outcome(t, rv);
+}
+
+enum tls_io tls_write(struct tls *t, const char *p, size_t n, size_t *put)
+{
+    *put = 0;
+    ERR_clear_error();
+    int rv = SSL_write_ex(t->ssl, p, n, put);
+    return rv == 1 ? TLS_DONE : outcome(t, rv);
+}
+
+void tls_bye(struct tls *t)
+{
+    ERR_clear_error();
+    if (SSL_is_init_finished(t->ssl))
+        (void)SSL_shutdown(t->ssl);
+    ERR_clear_error();
+}
+
+void tls_readable(struct tls *t)
+{
+    t->drained = false;
+}
+
+bool tls_has_more(const struct tls *t)
+{
+    return !t->drained || SSL_has_pending(t->ssl) == 1;
+}
+
+bool tls_is_h2(const struct tls *t)
+{
+    const unsigned char *p;
+    unsigned n;
+    SSL_get0_alpn_selected(t->ssl, &p, &n);
+    return n == 2 && memcmp(p, "h2", 2) == 0;
+}
+
+bool tls_is_resumed(const struct tls *t)
+{
+    return SSL_session_reused(t->ssl) == 1;
+}
+
+const char *tls_reason(const struct tls *t)
+{
+    return t->reason;
+}

@@ -1,0 +1,61 @@
+/* TLS for both sides, by OpenSSL, straight on the socket. Private to proxy/. Contexts are made by
+ * any thread and then only read; a session belongs to the worker of its connection. */
+#ifndef PROXY_TLS_H
+#define PROXY_TLS_H
+
+#include "config/config.h"
+
+struct tls_ctx;
+struct tls;
+
+enum err tls_ctx_server(const struct config_listener_tls *config, const char *where,
+                        struct tls_ctx **out, struct complaints *wrong) MUST_USE;
+/* Loads the certificates; complains under `where` with OpenSSL's own reason. ALPN h2 and http/1.1.
+ */
+
+enum err tls_ctx_client(const struct config_backend_tls *config, const char *where,
+                        struct tls_ctx **out, struct complaints *wrong) MUST_USE;
+
+void tls_ctx_hold(struct tls_ctx *c);
+void tls_ctx_release(struct tls_ctx **c);
+/* Any thread; an atomic count. */
+
+enum tls_io {
+    TLS_DONE,       /* it went through */
+    TLS_WANT_READ,  /* again when the socket is readable */
+    TLS_WANT_WRITE, /* again when the socket is writable, with the same bytes first */
+    TLS_END,        /* the peer said close_notify */
+    TLS_CUT,        /* the peer ended without it */
+    TLS_FAILED,     /* reset, or a protocol error: tls_reason() */
+};
+
+enum err tls_accept(struct tls_ctx *c, int fd, struct tls **out) MUST_USE;
+enum err tls_connect(struct tls_ctx *c, int fd, const char *name, struct tls **out) MUST_USE;
+/* name: for SNI and verification; an address is verified as an address and not sent. */
+
+void tls_free(struct tls **t);
+
+enum tls_io tls_handshake(struct tls *t);
+enum tls_io tls_read(struct tls *t, char *p, size_t n, size_t *got);
+enum tls_io tls_write(struct tls *t, const char *p, size_t n, size_t *put);
+/* At most one record (16 KiB) is written. */
+
+void tls_bye(struct tls *t);
+/* Sends close_notify, best effort. */
+
+void tls_readable(struct tls *t);
+/* The socket became readable: what an earlier read said of it does not hold any more. */
+
+bool tls_has_more(const struct tls *t);
+/* After a read: there may be more bytes in the session or the socket without a new readable event.
+ */
+
+bool tls_is_h2(const struct tls *t);
+/* ALPN chose h2. */
+
+bool tls_is_resumed(const struct tls *t);
+
+const char *tls_reason(const struct tls *t);
+/* Why the handshake or verification failed, for the log. Lives with t. */
+
+#endif

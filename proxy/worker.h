@@ -1,0 +1,147 @@
+/* One worker: a thread with its own loop, listeners, connections, pools, exchanges and mirrors.
+ * Everything here belongs to that thread; the few members others touch say so. Private to proxy/.
+ */
+#ifndef PROXY_WORKER_H
+#define PROXY_WORKER_H
+
+#include "base/loop.h"
+#include "proxy/conn.h"
+#include "proxy/plane.h"
+#include "proxy/proxy.h"
+
+#include <pthread.h>
+
+struct access_log;
+struct exchange;
+struct front;
+struct mirror;
+struct pool;
+
+enum {
+    WORKER_SCRATCH = 64 * 1024, /* one read */
+    WORKER_RECORD = 16 * 1024,  /* one TLS record, gathered */
+    LISTENERS_MAX = 64,
+};
+
+/* One listening socket of this worker (SO_REUSEPORT: each worker has its own for the same address).
+ */
+struct listener {
+    struct worker *worker;
+    int fd; /* -1: free */
+    struct loop_io io;
+    struct loop_task again;
+    struct address address; /* as configured: the key across reloads */
+    struct address bound;   /* with the real port */
+    struct tls_ctx *tls;    /* held */
+    unsigned connections;   /* open now */
+};
+
+/* What a worker has made of one plane: its pools. Shared by the snapshots of one table. */
+struct view {
+    const struct plane *plane;
+    unsigned users;       /* snapshot holds */
+    struct pool **serve;  /* by plane's backends, then servers: first[backend] + server */
+    struct pool **mirror; /* the same for copies */
+    size_t *first;
+    unsigned *turn; /* by backend: whose turn it is */
+};
+
+enum { WORKER_MAGIC = 0x574f524b };
+
+struct worker {
+    unsigned magic;
+    unsigned index;
+    pthread_t thread;
+    bool started;
+    struct loop *loop;
+    struct proxy *proxy;
+    struct router_reader *reader;
+    struct snapshot_hold *hold; /* the newest */
+    struct codec_options codec; /* of the newest plane; codecs point here */
+    struct config_timeouts timeouts;
+    struct config_limits limits;
+    struct config_shadow shadow;
+
+    metric_slot handshakes[2]; /* with clients: full, resumed */
+    metric_slot refused[ERR_COUNT];
+
+    struct listener listeners[LISTENERS_MAX];
+    struct pool *pools;
+    struct front *fronts; /* open client connections */
+    unsigned nfronts;
+    struct conn *first_dirty;
+    struct conn **last_dirty;
+    bool flushing;
+
+    struct exchange *free_exchanges;
+    unsigned nfree_exchanges;
+    unsigned nexchanges;
+
+    struct shadow_lane *lane; /* NULL: nothing is mirrored */
+    struct mirror *mirrors;
+    unsigned nmirrors;
+
+    struct access_log *access; /* NULL: none */
+    struct timer tick;         /* flushes logs, renews the date */
+    char http_date[32];
+    uint64_t date_s;
+
+    bool draining;
+    bool drained;
+    struct timer drain_timer;
+    struct timer goaway_timer;
+    char scratch[WORKER_SCRATCH];
+    char record[WORKER_RECORD];
+};
+
+enum err worker_new(struct proxy *p, unsigned index, struct worker **out) MUST_USE;
+/* Opens the listeners and readies everything; starts no thread. Control thread. */
+
+enum err worker_start(struct worker *w) MUST_USE;
+void worker_adopt_soon(struct worker *w);
+void worker_drain_soon(struct worker *w);
+/* Any thread: a message to the worker. */
+
+void worker_free(struct worker **w);
+/* Stops the thread, if it runs, and frees everything. */
+
+void worker_dirty(struct worker *w, struct conn *c);
+void worker_clean(struct worker *w, struct conn *c);
+void worker_flush(struct worker *w);
+/* Connections with something to write: queue, unqueue, write them all. */
+
+struct snapshot_hold *worker_snapshot(struct worker *w);
+/* The newest snapshot, adopted now if it is newer than the last one; its attachment is the view. */
+
+struct span worker_date(struct worker *w);
+/* The Date field, renewed once a second. */
+
+const struct view *worker_view(const struct snapshot_hold *h);
+/* What the worker has made of a snapshot. */
+
+void worker_left(struct worker *w);
+/* A client connection or exchange ended: when draining, see whether that was the last. */
+
+/* proxy.c: the port the system chose for an address with port 0, the same for all workers. Any
+ * worker's thread. */
+void proxy_port_of(struct proxy *p, struct address *a);
+void proxy_port_is(struct proxy *p, const struct address *wanted, const struct address *bound);
+void proxy_set_listening(struct proxy *p, struct buf *text);
+/* Takes the text of the open listeners from the first worker. */
+const struct proxy_options *proxy_options_of(const struct proxy *p);
+struct scribe_file *proxy_access_file(const struct proxy *p);
+void proxy_worker_drained(struct proxy *p);
+
+/* listener.c */
+enum err listener_sync(struct worker *w, const struct plane *p) MUST_USE;
+/* Opens what the plane has and the worker has not, closes what is gone, takes new TLS contexts
+ * over. */
+
+void listener_close_all(struct worker *w);
+/* Accepts what is queued in the kernel first. */
+
+/* pool.c */
+struct view *view_new(struct worker *w, const struct plane *p, const struct view *old);
+void view_release(struct worker *w, struct view **v);
+
+#endif
