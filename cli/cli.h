@@ -1,0 +1,178 @@
+/* The command line: a table of commands, each with a table of options, from which parsing, --help
+ * and suggestions are made. Private to cli/. */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include "config/config.h"
+#include "control/control.h"
+
+/* --- exit status, the same for every command --- */
+
+enum {
+    CLI_OK = 0,
+    CLI_FAILED = 1, /* it was refused, or could not be done */
+    CLI_WRONG = 2,  /* the command line or the configuration is wrong */
+    CLI_NOBODY = 3, /* no weir answers */
+    CLI_PARTLY = 4, /* done here, but not everywhere yet */
+};
+
+/* --- options --- */
+
+enum cli_kind {
+    CLI_FLAG,  /* --name           bool */
+    CLI_TEXT,  /* --name VALUE     const char *; also --name=VALUE */
+    CLI_LIST,  /* --name VALUE     struct cli_list; may be given several times */
+    CLI_MAYBE, /* --name[=VALUE]   const char *; "" without a value */
+};
+
+enum { CLI_LIST_MAX = 32 };
+
+struct cli_list {
+    const char *list[CLI_LIST_MAX];
+    size_t n;
+};
+
+struct cli_option {
+    const char *name; /* without dashes */
+    enum cli_kind kind;
+    size_t at;         /* offsetof(the command's struct, member) */
+    const char *value; /* what the value is called in --help; NULL: a flag */
+    const char *help;
+};
+
+/* --- commands --- */
+
+struct cli_call;
+
+struct cli_command {
+    const char *name;
+    const char *summary; /* one line, no full stop */
+    const char *usage;   /* what follows the name: "ROUTE PERCENT" */
+    const char *about;   /* for --help: paragraphs; may be NULL */
+    const struct cli_option *options;
+    size_t noptions;
+    size_t size; /* of the struct the options are written into; it begins as zeroes */
+    size_t args_min;
+    size_t args_max;
+    int (*run)(const struct cli_call *call);
+};
+
+struct cli_terminal {
+    bool is_terminal;
+    bool colour;  /* a terminal, and NO_COLOR is not set */
+    bool unicode; /* the locale says UTF-8 */
+    unsigned width;
+};
+
+struct cli_call {
+    const struct cli_command *command;
+    void *options;
+    const char *const *args; /* what is not an option */
+    size_t nargs;
+    struct cli_terminal terminal; /* standard output */
+};
+
+int cli_main(int argc, char **argv, const struct cli_command *const *commands, size_t n);
+/* `weir NAME ...`, `weir help [NAME]`, `weir NAME --help`, `weir --version`. Returns the exit
+ * status. */
+
+/* --- options.c --- */
+
+int cli_parse(const struct cli_command *c, int argc, char **argv, struct cli_call *call,
+              bool *wants_help);
+/* CLI_OK, or CLI_WRONG after saying why. argv[0] is the first word after the command's name.
+ * call->options is allocated (c->size zeroes first), call->args too; cli_call_free() frees both. */
+
+void cli_call_free(struct cli_call *call);
+void cli_help(const struct cli_command *c, const struct cli_terminal *t);
+
+/* --- help for commands (tools.c) --- */
+
+void cli_say(const char *fmt, ...) PRINTF(1, 2);
+/* "weir: ..." on standard error. */
+
+void cli_complain(const struct complaints *wrong);
+/* Each complaint on a line of standard error. */
+
+bool cli_duration(const char *text, uint64_t *ms) MUST_USE;
+/* 500ms, 5s, 10m, 24h, 7d. */
+
+const char *cli_state_dir(void);
+/* Where state lies when no configuration says otherwise: the default of the option `state_dir`.
+ * NULL after saying why there is none. */
+
+struct cli_terminal cli_terminal(int fd);
+enum err cli_write(const char *path, struct span text) MUST_USE;
+/* To a file, or to standard output when path is NULL. ERR_SYSTEM with errno. */
+
+/* --- talking to a running weir (talk.c) --- */
+
+/* The first member of the options of every command that does. */
+struct cli_talk {
+    const char *admin;
+    const char *state_dir;
+};
+
+#define CLI_TALK_OPTIONS(type)                                        \
+    {"admin", CLI_TEXT, offsetof(type, talk.admin), "PATH",           \
+     "Admin socket of the weir to talk to"},                          \
+    {                                                                 \
+        "state-dir", CLI_TEXT, offsetof(type, talk.state_dir), "DIR", \
+            "Its state_dir; the socket is admin.sock in there"        \
+    }
+
+#define CLI_TALK_ABOUT                                                                        \
+    "The weir it talks to is found by --admin, else $WEIR_ADMIN, else --state-dir, else the " \
+    "default\n"                                                                               \
+    "state directory, else a demo of yours (`weir demo`).\n\n"                                \
+    "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 no weir answers, 4 in force " \
+    "there\n"                                                                                 \
+    "but not everywhere yet."
+
+int cli_ask(const struct cli_call *call, const struct cli_talk *talk, const char *method,
+            const char *path, struct span body, uint64_t timeout_ms);
+/* Sends one request, prints the answer (path asks for text or JSON), returns the exit status that
+ * fits it. */
+
+enum err cli_json_escaped(struct buf *out, const char *text) MUST_USE;
+/* Appends text as it stands between the quotes of JSON. */
+
+enum err cli_json_string(struct buf *out, const char *key, const char *value) MUST_USE;
+/* Appends "key": "value", with a comma when out does not end in '{'. NULL: nothing. */
+
+const char *cli_user(void);
+/* Who sits in front: $SUDO_USER, else the user's name. */
+
+/* What `weir flip`, `weir weight` and `weir undo` have in common. */
+struct cli_order {
+    const char *why;
+    const char *by;
+    const char *wait;
+};
+
+#define CLI_ORDER_OPTIONS(type)                                                                   \
+    {"why", CLI_TEXT, offsetof(type, order.why), "TEXT", "Why; for those who look at it later"},  \
+        {"by", CLI_TEXT, offsetof(type, order.by), "NAME", "Who; default: $SUDO_USER, else you"}, \
+    {                                                                                             \
+        "wait", CLI_MAYBE, offsetof(type, order.wait), "TIME",                                    \
+            "Wait until every live instance has it (default 5s), and name those that do not"      \
+    }
+
+int cli_send_order(const struct cli_call *call, const struct cli_talk *talk,
+                   const struct cli_order *order, const char *path, struct buf *body);
+/* body: the beginning of a JSON object, "{...". Completes and sends it. Frees body. */
+
+/* --- the commands --- */
+
+extern const struct cli_command cmd_run;
+extern const struct cli_command cmd_demo;
+extern const struct cli_command cmd_explain;
+extern const struct cli_command cmd_flip;
+extern const struct cli_command cmd_weight;
+extern const struct cli_command cmd_undo;
+extern const struct cli_command cmd_status;
+extern const struct cli_command cmd_reload;
+extern const struct cli_command cmd_check;
+extern const struct cli_command cmd_report;
+
+#endif

@@ -1,0 +1,156 @@
+/* weir report: what the shadow found, made from its records. */
+#include "cli/cli.h"
+
+#include "base/clock.h"
+#include "shadow/shadow.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct report {
+    const char *format;
+    const char *route;
+    const char *since;
+    const char *output;
+    const char *state_dir;
+};
+
+/* The default: the record file and the one before it. */
+struct defaults {
+    char before[PATH_MAX];
+    char now[PATH_MAX];
+    const char *files[2];
+    size_t n;
+};
+
+static void add_if_there(struct defaults *d, const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) == 0)
+        d->files[d->n++] = path;
+}
+
+static bool find_in(struct defaults *d, const char *dir)
+{
+    d->n = 0;
+    if ((size_t)snprintf(d->now, sizeof(d->now), "%s/shadow.ndjson", dir) >= sizeof(d->now) ||
+        (size_t)snprintf(d->before, sizeof(d->before), "%s/shadow.ndjson.1", dir) >=
+            sizeof(d->before))
+        return false;
+    add_if_there(d, d->before);
+    add_if_there(d, d->now);
+    return d->n > 0;
+}
+
+static int find_records(struct defaults *d, const struct report *o)
+{
+    char demo[64];
+    struct stat st;
+    const char *dir = o->state_dir != NULL ? o->state_dir : cli_state_dir();
+    if (dir == NULL)
+        return CLI_WRONG;
+    if (find_in(d, dir))
+        return CLI_OK;
+    (void)snprintf(demo, sizeof(demo), "/tmp/weir-demo-%u", (unsigned)geteuid());
+    bool ours = o->state_dir == NULL && lstat(demo, &st) == 0 && S_ISDIR(st.st_mode) &&
+                st.st_uid == geteuid();
+    if (ours && find_in(d, demo)) {
+        (void)fprintf(stderr, "(records of your demo: %s)\n", demo);
+        return CLI_OK;
+    }
+    cli_say("there are no records in %s: name the files, or --state-dir DIR", dir);
+    return CLI_FAILED;
+}
+
+static int read_options(const struct report *o, struct report_options *r)
+{
+    static const char *const formats[] = {"text", "json", "html"};
+    const char *format = o->format == NULL ? "text" : o->format;
+    uint64_t since;
+    size_t i = 0;
+    while (i < ARRAY_LEN(formats) && strcmp(format, formats[i]) != 0)
+        i++;
+    if (i == ARRAY_LEN(formats)) {
+        cli_say("report: --format %s: must be text, json or html", format);
+        return CLI_WRONG;
+    }
+    r->format = (enum report_format)i;
+    r->route = o->route;
+    if (o->since == NULL)
+        return CLI_OK;
+    if (!cli_duration(o->since, &since)) {
+        cli_say("report: --since %s: must be a time such as 30m, 24h or 7d", o->since);
+        return CLI_WRONG;
+    }
+    uint64_t now = clock_wall_ms();
+    r->since_ms = since < now ? now - since : 0;
+    return CLI_OK;
+}
+
+static int make(const struct report *o, const struct report_options *r)
+{
+    struct buf text = BUF_INIT(0);
+    struct complaints wrong = {.n = 0};
+    enum err e = shadow_report(r, &text, &wrong);
+    if (e == ERR_OK)
+        e = cli_write(o->output, buf_span(&text));
+    if (e == ERR_SYSTEM && wrong.n == 0)
+        cli_say("%s cannot be written: %s", o->output == NULL ? "standard output" : o->output,
+                strerror(errno));
+    else if (e != ERR_OK && wrong.n == 0)
+        cli_say("%s", err_sentence(e));
+    cli_complain(&wrong);
+    complaints_free(&wrong);
+    buf_free(&text);
+    return e == ERR_OK ? CLI_OK : CLI_FAILED;
+}
+
+static int run(const struct cli_call *call)
+{
+    const struct report *o = call->options;
+    struct defaults d;
+    bool to_terminal = o->output == NULL && call->terminal.is_terminal;
+    struct report_options r = {.files = call->args,
+                               .nfiles = call->nargs,
+                               .width = call->terminal.width,
+                               .colour = o->output == NULL && call->terminal.colour};
+    int status = read_options(o, &r);
+    if (status == CLI_OK && r.format == REPORT_HTML && to_terminal) {
+        cli_say("report: a page of HTML is nothing for a terminal: give --output FILE");
+        return CLI_WRONG;
+    }
+    if (status == CLI_OK && call->nargs == 0) {
+        status = find_records(&d, o);
+        r.files = d.files;
+        r.nfiles = d.n;
+    }
+    return status == CLI_OK ? make(o, &r) : status;
+}
+
+static const struct cli_option options[] = {
+    {"format", CLI_TEXT, offsetof(struct report, format), "NAME", "text (default), json or html"},
+    {"route", CLI_TEXT, offsetof(struct report, route), "NAME", "Only this route"},
+    {"since", CLI_TEXT, offsetof(struct report, since), "TIME",
+     "Only what was recorded within this time, such as 24h"},
+    {"output", CLI_TEXT, offsetof(struct report, output), "FILE", "Into a file"},
+    {"state-dir", CLI_TEXT, offsetof(struct report, state_dir), "DIR",
+     "Where the records lie when no files are named"},
+};
+
+const struct cli_command cmd_report = {
+    .name = "report",
+    .summary = "what the shadow found: endpoints, fields, kinds of difference, examples",
+    .usage = "[FILE...]",
+    .about =
+        "Made from record files alone; weir need not be running. Without files: shadow.ndjson.1\n"
+        "and shadow.ndjson of the state directory.",
+    .options = options,
+    .noptions = ARRAY_LEN(options),
+    .size = sizeof(struct report),
+    .args_max = 1000,
+    .run = run,
+};

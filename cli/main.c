@@ -1,0 +1,15 @@
+/* weir: the table of commands. */
+#include "cli/cli.h"
+
+#include <locale.h>
+
+static const struct cli_command *const commands[] = {
+    &cmd_run,  &cmd_demo,   &cmd_check, &cmd_explain, &cmd_status,
+    &cmd_flip, &cmd_weight, &cmd_undo,  &cmd_reload,  &cmd_report,
+};
+
+int main(int argc, char **argv)
+{
+    (void)setlocale(LC_CTYPE, ""); /* only to learn whether the terminal takes UTF-8 */
+    return cli_main(argc, argv, commands, ARRAY_LEN(commands));
+}

@@ -1,0 +1,212 @@
+/* Finding a running weir and asking it. */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { WAIT_DEFAULT_MS = 5000, WAIT_MAX_MS = 300000, ORDER_TIMEOUT_MS = 15000 };
+
+/* Where the socket is, and how we came to look there. */
+struct found {
+    char path[PATH_MAX];
+    bool demo;
+};
+
+static bool join(char out[PATH_MAX], const char *dir, const char *name)
+{
+    int n = snprintf(out, PATH_MAX, "%s/%s", dir, name);
+    return n > 0 && n < PATH_MAX;
+}
+
+static bool is_socket(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+/* A demo of ours: the directory is in /tmp, where anybody may have put it. */
+static bool find_demo(char out[PATH_MAX])
+{
+    char dir[64];
+    struct stat st;
+    (void)snprintf(dir, sizeof(dir), "/tmp/weir-demo-%u", (unsigned)geteuid());
+    return lstat(dir, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+           join(out, dir, "admin.sock") && is_socket(out);
+}
+
+static int not_found(const char *tried)
+{
+    cli_say("no weir answers: there is no socket %s and no demo of yours.\n"
+            "      Start one with `weir run` or `weir demo`, or name the one that runs with "
+            "--admin PATH or --state-dir DIR.",
+            tried);
+    return CLI_NOBODY;
+}
+
+static int find(const struct cli_talk *talk, struct found *f)
+{
+    const char *env = getenv("WEIR_ADMIN");
+    *f = (struct found){.demo = false};
+    const char *given = talk->admin;
+    if (given == NULL && talk->state_dir == NULL && env != NULL && env[0] != '\0')
+        given = env;
+    if (given != NULL) {
+        (void)snprintf(f->path, sizeof(f->path), "%s", given);
+        return CLI_OK;
+    }
+    const char *dir = talk->state_dir != NULL ? talk->state_dir : cli_state_dir();
+    if (dir == NULL)
+        return CLI_WRONG;
+    if (!join(f->path, dir, "admin.sock")) {
+        cli_say("%s is too long for a directory", dir);
+        return CLI_WRONG;
+    }
+    if (talk->state_dir != NULL || is_socket(f->path))
+        return CLI_OK;
+    char demo[PATH_MAX];
+    if (!find_demo(demo))
+        return not_found(f->path);
+    (void)snprintf(f->path, sizeof(f->path), "%s", demo);
+    f->demo = true;
+    return CLI_OK;
+}
+
+static int exit_of(int status)
+{
+    if (status == 200)
+        return CLI_OK;
+    return status == 202 ? CLI_PARTLY : CLI_FAILED;
+}
+
+/* The answer of a refusal goes where errors go. */
+static int print(const struct admin_answer *a)
+{
+    int code = exit_of(a->status);
+    if (code == CLI_FAILED) {
+        (void)fflush(stdout);
+        if (a->body.n > 0)
+            (void)fwrite(a->body.p, 1, a->body.n, stderr);
+        else
+            cli_say("weir answered with status %d", a->status);
+        return code;
+    }
+    if (cli_write(NULL, buf_span(&a->body)) != ERR_OK) {
+        cli_say("standard output cannot be written: %s", strerror(errno));
+        return CLI_FAILED;
+    }
+    return code;
+}
+
+/* Text, as wide and as colourful as the terminal takes it. */
+static bool with_look(const struct cli_call *call, const char *path, char out[256])
+{
+    int n =
+        snprintf(out, 256, "%s?text&width=%u%s%s", path, call->terminal.width,
+                 call->terminal.colour ? "&colour" : "", call->terminal.unicode ? "" : "&ascii");
+    return n > 0 && n < 256;
+}
+
+int cli_ask(const struct cli_call *call, const struct cli_talk *talk, const char *method,
+            const char *path, struct span body, uint64_t timeout_ms)
+{
+    struct found f;
+    struct admin_answer answer;
+    struct complaints wrong = {.n = 0};
+    char with[256];
+    int status = find(talk, &f);
+    if (status != CLI_OK)
+        return status;
+    bool text = strchr(path, '?') == NULL;
+    if (text && with_look(call, path, with))
+        path = with;
+    enum err e = admin_call(f.path, method, path, body, timeout_ms, &answer, &wrong);
+    if (e != ERR_OK) {
+        cli_complain(&wrong);
+        complaints_free(&wrong);
+        return CLI_NOBODY;
+    }
+    if (f.demo && text)
+        (void)fprintf(stderr, "(your demo answers: %s)\n", f.path);
+    status = print(&answer);
+    buf_free(&answer.body);
+    return status;
+}
+
+/* --- orders --- */
+
+enum err cli_json_escaped(struct buf *out, const char *s)
+{
+    for (; *s != '\0'; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c == '"' || c == '\\')
+            TRY(buf_printf(out, "\\%c", c));
+        else if (c < 0x20)
+            TRY(buf_printf(out, "\\u%04x", c));
+        else
+            TRY(buf_append(out, span_of(s, 1)));
+    }
+    return ERR_OK;
+}
+
+enum err cli_json_string(struct buf *out, const char *key, const char *value)
+{
+    if (value == NULL)
+        return ERR_OK;
+    const char *comma = out->n > 0 && out->p[out->n - 1] != '{' ? ", " : "";
+    TRY(buf_printf(out, "%s\"%s\": \"", comma, key));
+    TRY(cli_json_escaped(out, value));
+    return buf_append(out, SPAN("\""));
+}
+
+const char *cli_user(void)
+{
+    const char *sudo = getenv("SUDO_USER");
+    if (sudo != NULL && sudo[0] != '\0')
+        return sudo;
+    const struct passwd *pw = getpwuid(geteuid());
+    return pw == NULL ? NULL : pw->pw_name;
+}
+
+static bool read_wait(const struct cli_order *order, uint64_t *ms)
+{
+    *ms = 0;
+    if (order->wait == NULL)
+        return true;
+    *ms = WAIT_DEFAULT_MS;
+    if (order->wait[0] == '\0')
+        return true;
+    return cli_duration(order->wait, ms) && *ms > 0 && *ms <= WAIT_MAX_MS;
+}
+
+static enum err complete(const struct cli_order *order, uint64_t wait_ms, struct buf *body)
+{
+    TRY(cli_json_string(body, "by", order->by != NULL ? order->by : cli_user()));
+    TRY(cli_json_string(body, "why", order->why));
+    if (wait_ms > 0)
+        TRY(buf_printf(body, "%s\"wait_ms\": %llu", body->p[body->n - 1] == '{' ? "" : ", ",
+                       (unsigned long long)wait_ms));
+    return buf_append(body, SPAN("}"));
+}
+
+int cli_send_order(const struct cli_call *call, const struct cli_talk *talk,
+                   const struct cli_order *order, const char *path, struct buf *body)
+{
+    uint64_t wait_ms;
+    int status = CLI_FAILED;
+    if (!read_wait(order, &wait_ms)) {
+        cli_say("--wait=%s: must be a time up to 5m, such as 500ms, 5s or 1m", order->wait);
+        status = CLI_WRONG;
+    } else if (complete(order, wait_ms, body) != ERR_OK) {
+        cli_say("%s", err_sentence(ERR_NO_MEMORY));
+    } else {
+        status = cli_ask(call, talk, "POST", path, buf_span(body), wait_ms + ORDER_TIMEOUT_MS);
+    }
+    buf_free(body);
+    return status;
+}

@@ -1,0 +1,127 @@
+/* Small things every command needs. */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <langinfo.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { WIDTH_DEFAULT = 80 };
+
+void cli_say(const char *fmt, ...)
+{
+    va_list ap;
+    (void)fflush(stdout);
+    (void)fputs("weir: ", stderr);
+    va_start(ap, fmt);
+    (void)vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    (void)fputc('\n', stderr);
+}
+
+void cli_complain(const struct complaints *wrong)
+{
+    struct buf text = BUF_INIT(0);
+    (void)fflush(stdout);
+    if (complaints_render(wrong, &text) == ERR_OK && text.n > 0)
+        (void)fwrite(text.p, 1, text.n, stderr);
+    buf_free(&text);
+}
+
+bool cli_duration(const char *text, uint64_t *ms)
+{
+    static const struct {
+        const char *unit;
+        uint64_t ms;
+    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+    struct span s = span_str(text);
+    size_t digits = strspn(text, "0123456789");
+    uint64_t n;
+    if (!span_u64(span_until(s, digits), &n))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+        if (strcmp(text + digits, units[i].unit) != 0 || n > UINT64_MAX / units[i].ms)
+            continue;
+        *ms = n * units[i].ms;
+        return true;
+    }
+    return false;
+}
+
+/* --- places --- */
+
+/* Asked of the configuration itself, so that there is one rule for it. */
+const char *cli_state_dir(void)
+{
+    static char dir[PATH_MAX];
+    static const char smallest[] =
+        "{\"listeners\": [{\"address\": \"127.0.0.1:0\"}],"
+        " \"backends\": {\"b\": {\"servers\": [\"127.0.0.1:1\"]}},"
+        " \"defaults\": {\"legacy\": \"b\", \"new\": \"b\"},"
+        " \"routes\": [{\"name\": \"r\", \"match\": {\"prefix\": \"/\"}}]}";
+    struct config *c = NULL;
+    struct complaints wrong = {.n = 0};
+    if (config_parse(span_str(smallest), "default", &c, &wrong) != ERR_OK) {
+        cli_complain(&wrong);
+        complaints_free(&wrong);
+        return NULL;
+    }
+    (void)snprintf(dir, sizeof(dir), "%s", c->state_dir);
+    config_free(&c);
+    return dir;
+}
+
+struct cli_terminal cli_terminal(int fd)
+{
+    struct winsize size;
+    const char *no_colour = getenv("NO_COLOR");
+    const char *term = getenv("TERM");
+    const char *columns = getenv("COLUMNS");
+    uint64_t n;
+    struct cli_terminal t = {.is_terminal = isatty(fd) == 1, .width = WIDTH_DEFAULT};
+    t.colour = t.is_terminal && (no_colour == NULL || no_colour[0] == '\0') &&
+               (term == NULL || strcmp(term, "dumb") != 0);
+    t.unicode = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+    if (t.is_terminal && ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        t.width = size.ws_col;
+    else if (columns != NULL && span_u64(span_str(columns), &n) && n >= 20 && n <= 10000)
+        t.width = (unsigned)n;
+    return t;
+}
+
+/* --- output --- */
+
+static enum err write_all(int fd, struct span text)
+{
+    while (text.n > 0) {
+        ssize_t n = write(fd, text.p, text.n);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return ERR_SYSTEM;
+        text = span_from(text, (size_t)n);
+    }
+    return ERR_OK;
+}
+
+enum err cli_write(const char *path, struct span text)
+{
+    if (path == NULL) {
+        (void)fflush(stdout);
+        return write_all(STDOUT_FILENO, text);
+    }
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return ERR_SYSTEM;
+    enum err e = write_all(fd, text);
+    if (close(fd) != 0)
+        e = ERR_SYSTEM;
+    return e;
+}
