@@ -1,0 +1,77 @@
+"""What /proc says: processor time of a proxy, what else ran on its core, memory."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from procs import stat_fields, tree
+
+TICK = 1.0 / os.sysconf("SC_CLK_TCK")
+UTIME, STIME = 11, 12
+
+
+@dataclass
+class Reading:
+    """One moment. Seconds of processor time since the beginning of the processes and of the machine."""
+
+    at: float
+    proxy: float
+    threads: dict[str, float]
+    core_busy: float
+    core_steal: float
+    core_idle: float
+
+
+def _seconds(fields: list[str]) -> float:
+    return (int(fields[UTIME]) + int(fields[STIME])) * TICK if fields else 0.0
+
+
+def _threads(pid: int) -> dict[str, float]:
+    found: dict[str, float] = {}
+    try:
+        tasks = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return found
+    for task in tasks:
+        try:
+            name = Path(f"/proc/{pid}/task/{task}/comm").read_text().strip()
+        except OSError:
+            continue
+        found[name] = found.get(name, 0.0) + _seconds(stat_fields(pid, int(task)))
+    return found
+
+
+def _core(core: int) -> list[int]:
+    for line in Path("/proc/stat").read_text().splitlines():
+        if line.startswith(f"cpu{core} "):
+            return [int(x) for x in line.split()[1:]]
+    raise OSError(f"/proc/stat has no cpu{core}")
+
+
+def read(pids: list[int], core: int) -> Reading:
+    """utime + stime of all processes (each process' figure covers its threads, also those that ended)."""
+    user, nice, system, idle, iowait, irq, softirq, steal = _core(core)[:8]
+    threads: dict[str, float] = {}
+    for pid in pids:
+        for name, seconds in _threads(pid).items():
+            threads[name] = threads.get(name, 0.0) + seconds
+    return Reading(at=time.monotonic(), proxy=sum(_seconds(stat_fields(pid)) for pid in pids), threads=threads,
+                   core_busy=(user + nice + system + irq + softirq) * TICK, core_steal=steal * TICK,
+                   core_idle=(idle + iowait) * TICK)
+
+
+def memory_bytes(pid: int) -> int:
+    """Proportional set size of a program and its descendants: what would be free if it were not there."""
+    total = 0
+    for one in tree(pid):
+        try:
+            text = Path(f"/proc/{one}/smaps_rollup").read_text()
+        except OSError:
+            continue
+        for line in text.splitlines():
+            if line.startswith("Pss:"):
+                total += int(line.split()[1]) * 1024
+    return total

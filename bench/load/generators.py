@@ -1,0 +1,137 @@
+"""The load generators: how each is called, and what it says it saw.
+
+Every answer is checked. wrk.lua and open_tls.py look at status and length of each one. h2load counts statuses and the
+bytes of all bodies; they must add up, but for the answers that were on their way when the time was over.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from procs import Failed, Proc, Procs
+from rows import Load
+
+HERE = Path(__file__).resolve().parent
+CIPHERS = "TLS_AES_128_GCM_SHA256"
+PATIENCE = 12.0  # for the end of a generator, beyond its time
+
+
+@dataclass
+class Seen:
+    """What a generator saw, its whole run."""
+
+    requests: int
+    seconds: float
+    p50_us: float | None
+    p99_us: float | None
+
+    def per_second(self) -> float:
+        return self.requests / self.seconds if self.seconds > 0 else 0.0
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"OPENSSL_CONF": str(HERE / "openssl.cnf")}
+
+
+def missing(loads: list[Load]) -> list[str]:
+    """Tools these rows need that are not installed."""
+    wanted = {load.tool for load in loads} - {"opener"}
+    return sorted(tool for tool in wanted if shutil.which(tool) is None)
+
+
+class Run:
+    """A generator at work on one load against one port."""
+
+    def __init__(self, procs: Procs, load: Load, port: int, seconds: float, cpus: set[int], exact: bool = False):
+        """exact: h2load does a number of requests instead of a time, so that the bytes add up to the last one."""
+        self.load, self.seconds, self.exact = load, seconds, exact
+        self._log: Path | None = None
+        self._exact_number = 0
+        self.proc = procs.start(load.tool, self._argv(procs, port), cpus, environment())
+        self._procs = procs
+
+    def _argv(self, procs: Procs, port: int) -> list[str]:
+        load = self.load
+        url = f"{'https' if load.tls else 'http'}://127.0.0.1:{port}{load.path}"
+        if load.tool == "opener":
+            return [sys.executable, str(HERE / "open_tls.py"), "127.0.0.1", str(port), str(self.seconds),
+                    str(load.connections), load.path, str(load.length)]
+        if load.tool == "wrk":
+            close = ["-H", "Connection: close"] if load.close else []
+            return ["wrk", "-t1", f"-c{load.connections}", f"-d{self.seconds:.0f}s", "--timeout", "10s", "-s",
+                    str(HERE / "wrk.lua"), *close, url, "--", str(load.length), str(load.post)]
+        return self._h2load(procs, url)
+
+    def _h2load(self, procs: Procs, url: str) -> list[str]:
+        load = self.load
+        argv = ["h2load", "-t1", f"-c{load.connections}", f"-m{load.streams}", f"--tls13-ciphers={CIPHERS}",
+                "--groups=X25519"]
+        if not load.h2:
+            argv.append("--h1")
+        if load.length > 65536:
+            argv += ["-w20", "-W24"]
+        if self.exact:
+            self._exact_number = load.connections * load.streams * (32 if load.length <= 65536 else 2)
+            return [*argv, f"-n{self._exact_number}", url]
+        self._log = procs.room / f"h2load-{port_of(url)}.log"
+        return [*argv, f"-D{self.seconds:.0f}", f"--log-file={self._log}", url]
+
+    def finish(self) -> Seen:
+        """Waits for the end. Raises Failed when one answer was wrong."""
+        try:
+            text = self.proc.finish(self.seconds + PATIENCE)
+            return self._of_h2load(text) if self.load.tool == "h2load" else self._of_json(text)
+        finally:
+            self._procs.stop(self.proc)
+            if self._log is not None:
+                self._log.unlink(missing_ok=True)
+
+    def _of_json(self, text: str) -> Seen:
+        line = next((x for x in text.splitlines() if x.startswith("JSON ")), None)
+        if line is None:
+            raise Failed(f"{self.load.tool} printed no result:\n{text[-2000:]}")
+        said = json.loads(line[5:])
+        # wrk counts an answer whose connection ends before its body does as a read error, and a wish for a connection
+        # that is refused as a connect error; at its own end it cuts what is under way without counting it.
+        errors = {k: said[k] for k in ("connect", "read", "write", "timeout") if said.get(k)}
+        if said["wrong"] or errors:
+            raise Failed(f"{self.load.tool}: {said['wrong']} of {said['requests']} answers were wrong"
+                         f" (the first: {said['first_wrong'] or '-'}); errors {errors}")
+        return Seen(said["requests"], said["seconds"], said["p50_us"], said["p99_us"])
+
+    def _of_h2load(self, text: str) -> Seen:
+        def number(pattern: str) -> float:
+            found = re.search(pattern, text)
+            if found is None:
+                raise Failed(f"h2load printed something unexpected:\n{text[-2000:]}")
+            return float(found.group(1))
+
+        done, good = int(number(r"(\d+) done")), int(number(r"status codes: (\d+) 2xx"))
+        failed, errored = int(number(r"(\d+) failed")), int(number(r"(\d+) errored"))
+        data = int(number(r"\((\d+)\) data"))
+        underway = 0 if self.exact else self.load.connections * self.load.streams
+        if failed or errored or good < done or not done * self.load.length <= data <= (done + underway) * self.load.length:
+            raise Failed(f"h2load: {done} answers, {good} of them 2xx, {failed} failed, {errored} errored,"
+                         f" {data} bytes of bodies (right: {self.load.length} each):\n{text[-2000:]}")
+        if self.exact and done != self._exact_number:
+            raise Failed(f"h2load: {done} answers to {self._exact_number} requests:\n{text[-2000:]}")
+        if self.load.h2 and "Application protocol: h2" not in text:
+            raise Failed(f"h2load did not speak HTTP/2:\n{text[-2000:]}")
+        p50, p99 = self._latencies()
+        return Seen(done, self.seconds, p50, p99)
+
+    def _latencies(self) -> tuple[float | None, float | None]:
+        if self._log is None:
+            return None, None
+        took = sorted(int(line.rsplit("\t", 1)[1]) for line in self._log.read_text().splitlines() if "\t" in line)
+        return (float(took[len(took) // 2]), float(took[len(took) * 99 // 100])) if took else (None, None)
+
+
+def port_of(url: str) -> str:
+    return url.rsplit(":", 1)[1].split("/")[0]

@@ -1,0 +1,52 @@
+"""HAProxy as Debian has it."""
+
+from __future__ import annotations
+
+from peers.peer import Peer, Setting
+
+CONF = """\
+global
+    nbthread 1
+    maxconn 4000
+    ssl-default-bind-options ssl-min-ver TLSv1.3
+    ssl-default-bind-ciphersuites TLS_AES_128_GCM_SHA256
+    tune.bufsize {bufsize}
+
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 300s
+    timeout server 300s
+    timeout http-keep-alive 300s
+    http-reuse always
+    option forwardfor
+    option splice-auto
+
+frontend clients
+    bind 127.0.0.1:{s.plain} backlog 4096
+    bind 127.0.0.1:{s.tls} backlog 4096 ssl crt {bundle} alpn h2,http/1.1
+    default_backend sides
+
+backend sides
+    balance roundrobin
+    default-server pool-purge-delay 300s
+    server legacy 127.0.0.1:{s.legacy} weight {legacy}
+    server new 127.0.0.1:{s.new} weight {new}
+"""
+BUFSIZE = 16384  # its default
+
+
+class HAProxy(Peer):
+    name = "haproxy"
+    command = "haproxy"
+
+    def prepare(self, setting: Setting) -> list[str]:
+        bundle = setting.room / "bundle.pem"
+        bundle.write_text(setting.certificate.read_text() + setting.key.read_text())
+        conf = setting.room / "haproxy.cfg"
+        conf.write_text(CONF.format(s=setting, bundle=bundle, bufsize=BUFSIZE, new=setting.flavour.new_percent,
+                                    legacy=100 - setting.flavour.new_percent))
+        return [str(self.program), "-db", "-f", str(conf)]
+
+    def version_command(self) -> list[str]:
+        return [str(self.program), "-v"]

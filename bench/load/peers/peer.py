@@ -1,0 +1,66 @@
+"""What every proxy in the comparison is: a configuration writer and a command."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+
+SBIN = ":/usr/local/sbin:/usr/sbin:/sbin"
+
+
+@dataclass(frozen=True)
+class Flavour:
+    """What a proxy is asked to do besides the split."""
+
+    name: str = ""
+    new_percent: int = 10
+    mirror: bool = False  # a copy of every request to the new side, which must then have new_percent 0
+    access_log: bool = False
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where one sample takes place."""
+
+    room: Path  # an empty folder of the proxy's own
+    plain: int  # the port to listen on, HTTP/1 in the clear
+    tls: int  # the port to listen on, TLS with HTTP/2 and HTTP/1
+    legacy: int  # the port of the side
+    new: int
+    certificate: Path
+    key: Path
+    flavour: Flavour
+
+    @property
+    def access_log(self) -> Path:
+        return self.room / "access.log"
+
+
+class Peer(ABC):
+    """Duties, equal for all: add the client's address to X-Forwarded-For, pass Host on, send a share of the requests at
+    random to the new side, keep connections to both sides open, leave the answer as it is, write no log unless told.
+    One worker. TLS 1.3 only, AES-128-GCM."""
+
+    name: str
+    command: str
+
+    def __init__(self) -> None:
+        self.program = shutil.which(self.command, path=os.environ.get("PATH", "") + SBIN)
+
+    @abstractmethod
+    def prepare(self, setting: Setting) -> list[str]:
+        """Writes the configuration into setting.room; the command that runs the proxy in the foreground."""
+
+    def can(self, flavour: Flavour) -> bool:
+        return not flavour.mirror and not flavour.access_log
+
+    @abstractmethod
+    def version_command(self) -> list[str]: ...
+
+    def version(self) -> str:
+        done = subprocess.run(self.version_command(), capture_output=True, text=True, check=False)
+        return ((done.stdout + done.stderr).strip().splitlines() or ["?"])[0]

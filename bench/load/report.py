@@ -1,0 +1,126 @@
+"""The Markdown of a run: one table to compare, one of what features cost, and the particulars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from peers import REFERENCE
+from summary import Line, Ratio, Result
+
+
+def markdown(results: list[Result], machine: dict[str, Any], plan: dict[str, Any], notes: list[str]) -> str:
+    parts = [_preamble(machine, plan, notes)]
+    single = [r for r in results if not r.row.pairs]
+    paired = [r for r in results if r.row.pairs]
+    if single:
+        parts.append(_comparison(single))
+    if paired:
+        parts.append(_features(paired))
+    parts.append(_particulars(results))
+    if any(line.syscalls for r in results for line in r.lines):
+        parts.append(_calls(results))
+    return "\n".join(parts)
+
+
+def _preamble(machine: dict[str, Any], plan: dict[str, Any], notes: list[str]) -> str:
+    versions = ", ".join(machine["versions"].values())
+    before, after = machine["load_average_before"][0], machine.get("load_average_after", [None])[0]
+    load = f"load average {before:.2f} before" + (f", {after:.2f} after" if after is not None else "")
+    lines = [
+        f"Measured {machine['date']} on {machine['cpus']} × {machine['cpu']}"
+        f"{' (virtual)' if machine['virtual'] else ''}, {machine['system']}, Linux {machine['kernel']}; {load}.",
+        f"weir at {machine['commit']}. {versions}; {machine['openssl']}.",
+        f"Median of {plan['rounds']} rounds, {plan['window']:g} s window; ratios are medians of the ratios round by round, "
+        "in brackets the lowest and the highest.", ""]
+    lines += [f"- {note}" for note in notes]
+    return "\n".join(lines + ([""] if notes else []))
+
+
+def _comparison(results: list[Result]) -> str:
+    peers = list(dict.fromkeys(x.subject.peer.name for r in results for x in r.lines))
+    others = [p for p in peers if p != REFERENCE]
+    head = ["", *peers, *[f"{p} × {REFERENCE}" for p in others], "weir is to reach"]
+    table = [_row(head), _row(["---", *["--:"] * (len(head) - 1)])]
+    for r in results:
+        cells = [f"**{r.row.title}** ({r.row.unit})"]
+        lines = {x.subject.peer.name: x for x in r.lines}
+        cells += [_value(r, lines.get(p)) for p in peers]
+        cells += [_ratio(lines[p].to_reference) if p in lines else "–" for p in others]
+        table.append(_row([*cells, r.row.reach or "–"]))
+    return "\n".join(["## Compared", "", *table, ""])
+
+
+def _features(results: list[Result]) -> str:
+    table = [_row(["", "", "off", "on", "on − off", "on ÷ off", "workers, on", "requests/s off", "on", "p99 off", "on",
+                   "copies", "weir is to reach"]),
+             _row(["---", "---", *["--:"] * 11])]
+    for r in results:
+        off_name, on_name = (f.name for f in r.row.flavours)
+        for peer in dict.fromkeys(x.subject.peer.name for x in r.lines):
+            off, on = r.find(peer, off_name), r.find(peer, on_name)
+            if off is None or on is None:
+                continue
+            table.append(_row([
+                f"**{r.row.title}**", peer, _value(r, off), _value(r, on),
+                "–" if on.over_own_first is None else f"{on.over_own_first:+.2f}", _ratio(on.to_own_first),
+                _number(on.worker_us(), "{:.2f}"), _number(off.median("per_second"), "{:,.0f}"),
+                _number(on.median("per_second"), "{:,.0f}"), _time(off.median("p99_us")), _time(on.median("p99_us")),
+                _number(on.median("copies_percent"), "{:.1f} %"), r.row.reach if peer == "weir" else ""]))
+    return "\n".join(["## What a feature costs (µs of CPU per request)", "", *table, ""])
+
+
+def _particulars(results: list[Result]) -> str:
+    table = [_row(["", "", "requests/s", "p50", "p99", "calls/request", "new %", "core idle", "others on the core", "noisy"]),
+             _row(["---", "---", *["--:"] * 8])]
+    for r in results:
+        if r.row.idle:
+            continue
+        for x in r.lines:
+            table.append(_row([
+                r.row.title, x.subject.label, _number(x.median("per_second"), "{:,.0f}"), _time(x.median("p50_us")),
+                _time(x.median("p99_us")), _number(x.syscalls.get("total"), "{:.2f}"),
+                _number(x.median("new_percent"), "{:.2f}"), _percent(x.median("core_idle")),
+                _percent(x.median("core_others")), f"{x.noisy} of {len(x.samples)}"]))
+    return "\n".join(["## Particulars", "", *table, ""])
+
+
+def _calls(results: list[Result]) -> str:
+    lines = ["## System calls per request", ""]
+    for r in results:
+        for x in r.lines:
+            if x.syscalls:
+                calls = [f"{name} {n:.2f}" for name, n in x.syscalls.items() if name != "total" and n >= 0.01]
+                lines.append(f"- {r.row.title}, {x.subject.label}: **{x.syscalls.get('total', 0):.2f}** ({', '.join(calls)})")
+    return "\n".join([*lines, ""])
+
+
+def _row(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _value(r: Result, line: Line | None) -> str:
+    if line is None:
+        return "–"
+    if r.row.idle:
+        return _number(line.median("value"), "{:,.0f}")
+    return _number(line.median("value"), "{:.2f}") if (line.median("value") or 0) < 100 else _number(
+        line.median("value"), "{:.0f}")
+
+
+def _ratio(r: Ratio | None) -> str:
+    return f"**{r.median:.2f}** ({r.low:.2f}–{r.high:.2f})" if r else "–"
+
+
+def _number(x: float | None, form: str) -> str:
+    return "–" if x is None else form.format(x)
+
+
+def _percent(x: float | None) -> str:
+    return "–" if x is None else f"{100 * x:.0f} %"
+
+
+def _time(us: float | None) -> str:
+    steps: list[tuple[float, Callable[[float], str]]] = [
+        (1000, lambda t: f"{t:.0f} µs"), (1e6, lambda t: f"{t / 1000:.2f} ms"), (1e12, lambda t: f"{t / 1e6:.2f} s")]
+    return "–" if us is None else next(show(us) for top, show in steps if us < top)

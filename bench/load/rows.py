@@ -1,0 +1,80 @@
+"""The rows of the table: what the clients do, which flavours of each proxy take part, and what weir is to reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from peers.peer import Flavour
+
+
+@dataclass(frozen=True)
+class Load:
+    """What the load generator does."""
+
+    tool: str = "wrk"  # wrk, h2load, or opener (open_tls.py)
+    tls: bool = False
+    h2: bool = False
+    connections: int = 64
+    streams: int = 1  # at a time on each connection
+    path: str = "/"
+    length: int = 200  # of every answer's body
+    post: int = 0  # bytes of the request's body; 0: GET
+    close: bool = False  # a connection for each request
+
+
+PLAIN = Flavour()
+NO_SHADOW = Flavour(name="no shadow", new_percent=0)
+SHADOW = Flavour(name="shadow", new_percent=0, mirror=True)
+NO_LOG = Flavour(name="no log")
+LOG = Flavour(name="access log", access_log=True)
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    title: str
+    load: Load = Load()
+    # One flavour: proxies are compared with the reference. Two: each proxy's second with its own first.
+    flavours: tuple[Flavour, ...] = (PLAIN,)
+    reach: str = ""  # as design says it, for the reader
+    syscalls: bool = False
+    idle: int = 0  # connections to hold open: a row of memory, without load
+    dead_shadow: bool = False
+    unit: str = "µs of CPU per request"
+
+    @property
+    def pairs(self) -> bool:
+        return len(self.flavours) > 1
+
+
+BIG = 1 << 20
+ROWS = (
+    Row("h1-plain", "HTTP/1 plain, 64 keep-alive", reach="≤ 0.80", syscalls=True),
+    Row("h1-tls", "HTTP/1 TLS, 64 keep-alive", Load(tls=True), reach="≤ 0.80", syscalls=True),
+    Row("h2-tls", "HTTP/2 TLS, 32 × 16 streams", Load("h2load", tls=True, h2=True, connections=32, streams=16),
+        reach="≤ 0.65", syscalls=True),
+    Row("new-plain", "new plain connection per request", Load(close=True), reach="≤ 0.90"),
+    Row("new-tls", "new TLS connection per request, full handshake", Load("opener", tls=True, connections=4, close=True),
+        reach="≤ 0.97"),
+    Row("post-4k", "POST 4 KiB", Load(post=4096), reach="≤ 0.75"),
+    Row("body-plain", "1 MiB answers, plain", Load("h2load", connections=16, path="/big", length=BIG), reach="≤ 0.80"),
+    Row("body-tls", "1 MiB answers, TLS", Load("h2load", tls=True, connections=16, path="/big", length=BIG),
+        reach="≤ 0.72"),
+    Row("access-log", "access log on and off", flavours=(NO_LOG, LOG), reach="≤ +0.3 µs"),
+    Row("shadow-fast", "every GET mirrored, target answers", Load(path="/same"), flavours=(NO_SHADOW, SHADOW),
+        reach="workers ≤ 1.5 ×"),
+    Row("shadow-dead", "every GET mirrored, target never answers", Load(path="/same"), flavours=(NO_SHADOW, SHADOW),
+        dead_shadow=True, reach="p99 within 5 %"),
+    Row("idle-plain", "memory of an idle plain connection", idle=2000, reach="≤ 0.5 KiB", unit="bytes per connection"),
+    Row("idle-tls", "memory of an idle TLS connection", Load(tls=True), idle=2000, reach="≤ 12 KiB",
+        unit="bytes per connection"),
+)
+
+
+def named(names: list[str]) -> list[Row]:
+    """The rows with these names, all of them when there is no name."""
+    known = {row.name: row for row in ROWS}
+    for name in names:
+        if name not in known:
+            raise ValueError(f"there is no row {name!r}; the rows are {', '.join(known)}")
+    return [known[name] for name in dict.fromkeys(names)] if names else list(ROWS)

@@ -1,0 +1,1 @@
+weir_micro(router LINKS weir_router)

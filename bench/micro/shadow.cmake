@@ -1,0 +1,1 @@
+weir_micro(shadow LINKS weir_shadow)

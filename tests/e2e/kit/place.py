@@ -1,0 +1,122 @@
+"""The place a scenario happens in: a directory of its own, free ports, and the processes it started.
+
+Processes are ended by the ids they were started with, and end by themselves when the runner dies. Ports are
+taken from below the range the kernel gives to outgoing connections, so that a server can be stopped and come
+back on its port without a stranger sitting there.
+"""
+
+import ctypes
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+
+from kit.failure import Failure, until
+
+LOWEST_PORT, HIGHEST_PORT = 12000, 32000
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+
+
+def _die_with_runner():
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def free_port():
+    for _ in range(1000):
+        port = random.randint(LOWEST_PORT, HIGHEST_PORT)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise Failure("no free port found")
+
+
+class Process:
+    """A program that runs beside the scenario; its output goes to files."""
+
+    def __init__(self, place, name, command, env=None, cwd=None):
+        self.name = name
+        self.out_path = place.path(f"{name}.out")
+        self.err_path = place.path(f"{name}.err")
+        self.ended = None
+        with open(self.out_path, "ab") as out, open(self.err_path, "ab") as err:
+            self.popen = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=cwd or place.dir,
+                env={**os.environ, **(env or {})}, preexec_fn=_die_with_runner, start_new_session=True)
+        self.pid = self.popen.pid
+        place.processes.append(self)
+
+    def is_running(self):
+        return self.popen.poll() is None
+
+    def signal(self, number):
+        if self.is_running():
+            self.popen.send_signal(number)
+
+    def wait(self, patience):
+        """The exit status; a Failure when it does not end."""
+        try:
+            return self.popen.wait(patience)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"{self.name} (pid {self.pid}) did not end within {patience:g} s") from None
+
+    def kill(self):
+        if self.is_running():
+            self.popen.send_signal(signal.SIGCONT)
+            self.popen.kill()
+        self.popen.wait()
+
+    def stderr(self):
+        with open(self.err_path, encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+    def stdout(self):
+        with open(self.out_path, encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+
+class Place:
+    def __init__(self, name):
+        self.dir = tempfile.mkdtemp(prefix=f"weir-e2e-{name[:40]}-")
+        self.processes = []
+
+    def path(self, *parts):
+        return os.path.join(self.dir, *parts)
+
+    def write(self, name, text):
+        path = self.path(name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as f:
+            f.write(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    def start(self, name, command, **more):
+        return Process(self, name, command, **more)
+
+    def end_all(self):
+        for process in reversed(self.processes):
+            process.kill()
+
+    def remove(self):
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def listens(port, host="127.0.0.1"):
+    with socket.socket() as s:
+        s.settimeout(1)
+        return s.connect_ex((host, port)) == 0
+
+
+def wait_listening(process, port):
+    def check():
+        if not process.is_running():
+            raise RuntimeError(f"{process.name} ended at once: {process.stderr()[-600:]}")
+        return listens(port)
+
+    until(check, f"{process.name} listens on port {port}")

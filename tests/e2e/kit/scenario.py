@@ -1,0 +1,232 @@
+"""Scenario files and their steps. A scenario is a TOML file:
+
+    about = "one sentence"
+    [backends.NAME]   server = "nginx" (kit/servers.py) or else a behaviour of kit/faults.py; tls = a kind of
+                      certificate (kit/certs.py); down = true: a step starts it
+    [redis]           a redis-server of its own; password = ...
+    [weir]            merged over a small default configuration (kit/proxy.py); `weir_starts = false`: a step starts it
+    [[step]]          do = a word of the vocabulary, and what it takes
+
+Steps are functions registered with @step; a key a step does not know is an error, so that no expectation can be
+misspelt away. In every text {{...}} is replaced: a backend's address {{legacy}}, its {{legacy.port}}, {{http}},
+{{https}}, {{listener.1}}, {{dir}}, {{state}}, {{redis}}, {{ca}}, {{cert.KIND}}, {{key.KIND}}, {{i}} in a repeat,
+and what steps saved.
+"""
+
+import os
+import re
+import time
+import tomllib
+
+from kit import proxy
+from kit.certs import Certs
+from kit.failure import Failure
+from kit.faults import FaultServer
+from kit.place import Place, free_port
+from kit.servers import Nginx, Redis
+
+STEPS = {}
+TOP_KEYS = {"about", "backends", "redis", "weir", "weir_starts", "step", "env"}
+TAIL = 40  # lines of each log shown for a failure
+
+
+def step(word, /, *required, **optional):
+    """Registers a step. required: keys it must have; optional: key = default."""
+
+    def register(function):
+        STEPS[word] = (function, required, optional)
+        return function
+
+    return register
+
+
+def checked(table):
+    """A step's table with defaults filled in."""
+    if table.get("do") not in STEPS:
+        raise Failure(f"there is no step {table.get('do')!r}; there are {', '.join(sorted(STEPS))}")
+    _, required, optional = STEPS[table["do"]]
+    given = set(table) - {"do", "about"}
+    unknown = given - set(required) - set(optional)
+    missing = set(required) - given
+    if unknown or missing:
+        raise Failure(f"step {table['do']}: unknown {sorted(unknown)}, missing {sorted(missing)}")
+    return {**optional, **table}
+
+
+class Scenario:
+    def __init__(self, path):
+        self.name = os.path.basename(path).removesuffix(".toml")
+        with open(path, "rb") as f:
+            self.file = tomllib.load(f)
+        unknown = set(self.file) - TOP_KEYS
+        if unknown or "about" not in self.file or not self.file.get("step"):
+            raise Failure(f"{path}: unknown {sorted(unknown)}; `about` and [[step]] are needed")
+        self.steps = [checked(s) for s in self.file["step"]]
+
+
+class Run:
+    """One scenario while it happens: everything steps work on."""
+
+    def __init__(self, scenario, program):
+        self.scenario = scenario
+        self.place = Place(scenario.name)
+        self.weir = proxy.Weir(self.place, program)
+        self.certs = None
+        self.servers = {}
+        self.redis = None
+        self.config = {}
+        self.saved = {}
+        self.marks = {}
+        self.wires = {}
+        self.peers = {}
+        self.loads = {}
+        self.at = "set-up"
+
+    # --- life ---
+
+    def happen(self):
+        self._set_up()
+        for number, table in enumerate(self.scenario.steps, 1):
+            self.at = f"step {number}: {table['do']}" + (f" ({table['about']})" if "about" in table else "")
+            self.do(table)
+            self.weir.check_output()
+        self.at = "the end"
+        self._end()
+
+    def do(self, table):
+        STEPS[table["do"]][0](self, self.fill(table))
+
+    def _set_up(self):
+        file = self.scenario.file
+        for name, spec in file.get("backends", {}).items():
+            self.servers[name] = server = self._server(name, spec)
+            if not spec.get("down"):
+                server.start()
+        if "redis" in file:
+            self.redis = Redis(self.place, file["redis"])
+            if not file["redis"].get("down"):
+                self.redis.start()
+        self.config = proxy.merge(proxy.default_config(self.place, self.servers), self.fill(file.get("weir", {})))
+        self.weir.configure(self.config)
+        if file.get("weir_starts", True):
+            self.weir.start(env=self.fill(file.get("env", {})))
+
+    def _server(self, name, spec):
+        tls = self.cert(spec["tls"]) if "tls" in spec else None
+        if spec.get("server") == "nginx":
+            return Nginx(self.place, name, self.fill(spec), tls)
+        return FaultServer(name, free_port(), spec, tls)
+
+    def close_clients(self):
+        for load in self.loads.values():
+            load.stop()
+        for client in [*self.wires.values(), *self.peers.values()]:
+            client.close()
+        self.wires, self.peers, self.loads = {}, {}, {}
+
+    def _end(self):
+        self.close_clients()
+        if self.weir.is_running():
+            self.weir.wait_quiet()
+            self.weir.check_descriptors()
+            self.weir.stop()
+        self.weir.check_output()
+
+    def clean_up(self, keep):
+        for load in self.loads.values():
+            load.stopping.set()
+        for server in self.servers.values():
+            server.stop()
+        self.place.end_all()
+        if not keep:
+            self.place.remove()
+
+    # --- names in texts ---
+
+    def cert(self, kind):
+        self.certs = self.certs or Certs(self.place)
+        return self.certs.pair(kind)
+
+    def value_of(self, name):
+        head, _, rest = name.partition(".")
+        if name in self.saved:
+            return self.saved[name]
+        if head in self.servers:
+            return str(self.servers[head].port) if rest == "port" else self.servers[head].address
+        if head in ("cert", "key"):
+            return self.cert(rest)[head == "key"]
+        if name == "ca":
+            self.certs = self.certs or Certs(self.place)
+            return self.certs.ca()
+        if name == "redis":
+            return f"127.0.0.1:{self.redis.port}"
+        if name in ("dir", "state"):
+            return {"dir": self.place.dir, "state": self.weir.state_dir}[name]
+        if name in ("http", "https") or head == "listener":
+            return self.weir.address(name)
+        if name == "free_port":
+            return str(self.saved.setdefault("free_port", free_port()))
+        raise Failure(f"there is nothing called {{{{{name}}}}}")
+
+    def fill(self, value):
+        """The same value with every {{name}} replaced. Nested steps are filled when their turn comes."""
+        if isinstance(value, str):
+            return re.sub(r"\{\{([a-z_][\w.-]*)\}\}", lambda m: str(self.value_of(m.group(1))), value)
+        if isinstance(value, list):
+            return [self.fill(v) for v in value]
+        if isinstance(value, dict):
+            return {self.fill(k): v if k == "steps" else self.fill(v) for k, v in value.items()}
+        return value
+
+    # --- for the reader of a failure ---
+
+    def tails(self):
+        out = []
+        for process in self.place.processes:
+            if process.name.startswith("weir-"):
+                lines = process.stderr().splitlines()[-TAIL:]
+                out.append(f"--- {process.name}: standard error ---")
+                out += lines
+        out.append("--- access log ---")
+        out += self.weir.access_lines()[-12:]
+        return "\n".join(line[:500] for line in out)
+
+
+def run_scenario(path, program, keep):
+    """(passed, seconds, text for the reader)."""
+    began = time.monotonic()
+    try:
+        scenario = Scenario(path)
+    except (Failure, tomllib.TOMLDecodeError) as failure:
+        return False, 0, f"{path}: {failure}"
+    run = Run(scenario, program)
+    try:
+        run.happen()
+        return True, time.monotonic() - began, ""
+    except KeyboardInterrupt:
+        keep = False
+        raise
+    except Exception as failure:
+        text = f"  {scenario.file['about']}\n  at {run.at}\n    {_story(failure)}\n{_more(run)}{run.tails()}"
+        if keep:
+            text += f"\nkept: {run.place.dir}"
+        return False, time.monotonic() - began, text
+    finally:
+        run.clean_up(keep)
+
+
+def _story(failure):
+    if isinstance(failure, Failure):
+        return str(failure)
+    import traceback
+
+    return "".join(traceback.format_exception(failure))
+
+
+def _more(run):
+    """A report of the sanitizer tells more than the step that noticed that weir was gone."""
+    try:
+        run.weir.check_output()
+        return ""
+    except Failure as trouble:
+        return f"    also: {trouble}\n"

@@ -1,0 +1,130 @@
+"""nginx and redis-server, as Debian has them, each in the scenario's directory."""
+
+import os
+import pwd
+import signal
+import subprocess
+
+from kit.failure import Failure, expect
+from kit.place import free_port, listens, wait_listening
+
+NGINX_CONF = """
+daemon off;
+master_process off;
+{user}
+pid {dir}/nginx.pid;
+error_log {dir}/error.log warn;
+events {{ worker_connections 8192; }}
+http {{
+    access_log {dir}/access.log;
+    client_body_temp_path {dir}/t1; proxy_temp_path {dir}/t2; fastcgi_temp_path {dir}/t3;
+    uwsgi_temp_path {dir}/t4; scgi_temp_path {dir}/t5;
+    keepalive_requests 100000000;
+    default_type text/plain;
+    gzip off;
+    client_max_body_size 0;
+    server {{
+        listen 127.0.0.1:{port}{ssl};
+        {certificate}
+        {extra}
+        location /files/ {{ root {root}; }}
+        location / {{ return {status} "{body}"; }}
+    }}
+}}
+"""
+
+
+class Nginx:
+    """A backend that answers every path with `body` (default: NAME and the path), and /files/ from files/."""
+
+    def __init__(self, place, name, spec, tls=None):
+        self.place, self.name, self.spec, self.tls = place, name, spec, tls
+        self.process = None
+        self.starts = 0
+        self.port = free_port()
+        self.address = f"127.0.0.1:{self.port}"
+
+    def start(self):
+        if self.process and self.process.is_running():
+            return
+        for attempt in range(5):
+            try:
+                self._start_once()
+                return
+            except RuntimeError as failure:
+                if self.starts > 1 or attempt == 4:
+                    raise Failure(f"nginx {self.name}: {failure}") from None
+                self.port = free_port()
+                self.address = f"127.0.0.1:{self.port}"
+
+    def _start_once(self):
+        folder = self.place.path(f"nginx-{self.name}")
+        os.makedirs(folder, exist_ok=True)
+        certificate = ""
+        if self.tls:
+            certificate = f"ssl_certificate {self.tls[0]}; ssl_certificate_key {self.tls[1]};"
+        conf = self.place.write(f"nginx-{self.name}/nginx.conf", NGINX_CONF.format(
+            dir=folder, root=self.place.dir, port=self.port, ssl=" ssl" if self.tls else "", certificate=certificate,
+            user=f"user {pwd.getpwuid(0).pw_name};" if os.geteuid() == 0 else "",
+            extra=self.spec.get("extra", ""), status=self.spec.get("status", 200),
+            body=self.spec.get("body", f"{self.name} $request_uri\\n")))
+        self.process = self.place.start(f"nginx-{self.name}-{self.starts}",
+                                        ["nginx", "-p", folder, "-c", conf, "-e", f"{folder}/error.log"])
+        self.starts += 1
+        wait_listening(self.process, self.port)
+
+    def stop(self, how="kill"):
+        if self.process:
+            if how == "quit":
+                self.process.signal(signal.SIGQUIT)
+                self.process.wait(30)
+            self.process.kill()
+
+    def requests(self):
+        """How many requests its access log has; it is written at once."""
+        try:
+            with open(self.place.path(f"nginx-{self.name}", "access.log"), "rb") as f:
+                return sum(1 for _ in f)
+        except FileNotFoundError:
+            return 0
+
+
+class Redis:
+    def __init__(self, place, spec):
+        self.place, self.spec = place, spec
+        self.port = free_port()
+        self.process = None
+        self.starts = 0
+
+    def start(self):
+        """Empty: it keeps nothing on disk."""
+        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+                   "--dir", self.place.dir, "--daemonize", "no"]
+        if "password" in self.spec:
+            command += ["--requirepass", self.spec["password"]]
+        self.process = self.place.start(f"redis-{self.starts}", command)
+        self.starts += 1
+        try:
+            wait_listening(self.process, self.port)
+        except RuntimeError as failure:
+            raise Failure(str(failure)) from None
+
+    def kill(self):
+        self.process.kill()
+
+    def pause(self):
+        self.process.signal(signal.SIGSTOP)
+
+    def go_on(self):
+        self.process.signal(signal.SIGCONT)
+
+    def is_up(self):
+        return bool(self.process) and self.process.is_running() and listens(self.port)
+
+    def cli(self, args):
+        command = ["redis-cli", "-p", str(self.port)]
+        if "password" in self.spec:
+            command += ["-a", self.spec["password"], "--no-auth-warning"]
+        done = subprocess.run(command + args, capture_output=True, text=True, timeout=30)
+        expect(done.returncode == 0, f"redis-cli {' '.join(args)}", done.stdout + done.stderr)
+        return done.stdout.rstrip("\n")
