@@ -8,7 +8,10 @@
 
 #include <nghttp2/nghttp2.h>
 
-enum { H2_OUT_MAX = 64 * 1024 }; /* frames queued ahead of the socket */
+enum {
+    H2_OUT_MAX = 64 * 1024,    /* frames queued ahead of the socket */
+    H2_REST_MAX = 1024 * 1024, /* of a request that was answered early: then RST_STREAM NO_ERROR */
+};
 
 struct h2_stream;
 
@@ -19,6 +22,7 @@ struct h2 {
     struct h2_stream *borrowed; /* those whose queue still borrows */
     size_t nstreams;
     size_t nfull; /* streams whose owner waits for `ready` */
+    size_t nrest; /* answered streams of which only the rest of the request is awaited */
     bool stalled; /* too much waits to be sent: the host does not feed us */
     bool failed;  /* the session cannot go on */
 };
@@ -49,6 +53,9 @@ struct h2_stream {
     bool tx_done;     /* END_STREAM was handed to the connection */
     bool tx_deferred; /* nghttp2 waits for nghttp2_session_resume_data */
     bool tx_full;     /* send_body said 0 */
+
+    bool rest;      /* answered; the rest of the request is thrown away */
+    size_t dropped; /* bytes of it */
 };
 
 static inline struct h2 *h2_of(const struct codec *c)
@@ -69,6 +76,11 @@ void h2_stream_gone(struct h2_stream *s, enum err why);
 
 void h2_stream_credit(struct h2_stream *s);
 /* What the owner did not consume any more must not stay in the connection's window. */
+
+void h2_stream_rest(struct h2_stream *s);
+/* The answer was sent before the request was complete (RFC 9113 8.1): the owner is done with it. A
+ * reset at once would make many clients throw the answer away, so what still comes is dropped, up
+ * to H2_REST_MAX. */
 
 void h2_stream_rst(struct h2_stream *s, uint32_t code);
 int h2_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head, size_t n,

@@ -136,6 +136,8 @@ static int on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t
     UNUSED(arg);
     if (s == NULL || !s->open) {
         (void)nghttp2_session_consume(ng, id, n);
+        if (s != NULL && s->rest && s->dropped <= H2_REST_MAX && (s->dropped += n) > H2_REST_MAX)
+            h2_stream_rst(s, NGHTTP2_NO_ERROR);
         return 0;
     }
     s->held += n;
@@ -165,8 +167,6 @@ static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void 
     return 0;
 }
 
-/* The answer is complete and the request is not: the client need not send the rest (RFC 9113 8.1).
- */
 static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
 {
     struct h2_stream *s;
@@ -179,7 +179,7 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
         return 0;
     s->tx_done = true;
     if (!s->rx_end)
-        (void)nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_NO_ERROR);
+        h2_stream_rest(s);
     return 0;
 }
 

@@ -124,7 +124,7 @@ static void h2_shutdown(struct codec *c, bool now)
 
 static bool h2_is_idle(const struct codec *c)
 {
-    return h2_of(c)->nstreams == 0;
+    return h2_of(c)->nstreams == h2_of(c)->nrest;
 }
 
 static bool h2_is_done(const struct codec *c)

@@ -55,6 +55,7 @@ void h2_stream_free(struct h2_stream *s)
     if (s->next != NULL)
         s->next->prev = s->prev;
     h->nstreams--;
+    h->nrest -= s->rest;
     chunkq_free(&s->body);
     s->stream.magic = 0;
     free(s);
@@ -84,6 +85,15 @@ void h2_stream_credit(struct h2_stream *s)
     if (s->held > 0)
         (void)nghttp2_session_consume_connection(s->h2->ng, s->held);
     s->held = 0;
+}
+
+void h2_stream_rest(struct h2_stream *s)
+{
+    s->rest = true;
+    s->h2->nrest++;
+    (void)nghttp2_session_consume(s->h2->ng, s->id, s->held);
+    s->held = 0;
+    h2_stream_gone(s, ERR_OK);
 }
 
 void h2_stream_rst(struct h2_stream *s, uint32_t code)

@@ -1,5 +1,6 @@
 /* HTTP/2 towards a client, with nghttp2's client at the other end: every case whole, byte by byte
  * and at random cuts, both ways. */
+#include "http/h2_internal.h"
 #include "tests/unit/fail_alloc.h"
 #include "tests/unit/http/h2_peer.h"
 
@@ -403,7 +404,7 @@ static void gone_with_bytes_held(enum rig_point when, bool by_peer)
             assert_int_equal(
                 nghttp2_submit_rst_stream(p.ng, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_CANCEL), 0);
         peer_pump(&p, 0, NULL);
-        assert_true(s->closed);
+        assert_int_equal(s->closed, when != ON_HEAD);
         assert_false(rig_is_open(&rig, i));
         assert_int_equal(s->sent, sizeof(body));
     }
@@ -418,6 +419,44 @@ static void test_gone_with_bytes_held(void **state)
     gone_with_bytes_held(BY_HAND, false);
     gone_with_bytes_held(BY_HAND, true);
     gone_with_bytes_held(ON_HEAD, false);
+}
+
+/* --- answered before the request was complete --- */
+
+/* The answer arrives whole and the stream stays for what the client still sends (a reset would make
+ * curl 7.88 throw the answer away); the owner is done, and the connection counts as idle. */
+static void early_answer(size_t n, bool ends, const char *want)
+{
+    static struct peer p;
+    static char body[3 * H2_REST_MAX];
+    static const struct rig_script script[] = {{.when = ON_HEAD, .status = 403, .body = "no"}};
+    struct rig rig = {.options.h2_connection_window = 65535};
+    assert_int_equal(rig_begin(&rig, RIG_H2_CLIENT, script, 1), ERR_OK);
+    peer_begin(&p, &rig, false);
+    struct peer_stream *s = peer_ask(&p, PEER_POST("/"), body, 0, NULL);
+    s->pause = true;
+    peer_pump(&p, 0, NULL);
+    assert_string_equal(peer_got(s), ":status=403 body=no END ");
+    assert_false(s->closed);
+    assert_false(rig_is_open(&rig, 1));
+    assert_true(codec_is_idle(rig.codec));
+    s->send_n = n;
+    s->pause = !ends;
+    assert_int_equal(nghttp2_session_resume_data(p.ng, s->id), 0);
+    peer_pump(&p, 0, NULL);
+    assert_string_equal(peer_got(s), want);
+    assert_string_equal(rig_diary(&rig), "1 head POST / a\n1 gone ok\n");
+    peer_end(&p);
+    rig_end(&rig);
+}
+
+static void test_early_answer(void **state)
+{
+    UNUSED(state);
+    early_answer(0, true, ":status=403 body=no END closed 0");
+    early_answer(H2_REST_MAX, true, ":status=403 body=no END closed 0");
+    early_answer(H2_REST_MAX, false, ":status=403 body=no END ");
+    early_answer(3 * H2_REST_MAX, false, ":status=403 body=no END closed 0");
 }
 
 /* --- the client gives up --- */
@@ -652,6 +691,7 @@ int main(void)
         cmocka_unit_test(test_socket_does_not_take),
         cmocka_unit_test(test_held_bodies),
         cmocka_unit_test(test_gone_with_bytes_held),
+        cmocka_unit_test(test_early_answer),
         cmocka_unit_test(test_reset_by_peer),
         cmocka_unit_test(test_reset_without_an_error),
         cmocka_unit_test(test_connection_breaks),
