@@ -1,12 +1,15 @@
 /* weir check: is this configuration good, and what does it amount to? */
 #include "cli/cli.h"
 
+#include "proxy/proxy.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 struct check {
     const char *env;
+    bool syntax;
     bool print;
     bool schema;
     bool manual;
@@ -43,25 +46,45 @@ static const char *s_of(size_t n)
     return n == 1 ? "" : "s";
 }
 
+static void sum_up(const char *file, const struct config *c)
+{
+    (void)printf("%s is good: %zu listener%s, %zu backend%s, %zu route%s\n", file, c->nlisteners,
+                 s_of(c->nlisteners), c->nbackends, s_of(c->nbackends), c->nroutes,
+                 s_of(c->nroutes));
+}
+
+/* What `weir run` and a reload would do with it before they take it. */
+static enum err prepare(const struct check *o, const char *file, struct route_table **t,
+                        struct complaints *wrong)
+{
+    struct config *c;
+    TRY(config_load(file, o->env, &c, wrong));
+    TRY(route_table_new(c, t, wrong));
+    return o->syntax ? ERR_OK : proxy_prepare(*t, wrong);
+}
+
 static int check(const struct check *o, const char *file)
 {
-    struct config *c = NULL;
+    struct route_table *t = NULL;
     struct complaints wrong = {.n = 0};
-    if (config_load(file, o->env, &c, &wrong) != ERR_OK) {
-        cli_complain(&wrong);
-        size_t n = wrong.n + wrong.dropped;
-        cli_say("%s is not good: %zu complaint%s", file, n, s_of(n));
-        complaints_free(&wrong);
-        return CLI_WRONG;
-    }
     int status = CLI_OK;
-    if (o->print)
-        status = print(c);
-    else
-        (void)printf("%s is good: %zu listener%s, %zu backend%s, %zu route%s\n", file,
-                     c->nlisteners, s_of(c->nlisteners), c->nbackends, s_of(c->nbackends),
-                     c->nroutes, s_of(c->nroutes));
-    config_free(&c);
+    enum err e = prepare(o, file, &t, &wrong);
+    if (e == ERR_OK && o->print)
+        status = print(t->config);
+    else if (e == ERR_OK)
+        sum_up(file, t->config);
+    if (e != ERR_OK) {
+        size_t n = wrong.n + wrong.dropped;
+        cli_complain(&wrong);
+        if (n > 0)
+            cli_say("%s is not good: %zu complaint%s", file, n, s_of(n));
+        else
+            cli_say("%s cannot be checked: %s", file, err_sentence(e));
+        status = CLI_WRONG;
+    }
+    if (t != NULL)
+        route_table_free(&t);
+    complaints_free(&wrong);
     return status;
 }
 
@@ -85,6 +108,8 @@ static int run(const struct cli_call *call)
 static const struct cli_option options[] = {
     {"env", CLI_TEXT, offsetof(struct check, env), "NAME",
      "Merge environments/NAME.json beside the file over it"},
+    {"syntax", CLI_FLAG, offsetof(struct check, syntax), NULL,
+     "Only what the file says: open no certificate it names, look up no server"},
     {"print", CLI_FLAG, offsetof(struct check, print), NULL,
      "Print the effective configuration, defaults included, secrets hidden"},
     {"schema", CLI_FLAG, offsetof(struct check, schema), NULL,
@@ -96,7 +121,9 @@ const struct cli_command cmd_check = {
     .name = "check",
     .summary = "is this configuration good, and what does it amount to?",
     .usage = "FILE",
-    .about = "Exit status: 0 it is good, 2 it is not.",
+    .about = "Tries whatever `weir run` and a reload would: certificates are opened, servers "
+             "looked up, listen\n"
+             "addresses resolved (none is opened). Exit status: 0 it is good, 2 it is not.",
     .options = options,
     .noptions = ARRAY_LEN(options),
     .size = sizeof(struct check),

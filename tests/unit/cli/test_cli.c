@@ -304,6 +304,17 @@ static void test_check(void **state)
     (void)snprintf(line, sizeof(line), "check|%s", rig_path("bad.json"));
     expect_run(line, CLI_WRONG, "workres");
     assert_non_null(strstr(err, "is not good: "));
+    static const char no_cert[] =
+        "{\"listeners\": [{\"address\": \"127.0.0.1:0\", \"tls\": {\"certificates\": "
+        "[{\"cert\": \"/nowhere.pem\", \"key\": \"/nowhere.key\"}]}}],"
+        "\"backends\": {\"legacy\": {\"servers\": [\"127.0.0.1:1\"]}}, \"defaults\": {\"legacy\": "
+        "\"legacy\", \"new\": \"legacy\"}, \"routes\": [{\"name\": \"r\", \"match\": {\"prefix\": "
+        "\"/\"}}]}";
+    assert_int_equal(cli_write(rig_path("nocert.json"), span_str(no_cert)), ERR_OK);
+    (void)snprintf(line, sizeof(line), "check|%s", rig_path("nocert.json"));
+    expect_run(line, CLI_WRONG, "/nowhere.pem");
+    (void)snprintf(line, sizeof(line), "check|--syntax|%s", rig_path("nocert.json"));
+    expect_run(line, CLI_OK, "is good: 1 listener, 1 backend, 1 route");
     expect_run("check|/nowhere.json", CLI_WRONG, "No such file");
     expect_run("check", CLI_WRONG, "weir check FILE");
     expect_run("check|--schema", CLI_OK, "$schema");
