@@ -15,26 +15,12 @@ struct check {
     bool manual;
 };
 
-static int show(enum err (*make)(struct buf *out))
+/* Writes a text that was made, or says why it could not be. */
+static int show(enum err e, struct buf *text)
 {
-    struct buf text = BUF_INIT(0);
-    enum err e = make(&text);
     if (e == ERR_OK)
-        e = cli_write(NULL, buf_span(&text));
-    buf_free(&text);
-    if (e == ERR_OK)
-        return CLI_OK;
-    cli_say("%s", e == ERR_SYSTEM ? strerror(errno) : err_sentence(e));
-    return CLI_FAILED;
-}
-
-static int print(const struct config *c)
-{
-    struct buf text = BUF_INIT(0);
-    enum err e = config_print(c, &text);
-    if (e == ERR_OK)
-        e = cli_write(NULL, buf_span(&text));
-    buf_free(&text);
+        e = cli_write(NULL, buf_span(text));
+    buf_free(text);
     if (e == ERR_OK)
         return CLI_OK;
     cli_say("%s", e == ERR_SYSTEM ? strerror(errno) : err_sentence(e));
@@ -67,10 +53,11 @@ static int check(const struct check *o, const char *file)
 {
     struct route_table *t = NULL;
     struct complaints wrong = {.n = 0};
+    struct buf text = BUF_INIT(0);
     int status = CLI_OK;
     enum err e = prepare(o, file, &t, &wrong);
     if (e == ERR_OK && o->print)
-        status = print(t->config);
+        status = show(config_print(t->config, &text), &text);
     else if (e == ERR_OK)
         sum_up(file, t->config);
     if (e != ERR_OK) {
@@ -96,7 +83,8 @@ static int run(const struct cli_call *call)
             cli_say("check: --schema and --manual stand alone");
             return CLI_WRONG;
         }
-        return show(o->schema ? config_schema : config_manual);
+        struct buf text = BUF_INIT(0);
+        return show(o->schema ? config_schema(&text) : config_manual(&text), &text);
     }
     if (call->nargs == 0) {
         cli_say("check: name the configuration file: weir check FILE");

@@ -1,5 +1,6 @@
 /* How long a body is, over messages that two readers could understand in two ways. */
 #include "tests/unit/fail_alloc.h"
+#include "tests/unit/http/arena_fixture.h"
 
 #include "http/http.h"
 
@@ -9,23 +10,6 @@ struct message {
     enum http_body_kind kind;
     uint64_t length;
 };
-
-static struct arena arena;
-
-static int setup(void **state)
-{
-    UNUSED(state);
-    arena_begin(&arena, 1024 * 1024);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    UNUSED(state);
-    arena_end(&arena);
-    arena_thread_end();
-    return 0;
-}
 
 static void fill(struct http_head *h, const char *fields, bool is_response, unsigned version)
 {

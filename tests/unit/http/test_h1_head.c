@@ -2,6 +2,7 @@
  * its own; and what is written can be read again. */
 #include "tests/unit/base/seeded.h"
 #include "tests/unit/fail_alloc.h"
+#include "tests/unit/http/arena_fixture.h"
 
 #include "http/h1_head.h"
 
@@ -10,23 +11,6 @@
 
 static const struct http_limits limits = {
     .header_bytes = 4096, .header_fields = 8, .target_bytes = 64};
-static struct arena arena;
-
-static int setup(void **state)
-{
-    UNUSED(state);
-    arena_begin(&arena, 1024 * 1024);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    UNUSED(state);
-    arena_end(&arena);
-    arena_thread_end();
-    return 0;
-}
-
 /* --- where a head ends --- */
 
 static void test_end(void **state)

@@ -1,26 +1,10 @@
 /* Heads: the names weir knows, the field list with its dropped fields, copies. */
 #include "tests/unit/fail_alloc.h"
+#include "tests/unit/http/arena_fixture.h"
 
 #include "http/http.h"
 
 #include <ctype.h>
-
-static struct arena arena;
-
-static int setup(void **state)
-{
-    UNUSED(state);
-    arena_begin(&arena, 1024 * 1024);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    UNUSED(state);
-    arena_end(&arena);
-    arena_thread_end();
-    return 0;
-}
 
 static void test_every_name_is_found(void **state)
 {

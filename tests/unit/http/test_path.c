@@ -1,25 +1,9 @@
 /* The form of a path that routes are matched on: no second spelling may take another route. */
 #include "tests/unit/base/seeded.h"
 #include "tests/unit/fail_alloc.h"
+#include "tests/unit/http/arena_fixture.h"
 
 #include "http/http.h"
-
-static struct arena arena;
-
-static int setup(void **state)
-{
-    UNUSED(state);
-    arena_begin(&arena, 1024 * 1024);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    UNUSED(state);
-    arena_end(&arena);
-    arena_thread_end();
-    return 0;
-}
 
 static void test_table(void **state)
 {

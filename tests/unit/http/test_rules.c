@@ -1,26 +1,10 @@
 /* Tokens, values, authorities, lists, cookies, and what is stripped on the way through. */
 #include "tests/unit/fail_alloc.h"
+#include "tests/unit/http/arena_fixture.h"
 
 #include "http/http.h"
 
 #include <stdio.h>
-
-static struct arena arena;
-
-static int setup(void **state)
-{
-    UNUSED(state);
-    arena_begin(&arena, 1024 * 1024);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    UNUSED(state);
-    arena_end(&arena);
-    arena_thread_end();
-    return 0;
-}
 
 static void test_every_byte_of_a_token(void **state)
 {
