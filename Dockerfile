@@ -22,6 +22,6 @@ USER weir
 VOLUME /var/lib/weir
 ENV STATE_DIRECTORY=/var/lib/weir
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["weir", "status", "--quiet"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["weir", "status"]
 ENTRYPOINT ["weir"]
 CMD ["run", "--config", "/etc/weir/weir.json"]
