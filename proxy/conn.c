@@ -277,6 +277,8 @@ static void shake(struct conn *c)
 {
     switch (tls_handshake(c->tls)) {
     case TLS_DONE:
+        /* The last read may have taken the first request along, and the edge for it with that. */
+        c->readable = c->readable || tls_has_more(c->tls);
         open_up(c);
         return;
     case TLS_WANT_READ:
