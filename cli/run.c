@@ -48,7 +48,8 @@ static enum err on_load(void *arg, struct config **out, struct complaints *wrong
 static enum err on_prepare(void *arg, struct route_table *t, struct complaints *wrong)
 {
     UNUSED(arg);
-    return proxy_prepare(t, wrong);
+    TRY(proxy_prepare(t, wrong));
+    return proxy_try_listen(t, wrong);
 }
 
 static void on_published(void *arg, const struct route_table *t)
@@ -62,6 +63,8 @@ static void on_published(void *arg, const struct route_table *t)
 static void on_drain(void *arg)
 {
     struct runner *r = arg;
+    if (r->hooks->ending != NULL)
+        r->hooks->ending(r->hooks->arg);
     log_info("drain", "accepting no more; what runs may finish within the drain time");
     proxy_drain(r->proxy);
 }
@@ -170,7 +173,7 @@ static enum err start_table(struct runner *r, struct complaints *wrong)
     log_setup(config->log.level, config->log.format);
     TRY(route_table_new(config, &r->table, wrong));
     TRY(make_state_dir(r->table->config->state_dir, wrong));
-    return proxy_prepare(r->table, wrong);
+    return on_prepare(r, r->table, wrong);
 }
 
 static enum err start(struct runner *r, struct complaints *wrong)

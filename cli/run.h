@@ -11,6 +11,10 @@ struct run_hooks {
 
     void (*ready)(void *arg, const struct config *c, const char *listening);
     /* Everything runs; listening: the URLs, separated by spaces. May be NULL. The main thread. */
+
+    void (*ending)(void *arg);
+    /* The end begins: no connection is accepted any more once this returns. May be NULL. The main
+     * thread. */
 };
 
 enum { RUN_OK = 0, RUN_FAILED = 1, RUN_BAD_CONFIG = 2 };

@@ -106,14 +106,26 @@ static bool bind_to(int fd, int family, const struct address *a)
     return bind(fd, (const struct sockaddr *)(const void *)&any, sizeof(any)) == 0;
 }
 
-static enum err listener_open(struct listener *l, const struct plane_listener *pl,
-                              const struct address *at)
+/* -1: errno says why. */
+static int bound_socket(const struct address *at)
 {
     int family;
     int fd = open_socket(at, &family);
+    if (fd < 0 || (set_up(fd, family) && bind_to(fd, family, at)))
+        return fd;
+    int e = errno;
+    close(fd);
+    errno = e;
+    return -1;
+}
+
+static enum err listener_open(struct listener *l, const struct plane_listener *pl,
+                              const struct address *at)
+{
+    int fd = bound_socket(at);
     if (fd < 0)
         return ERR_SYSTEM;
-    if (!set_up(fd, family) || !bind_to(fd, family, at) || listen(fd, BACKLOG) != 0) {
+    if (listen(fd, BACKLOG) != 0) {
         int e = errno;
         close(fd);
         errno = e;
@@ -229,5 +241,24 @@ enum err listener_sync(struct worker *w, const struct plane *p)
     }
     if (w->index == 0)
         tell(w, p);
+    return e;
+}
+
+enum err proxy_try_listen(const struct route_table *table, struct complaints *wrong)
+{
+    const struct plane *p = table->attachment;
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < p->config->nlisteners; i++) {
+        char where[PLANE_WHERE_MAX];
+        int fd = bound_socket(&p->listeners[i].address);
+        if (fd >= 0) {
+            close(fd);
+            continue;
+        }
+        complain(wrong, plane_where(where, p, "$.listeners[%zu].address", i),
+                 "must be an address of this host that no other program listens on",
+                 "%s cannot be opened: %s", p->config->listeners[i].address, strerror(errno));
+        e = ERR_CONFIG;
+    }
     return e;
 }

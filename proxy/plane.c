@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -57,6 +58,16 @@ static void plane_free(void *arg)
     free(p);
 }
 
+const char *plane_where(char out[PLANE_WHERE_MAX], const struct plane *p, const char *path, ...)
+{
+    va_list ap;
+    int n = snprintf(out, PLANE_WHERE_MAX, "%.4095s: ", p->config->file);
+    va_start(ap, path);
+    (void)vsnprintf(out + n, PLANE_WHERE_MAX - (size_t)n, path, ap);
+    va_end(ap);
+    return out;
+}
+
 /* --- names --- */
 
 static int resolve(struct span host, unsigned port, int flags, struct addrinfo **out)
@@ -102,8 +113,10 @@ static enum err server_fill(struct plane_server *s, const char *name)
     return ERR_OK;
 }
 
-static enum err listener_fill(struct plane_listener *l, const char *where, struct complaints *wrong)
+static enum err listener_fill(struct plane *p, size_t i, struct complaints *wrong)
 {
+    char where[PLANE_WHERE_MAX];
+    struct plane_listener *l = &p->listeners[i];
     struct span host;
     unsigned port;
     struct addrinfo *list = NULL;
@@ -112,13 +125,17 @@ static enum err listener_fill(struct plane_listener *l, const char *where, struc
         host = SPAN("::");
     int e = resolve(host, port, AI_PASSIVE, &list);
     if (e != 0) {
-        complain(wrong, where, "must be an address of this host", "%s has no address: %s",
-                 l->config->address, gai_strerror(e));
+        complain(wrong, plane_where(where, p, "$.listeners[%zu].address", i),
+                 "must be an address of this host", "%s has no address: %s", l->config->address,
+                 gai_strerror(e));
         return ERR_CONFIG;
     }
     keep_address(&l->address, list);
     freeaddrinfo(list);
-    return l->config->tls == NULL ? ERR_OK : tls_ctx_server(l->config->tls, where, &l->tls, wrong);
+    if (l->config->tls == NULL)
+        return ERR_OK;
+    plane_where(where, p, "$.listeners[%zu].tls.certificates[0]", i);
+    return tls_ctx_server(l->config->tls, where, &l->tls, wrong);
 }
 
 /* --- backends --- */
@@ -135,10 +152,11 @@ static enum err identity_of(struct plane_backend *b)
     return e;
 }
 
-static enum err backend_fill(struct plane_backend *b, struct complaints *wrong)
+static enum err backend_fill(const struct plane *p, struct plane_backend *b,
+                             struct complaints *wrong)
 {
-    char where[300];
-    (void)snprintf(where, sizeof(where), "$.backends.%s.tls", b->config->name);
+    char where[PLANE_WHERE_MAX];
+    plane_where(where, p, "$.backends.%s.tls", b->config->name);
     b->servers = calloc(b->config->servers.n, sizeof(*b->servers));
     if (b->servers == NULL)
         return ERR_NO_MEMORY;
@@ -196,10 +214,8 @@ static enum err fill_listeners(struct plane *p, struct complaints *wrong)
 {
     enum err e = ERR_OK;
     for (size_t i = 0; i < p->config->nlisteners; i++) {
-        char where[64];
-        (void)snprintf(where, sizeof(where), "$.listeners[%zu]", i);
         p->listeners[i].config = &p->config->listeners[i];
-        enum err one = listener_fill(&p->listeners[i], where, wrong);
+        enum err one = listener_fill(p, i, wrong);
         if (one != ERR_OK)
             e = one; /* the others' faults are worth knowing too */
         for (size_t k = 0; k < i; k++)
@@ -220,7 +236,7 @@ static enum err fill(struct plane *p, const struct route_table *t, struct compla
     enum err e = fill_listeners(p, wrong);
     for (size_t i = 0; i < c->nbackends; i++) {
         p->backends[i].config = &c->backends[i];
-        enum err one = backend_fill(&p->backends[i], wrong);
+        enum err one = backend_fill(p, &p->backends[i], wrong);
         if (one != ERR_OK)
             e = one;
     }

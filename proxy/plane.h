@@ -66,6 +66,12 @@ struct plane {
 enum err plane_new(struct route_table *table, struct complaints *wrong) MUST_USE;
 /* Makes the plane and attaches it to the table. */
 
+enum { PLANE_WHERE_MAX = 4096 + 320 };
+
+const char *plane_where(char out[PLANE_WHERE_MAX], const struct plane *p, const char *path, ...)
+    __attribute__((format(printf, 3, 4)));
+/* "weir.json: $.listeners[0].address", for complaints. Returns out. */
+
 static inline const struct plane *plane_of(const struct snapshot *s)
 {
     return s->table->attachment;

@@ -15,6 +15,10 @@ enum err proxy_prepare(struct route_table *table, struct complaints *wrong) MUST
  * shadow rules, metric series. Reads files and resolves names, so not on a worker and not on the
  * control thread once it runs. */
 
+enum err proxy_try_listen(const struct route_table *table, struct complaints *wrong) MUST_USE;
+/* Whether the addresses of a prepared table could be opened at this moment; opens none. Addresses
+ * this process listens on already can be. */
+
 struct proxy_options {
     struct router *router;      /* at least one snapshot is published; readers_max > workers */
     struct shadow *shadow;      /* lanes >= workers; NULL: nothing is mirrored */

@@ -71,8 +71,8 @@ static void every_bad_file_is_told(void **state)
     struct route_table *t = table_of(bad_tls);
     assert_int_equal(proxy_prepare(t, &wrong), ERR_CONFIG);
     assert_int_equal(wrong.n, 2);
-    assert_string_equal(wrong.list[0].where, "$.listeners[0]");
-    assert_string_equal(wrong.list[1].where, "$.listeners[1]");
+    assert_string_equal(wrong.list[0].where, "test: $.listeners[0].tls.certificates[0]");
+    assert_string_equal(wrong.list[1].where, "test: $.listeners[1].tls.certificates[0]");
     assert_null(t->attachment);
     complaints_free(&wrong);
     route_table_free(&t);
