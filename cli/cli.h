@@ -101,6 +101,12 @@ const char *cli_state_dir(void);
 /* Where state lies when no configuration says otherwise: the default of the option `state_dir`.
  * NULL after saying why there is none. */
 
+enum { CLI_DEMO_DIR_MAX = 90 }; /* its socket's path must fit into 107 bytes */
+
+bool cli_demo_dir(char out[CLI_DEMO_DIR_MAX]);
+/* Where `weir demo` keeps its things: weir-demo-<uid> in $TMPDIR, else in /tmp. Whether it is there
+ * and ours: it lies where anybody may have put something of that name. */
+
 struct cli_terminal cli_terminal(int fd);
 enum err cli_write(const char *path, struct span text) MUST_USE;
 /* To a file, or to standard output when path is NULL. ERR_SYSTEM with errno. */

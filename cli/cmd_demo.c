@@ -1,6 +1,6 @@
 /* weir demo: the whole job in one process, with two backends of its own, traffic of its own, and a
- * text that says what to try. Everything it makes lies in one directory under /tmp, which goes with
- * it. */
+ * text that says what to try. Everything it makes lies in one directory (cli_demo_dir()), which
+ * goes with it. */
 #include "base/metrics.h"
 #include "cli/cli.h"
 #include "cli/demo_backend.h"
@@ -28,7 +28,7 @@ struct demo_options {
 
 struct demo {
     const struct cli_call *call;
-    char dir[64];
+    char dir[CLI_DEMO_DIR_MAX];
     char https[64];
     char http[64];
     struct demo_backend *legacy;
@@ -65,12 +65,9 @@ static void remove_dir(const char *dir)
     (void)rmdir(dir);
 }
 
-/* /tmp is everybody's: a directory that is there already must be ours, and no link. */
 static int make_dir(struct demo *d)
 {
-    struct stat st;
-    (void)snprintf(d->dir, sizeof(d->dir), "/tmp/weir-demo-%u", (unsigned)geteuid());
-    if (lstat(d->dir, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid()) {
+    if (cli_demo_dir(d->dir)) {
         if (answers(d->dir)) {
             cli_say("a demo of yours runs already (%s); end it with Ctrl-C first", d->dir);
             return CLI_FAILED;
@@ -191,6 +188,18 @@ static void on_ready(void *arg, const struct config *c, const char *listening)
         cli_say("the demo's own traffic could not be started; send some yourself");
 }
 
+/* Before nobody answers any more: what failed then would be no failure of what the demo shows. */
+static void on_ending(void *arg)
+{
+    struct demo *d = arg;
+    if (d->traffic == NULL)
+        return;
+    struct demo_counts c = demo_traffic_counts(d->traffic);
+    demo_traffic_stop(&d->traffic);
+    printf("%sanswered by legacy %lu, by new %lu, failed %lu; the demo is over\n",
+           d->call->terminal.is_terminal ? "\r\033[K" : "", c.legacy, c.new_, c.failed);
+}
+
 static int compose(struct demo *d, const struct demo_options *o)
 {
     char legacy[64], new_[64];
@@ -216,7 +225,7 @@ static int compose(struct demo *d, const struct demo_options *o)
 
 static int run_all(struct demo *d, const struct demo_options *o)
 {
-    const struct run_hooks hooks = {.arg = d, .load = load, .ready = on_ready};
+    const struct run_hooks hooks = {.arg = d, .load = load, .ready = on_ready, .ending = on_ending};
     if (demo_backend_start(SIDE_LEGACY, &d->legacy) != ERR_OK ||
         demo_backend_start(SIDE_NEW, &d->new_) != ERR_OK) {
         cli_say("the demo's backends cannot be started: %s", strerror(errno));
@@ -228,12 +237,7 @@ static int run_all(struct demo *d, const struct demo_options *o)
 
 static void end(struct demo *d)
 {
-    if (d->traffic != NULL) {
-        struct demo_counts c = demo_traffic_counts(d->traffic);
-        demo_traffic_stop(&d->traffic);
-        printf("%sanswered by legacy %lu, by new %lu, failed %lu; the demo is over\n",
-               d->call->terminal.is_terminal ? "\r\033[K" : "", c.legacy, c.new_, c.failed);
-    }
+    on_ending(d); /* unless a signal did it */
     if (d->legacy != NULL)
         demo_backend_stop(&d->legacy);
     if (d->new_ != NULL)

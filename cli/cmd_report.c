@@ -48,17 +48,13 @@ static bool find_in(struct defaults *d, const char *dir)
 
 static int find_records(struct defaults *d, const struct report *o)
 {
-    char demo[64];
-    struct stat st;
+    char demo[CLI_DEMO_DIR_MAX];
     const char *dir = o->state_dir != NULL ? o->state_dir : cli_state_dir();
     if (dir == NULL)
         return CLI_WRONG;
     if (find_in(d, dir))
         return CLI_OK;
-    (void)snprintf(demo, sizeof(demo), "/tmp/weir-demo-%u", (unsigned)geteuid());
-    bool ours = o->state_dir == NULL && lstat(demo, &st) == 0 && S_ISDIR(st.st_mode) &&
-                st.st_uid == geteuid();
-    if (ours && find_in(d, demo)) {
+    if (o->state_dir == NULL && cli_demo_dir(demo) && find_in(d, demo)) {
         (void)fprintf(stderr, "(records of your demo: %s)\n", demo);
         return CLI_OK;
     }

@@ -30,14 +30,10 @@ static bool is_socket(const char *path)
     return stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
 }
 
-/* A demo of ours: the directory is in /tmp, where anybody may have put it. */
 static bool find_demo(char out[PATH_MAX])
 {
-    char dir[64];
-    struct stat st;
-    (void)snprintf(dir, sizeof(dir), "/tmp/weir-demo-%u", (unsigned)geteuid());
-    return lstat(dir, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
-           join(out, dir, "admin.sock") && is_socket(out);
+    char dir[CLI_DEMO_DIR_MAX];
+    return cli_demo_dir(dir) && join(out, dir, "admin.sock") && is_socket(out);
 }
 
 static int not_found(const char *tried)

@@ -78,6 +78,17 @@ const char *cli_state_dir(void)
     return dir;
 }
 
+bool cli_demo_dir(char out[CLI_DEMO_DIR_MAX])
+{
+    const char *tmp = getenv("TMPDIR");
+    unsigned uid = (unsigned)geteuid();
+    struct stat st;
+    if (tmp == NULL || tmp[0] != '/' ||
+        snprintf(out, CLI_DEMO_DIR_MAX, "%s/weir-demo-%u", tmp, uid) >= CLI_DEMO_DIR_MAX)
+        (void)snprintf(out, CLI_DEMO_DIR_MAX, "/tmp/weir-demo-%u", uid);
+    return lstat(out, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid();
+}
+
 struct cli_terminal cli_terminal(int fd)
 {
     struct winsize size;
