@@ -105,7 +105,9 @@ static json_t *reload_json(const struct control *c)
     json_t *o = json_object();
     put(o, "at", time_or_null(r->at_ms));
     put(o, "ok", json_boolean(r->ok));
-    put(o, r->ok ? "said" : "complaints", r->said == NULL ? json_array() : json_incref(r->said));
+    /* A copy to the last: jansson's counts of references are not made for two threads. */
+    json_t *said = r->said == NULL ? json_array() : json_deep_copy(r->said);
+    put(o, r->ok ? "said" : "complaints", said);
     return o;
 }
 
