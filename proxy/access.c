@@ -128,14 +128,10 @@ static struct span target_of(const struct exchange *x)
 
 static struct span version_of(const struct exchange *x)
 {
-    switch (x->request == NULL ? 0 : x->request->version) {
-    case HTTP_2:
+    if (x->front->h2)
         return SPAN("HTTP/2.0");
-    case HTTP_1_0:
-        return SPAN("HTTP/1.0");
-    default:
-        return SPAN("HTTP/1.1");
-    }
+    bool is_old = x->request != NULL && x->request->version == HTTP_1_0;
+    return is_old ? SPAN("HTTP/1.0") : SPAN("HTTP/1.1");
 }
 
 /* --- JSON --- */
@@ -288,10 +284,16 @@ static void combined_line(struct line *l, const struct access_log *a, struct exc
     put(l, SPAN("\n"));
 }
 
+/* A head that was refused is told of; one that never came to its end was no request. */
+static bool has_line(const struct exchange *x)
+{
+    return x->request != NULL || x->answered || x->failure == ERR_BAD_FRAME;
+}
+
 void access_write(struct exchange *x)
 {
     struct access_log *a = x->worker->access;
-    if (a == NULL)
+    if (a == NULL || !has_line(x))
         return;
     struct line l = {scribe_room(a->writer, LINE_MAX_BYTES), 0};
     if (l.p == NULL)

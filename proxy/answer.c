@@ -75,6 +75,7 @@ enum err answer_send_own(struct exchange *x, enum err why)
     TRY(http_send_head(x->client, h, bodiless));
     if (bodiless)
         return ERR_OK;
+    x->bytes_out = body.n;
     (void)http_send_body(x->client, body);
     return http_send_end(x->client, NULL);
 }

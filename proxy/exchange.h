@@ -122,6 +122,6 @@ enum err access_open(struct worker *w, struct scribe *s, const struct config_log
 void access_close(struct worker *w);
 void access_flush(struct worker *w);
 void access_write(struct exchange *x);
-/* One line for a finished exchange. */
+/* One line for a finished exchange; none when its head never came to its end. */
 
 #endif
