@@ -9,8 +9,8 @@ and with each request on them (`kind`):
 
     ok       200 with `body` (default "NAME\\n"); also status, headers, framing = length | chunked | close, trailers
     echo     200 with a JSON object of what arrived
-    sink     200 with a JSON object of the body's length and SHA-256, nothing kept
-    pattern  200 with `bytes` of a known pattern; framing as above
+    sink     200 with a JSON object of the body's length and SHA-256, nothing kept; reads only after `pause` seconds
+    pattern  200 with `bytes` of a known pattern, or as many as the query says (?BYTES); framing as above
     drip     200, `bytes` of body, one every `every` seconds
     endless  200 with a chunked body that goes on until the peer closes
     silent   reads the request and never answers
@@ -22,6 +22,7 @@ and with each request on them (`kind`):
 stays), `max_requests` closes a connection without a word after that many answers.
 """
 
+import functools
 import hashlib
 import json
 import socket
@@ -46,6 +47,7 @@ def pattern(offset, n):
     return out
 
 
+@functools.cache
 def pattern_sha256(n):
     digest = hashlib.sha256()
     for at in range(0, n, len(_BLOCK)):
@@ -355,13 +357,14 @@ class Conversation:
         self.answer(b, seen, [body], len(body), "application/json")
 
     def do_sink(self, b, seen):
+        time.sleep(b.get("pause", 0))
         self.read_body(seen, keep=0)
         body = json.dumps({"length": seen.length, "sha256": seen.sha256}).encode()
         self.answer(b, seen, [body], len(body), "application/json")
 
     def do_pattern(self, b, seen):
         self.read_body(seen)
-        n = b["bytes"]
+        n = b["bytes"] if "bytes" in b else int(seen.target.partition("?")[2])
         pieces = (pattern(at, min(CHUNK, n - at)) for at in range(0, n, CHUNK))
         self.answer(b, seen, pieces, n, "application/octet-stream")
 

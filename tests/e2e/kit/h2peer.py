@@ -19,7 +19,9 @@ from kit.failure import PATIENCE, Failure, expect, shown
 from kit.wire import Answer, dial
 
 
-GOAWAY = 7  # RFC 9113 6.8
+FRAMES = {"DATA": 0, "HEADERS": 1, "PRIORITY": 2, "RST_STREAM": 3, "SETTINGS": 4, "PUSH_PROMISE": 5, "PING": 6, "GOAWAY": 7,
+          "WINDOW_UPDATE": 8, "CONTINUATION": 9}
+GOAWAY = FRAMES["GOAWAY"]
 
 
 @dataclass
@@ -49,7 +51,7 @@ class H2Peer:
         self.partial = b""  # of a frame
         self.closed = ""  # how the connection ended
         self.h2.initiate_connection()
-        if window:
+        if window is not None:
             self.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: window})
         self.flush()
         self.pump_until(lambda: self._has_settings, "the server's SETTINGS")
@@ -169,6 +171,18 @@ class H2Peer:
 
     def reset(self, stream, code=8):
         self.h2.reset_stream(stream.id, code)
+        self.flush()
+
+    def raw_frame(self, type, flags=0, stream=0, payload=b""):
+        """A frame's bytes, right or wrong; python-h2 does not know of it."""
+        return len(payload).to_bytes(3, "big") + bytes([FRAMES[type], flags]) + stream.to_bytes(4, "big") + payload
+
+    def believe_streams(self, n):
+        self.h2.remote_settings[h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS] = n
+        self.h2.remote_settings.acknowledge()
+
+    def set_initial_window(self, n):
+        self.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: n})
         self.flush()
 
     def open_window(self, stream):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import h2.exceptions
 
-from kit.failure import Failure, expect
+from kit.failure import PATIENCE, Failure, expect
 from kit.h2peer import H2Peer, head_of
 from kit.wire import dial, read_answer
 
@@ -134,11 +134,15 @@ class Load:
             expect(not thread.is_alive(), "a connection of the load ends when it is told to")
 
     def check(self, want, marks):
-        """want: failed (default 0), at_least, backends, reconnects, after = {mark, backend}."""
+        """want: failed (default 0), at_least, backends, reconnects, after = {mark, backend}, but, slowest."""
         records = self.done()
         errors = Counter(r.error for r in records if r.error)
+        for error in want.get("but", []):
+            expect(errors.pop(error, 0) > 0, f"some requests end with {error}", dict(errors.most_common(5)))
         expect(sum(errors.values()) <= want.get("failed", 0),
                f"of {len(records)} requests at most {want.get('failed', 0)} fail", dict(errors.most_common(5)))
+        hung = [r for r in records if r.came - r.asked > want.get("slowest", PATIENCE)]
+        expect(not hung, f"no request takes longer than {want.get('slowest', PATIENCE):g} s", hung[:3])
         expect(len(records) >= want.get("at_least", 1), f"at least {want.get('at_least', 1)} requests", len(records))
         seen = Counter(r.backend for r in records if not r.error)
         if "backends" in want:

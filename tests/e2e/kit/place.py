@@ -44,7 +44,7 @@ class Process:
         self.name = name
         self.out_path = place.path(f"{name}.out")
         self.err_path = place.path(f"{name}.err")
-        self.ended = None
+        self.awaited = 0  # the exit status that is no failure
         with open(self.out_path, "ab") as out, open(self.err_path, "ab") as err:
             self.popen = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=cwd or place.dir,

@@ -231,8 +231,8 @@ class Weir:
             self.checked[process.err_path] = len(text)
             self._check_text(process.name, text[start:])
             code = process.popen.poll()
-            expect(code is None or code >= 0 or code in (-signal.SIGKILL,), f"{process.name} did not crash",
-                   f"ended by signal {-(code or 0)}")
+            expect(code in (None, process.awaited, -signal.SIGKILL), f"{process.name} did not end but as it should",
+                   f"status {code}: {text[-1500:]}")
 
     @staticmethod
     def _check_text(name, text):

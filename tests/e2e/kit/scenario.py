@@ -1,6 +1,7 @@
 """Scenario files and their steps. A scenario is a TOML file:
 
     about = "one sentence"
+    threads = true    it is also run under ThreadSanitizer
     [backends.NAME]   server = "nginx" (kit/servers.py) or else a behaviour of kit/faults.py; tls = a kind of
                       certificate (kit/certs.py); down = true: a step starts it
     [redis]           a redis-server of its own; password = ...
@@ -26,7 +27,7 @@ from kit.place import Place, free_port
 from kit.servers import Nginx, Redis
 
 STEPS = {}
-TOP_KEYS = {"about", "backends", "redis", "weir", "weir_starts", "step", "env"}
+TOP_KEYS = {"about", "threads", "backends", "redis", "weir", "weir_starts", "step", "env"}
 TAIL = 40  # lines of each log shown for a failure
 
 
@@ -202,6 +203,7 @@ def run_scenario(path, program, keep):
     run = Run(scenario, program)
     try:
         run.happen()
+        keep = False
         return True, time.monotonic() - began, ""
     except KeyboardInterrupt:
         keep = False

@@ -80,6 +80,12 @@ class Nginx:
                 self.process.wait(30)
             self.process.kill()
 
+    def pause(self):
+        self.process.signal(signal.SIGSTOP)
+
+    def go_on(self):
+        self.process.signal(signal.SIGCONT)
+
     def requests(self):
         """How many requests its access log has; it is written at once."""
         try:
@@ -121,10 +127,13 @@ class Redis:
     def is_up(self):
         return bool(self.process) and self.process.is_running() and listens(self.port)
 
-    def cli(self, args):
+    def cli(self, args, last=b""):
+        """What redis-cli prints; `last` are the bytes of one more argument, when there is one."""
         command = ["redis-cli", "-p", str(self.port)]
         if "password" in self.spec:
             command += ["-a", self.spec["password"], "--no-auth-warning"]
-        done = subprocess.run(command + args, capture_output=True, text=True, timeout=30)
-        expect(done.returncode == 0, f"redis-cli {' '.join(args)}", done.stdout + done.stderr)
-        return done.stdout.rstrip("\n")
+        command += ["-x"] if last else []
+        done = subprocess.run(command + args, input=last, capture_output=True, timeout=30)
+        out = done.stdout.decode("utf-8", "replace")
+        expect(done.returncode == 0, f"redis-cli {' '.join(args)}", out + done.stderr.decode("utf-8", "replace"))
+        return out.rstrip("\n")

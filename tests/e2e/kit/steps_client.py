@@ -152,7 +152,8 @@ def _curl_answer(head, body):
 # --- HTTP/2 ---
 
 ACT_KEYS = {"about", "head", "headers", "path", "method", "on", "end", "data", "times", "trailers", "answer", "interim",
-            "reset", "expect_reset", "goaway", "closed", "window", "got_bytes", "silent", "raw", "host", "scheme"}
+            "reset", "expect_reset", "goaway", "code", "closed", "window", "initial_window", "got_bytes", "silent", "raw",
+            "frames", "reset_at_once", "fin", "streams", "host", "scheme"}
 
 
 @step("h2", "session", "acts", to="https", window=None, manual=False, strict=True, tls_version=None, source=None)
@@ -161,7 +162,10 @@ def h2_session(run, t):
     head = [["name", "value"], ...] as it stands, or path (method, host, headers) for an ordinary request; end = false
     leaves it open; data (times, end); trailers; reset = code; answer = {...} waits for all of it; interim = status;
     expect_reset = code; got_bytes = N waits for so much body; window = true opens the windows for what came (manual
-    sessions); goaway = last stream id ("*": any) waits for one more GOAWAY; closed = how; silent = seconds."""
+    sessions); initial_window = N changes that setting; goaway = last stream id ("*": any) waits for one more GOAWAY, with
+    this `code`; closed = how; silent = seconds; raw bytes; frames = [{type, flags, stream, hex}] as they stand, `times`;
+    reset_at_once = N requests for `path` that are reset in the same breath; fin = true ends what we send;
+    streams = N believes that so many may be open, whatever weir says."""
     peer = run.peers.get(t["session"])
     if peer is None:
         peer = run.peers[t["session"]] = H2Peer(run.weir.address(t["to"]), t["source"], t["window"], t["manual"],
@@ -181,11 +185,16 @@ def h2_session(run, t):
 
 def _act(peer, act):
     name = act.get("on", "")
+    if "streams" in act:
+        peer.believe_streams(act["streams"])
     if "head" in act or "path" in act:
         fields = [tuple(f) for f in act["head"]] if "head" in act else head_of(
             act.get("method", "GET"), act["path"], act.get("host", "localhost"), list(act.get("headers", {}).items()),
             act.get("scheme", "https"))
-        peer.named[name] = peer.request(fields, end=act.get("end", True) and "data" not in act)
+        for _ in range(act.get("reset_at_once", 0)):
+            peer.reset(peer.request(fields))
+        if "reset_at_once" not in act:
+            peer.named[name] = peer.request(fields, end=act.get("end", True) and "data" not in act)
     if "data" in act:
         peer.data(peer.named[name], act["data"].encode("latin-1") * act.get("times", 1), act.get("end", False))
     if "trailers" in act:
@@ -194,6 +203,14 @@ def _act(peer, act):
         peer.reset(peer.named[name], act["reset"])
     if "window" in act:
         peer.open_window(peer.named[name])
+    if "initial_window" in act:
+        peer.set_initial_window(act["initial_window"])
+    if "frames" in act:
+        frames = [{**f, "payload": bytes.fromhex(f["hex"])} for f in act["frames"]]
+        peer.wire.send(b"".join(peer.raw_frame(**{k: v for k, v in f.items() if k != "hex"}) for f in frames)
+                       * act.get("times", 1))
+    if "fin" in act:
+        peer.wire.fin()
     if "raw" in act:
         peer.wire.send(act["raw"].encode("latin-1"))
     _expectations(peer, act, name)
@@ -220,7 +237,8 @@ def _expectations(peer, act, name):
         peer.pump_until(lambda: len(peer.goaways) > peer.goaways_seen, "GOAWAY")
         last, code = peer.goaways[peer.goaways_seen]
         peer.goaways_seen += 1
-        expect(matches(act["goaway"], last), f"GOAWAY with last stream {act['goaway']}", (last, code))
+        expect(matches(act["goaway"], last) and act.get("code", code) == code,
+               f"GOAWAY with last stream {act['goaway']}, code {act.get('code', '*')}", (last, code))
     if "closed" in act:
         peer.pump_until(lambda: peer.closed, "the connection ends")
         expect(matches(act["closed"], peer.closed), f"the connection is {act['closed']}", peer.closed)
@@ -234,6 +252,19 @@ def _expectations(peer, act, name):
 # --- the admin API ---
 
 
+def ask_admin(run, to, method, path, body, fields):
+    """The answer to one request, on the admin socket, or over TCP when `to` is an address."""
+    if to is None:
+        return run.weir.admin(method, path, body, fields)
+    wire = dial(to)
+    length = f"Content-Length: {len(body)}\r\n" if body or method == "POST" else ""
+    host = "" if "host:" in fields.lower() else f"Host: {to}\r\n"
+    wire.send(f"{method} {path} HTTP/1.1\r\n{host}{length}{fields}\r\n".encode() + body)
+    answer = read_answer(wire, method)
+    wire.close()
+    return answer
+
+
 @step("admin", "path", method="GET", body="", fields=[], to=None, waits=False, answer={})
 def admin(run, t):
     """A request to the admin socket, or to an address over TCP; waits: again until the answer is as expected."""
@@ -242,19 +273,9 @@ def admin(run, t):
     fields = "".join(f"{f}\r\n" for f in t["fields"])
     body = t["body"].encode()
 
-    def ask():
-        if t["to"] is None:
-            return run.weir.admin(t["method"], t["path"], body, fields)
-        wire = dial(t["to"])
-        length = f"Content-Length: {len(body)}\r\n" if body or t["method"] == "POST" else ""
-        host = "" if "host:" in fields.lower() else f"Host: {t['to']}\r\n"
-        wire.send(f"{t['method']} {t['path']} HTTP/1.1\r\n{host}{length}{fields}\r\n".encode() + body)
-        answer = read_answer(wire, t["method"])
-        wire.close()
-        return answer
-
     def check():
-        check_answer(t["answer"], ask(), f"{t['method']} {t['path']}")
+        answer = ask_admin(run, t["to"], t["method"], t["path"], body, fields)
+        check_answer(t["answer"], answer, f"{t['method']} {t['path']}")
         return True
 
     if t["waits"]:

@@ -36,6 +36,7 @@ def weir_start(run, t):
 @step("weir-stop", exit=0, signal="TERM", wait=True)
 def weir_stop(run, t):
     """Ends weir and waits for its exit status; with wait = false only the signal is sent."""
+    run.weir.process.awaited = t["exit"]
     if not t["wait"] or t["signal"] != "TERM":
         run.weir.process.signal(signal.Signals[f"SIG{t['signal']}"])
     elif t["exit"] == 0:
@@ -49,6 +50,7 @@ def weir_stop(run, t):
 @step("weir-ended", exit=0, patience=60)
 def weir_ended(run, t):
     """Waits until weir has ended by itself."""
+    run.weir.process.awaited = t["exit"]
     code = run.weir.process.wait(t["patience"])
     expect(code == t["exit"], f"weir ended with status {t['exit']}", code)
 
@@ -114,8 +116,8 @@ def run_program(run, t):
 
 @step("backend", "name", op=None, behave=None, gate=None)
 def backend(run, t):
-    """op: stop (connections end by FIN), reset (by reset), quit (nginx: in order), start, restart, forget (what was
-    seen). behave: another behaviour from the next request on. gate: opens a gate a script waits at."""
+    """op: stop (connections end by FIN; nginx is killed), reset (by reset), quit (nginx: in order), start, restart,
+    pause and go-on (nginx: SIGSTOP, SIGCONT), forget (what was seen). behave: another behaviour from the next request on. gate: opens a gate a script waits at."""
     server = run.servers[t["name"]]
     if t["behave"] is not None:
         server.behaviour = t["behave"]
@@ -127,6 +129,10 @@ def backend(run, t):
         server.stop(t["op"])
     if t["op"] in ("start", "restart"):
         server.start()
+    if t["op"] == "pause":
+        server.pause()
+    if t["op"] == "go-on":
+        server.go_on()
     if t["op"] == "forget":
         server.forget()
 

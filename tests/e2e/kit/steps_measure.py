@@ -10,7 +10,7 @@ from kit.failure import Failure, expect, shown, until
 from kit.faults import pattern, pattern_sha256
 from kit.h2peer import H2Peer, head_of
 from kit.load import DEFAULTS, Load
-from kit.scenario import step
+from kit.scenario import checked, step
 from kit.wire import CHUNK, dial, read_answer
 
 MIB = 1 << 20
@@ -38,13 +38,14 @@ def load_until(run, t):
     until(lambda: count() >= goal or any(r.error for r in load.done()[:1]), f"{t['more']} more answers", patience=60)
 
 
-@step("load-stop", name="load", failed=0, at_least=1, backends=None, reconnects=None, after=[])
+@step("load-stop", name="load", failed=0, at_least=1, backends=None, reconnects=None, after=[], but=[], slowest=None)
 def load_stop(run, t):
-    """Ends the load and judges all of it. after = [{mark, backend, before?, at_least?}]: every request that was asked
+    """Ends the load and judges all of it. `but` are failures that must have come, and do not count ("status 502");
+    no request took longer than `slowest` seconds. after = [{mark, backend, before?, at_least?}]: every request that was asked
     after the mark (and answered before another) was answered by that backend."""
     load = run.loads.pop(t["name"])
     load.stop()
-    load.check({k: t[k] for k in ("failed", "at_least", "backends", "reconnects", "after") if t[k] is not None}, run.marks)
+    load.check({k: t[k] for k in ("failed", "at_least", "backends", "reconnects", "after", "but", "slowest") if t[k] is not None}, run.marks)
 
 
 # --- who goes where ---
@@ -122,17 +123,19 @@ class Watch(threading.Thread):
         self.stopping.set()
         self.join()
         # A sanitizer keeps freed memory and shadows of it: there only the order of magnitude can be told.
-        limit = growth_mib if not self.weir.sanitizer else growth_mib + 24
+        limit = growth_mib if not self.weir.sanitizer else growth_mib + 48
         grown = (self.highest - self.before) / 1024
         expect(grown <= limit, f"weir's memory grows by less than {limit} MiB", f"{grown:.1f} MiB")
 
 
 @step("transfer", "way", mib=64, proto="h1", path="/", framing="length", growth_mib=8, stall=None)
 def transfer(run, t):
-    """A body of `mib` MiB, way = "up" (to a backend that digests it) or "down" (from one that sends the known pattern),
-    over h1, h1s or h2; it must arrive byte for byte while weir's memory stays as it was. stall = a backend: the
-    reader (down) stops after 1 MiB until that backend cannot send more."""
+    """A body of `mib` MiB (a quarter of more than 256 when a sanitizer slows weir down), way = "up" (to a backend that digests it) or
+    "down" (from one that sends the known pattern), over h1, h1s or h2; it must arrive byte for byte while weir's memory
+    stays as it was. stall = a backend: the reader (down) stops after 1 MiB until that backend cannot send more."""
     watch = Watch(run.weir)
+    if run.weir.sanitizer and t["mib"] > 256:
+        t["mib"] //= 4
     n = t["mib"] * MIB
     if t["stall"]:
         t["sent_before"] = _sent(run, t)
@@ -211,7 +214,7 @@ def _h1_down(run, address, t, n, digest):
         if t["stall"] and before < MIB <= got[0]:
             _wait_stalled(run, t)
 
-    wire.send(f"GET {t['path']} HTTP/1.1\r\nHost: big.test\r\n\r\n".encode())
+    wire.send(f"GET {t['path']}?{n} HTTP/1.1\r\nHost: big.test\r\n\r\n".encode())
     answer = read_answer(wire, sink=take, keep=0)
     expect(answer and answer.status == 200 and not answer.cut, "a complete 200", answer)
     expect(got[0] == n, f"{n} bytes", got[0])
@@ -220,7 +223,7 @@ def _h1_down(run, address, t, n, digest):
 
 def _h2_down(run, address, t, n, digest):
     peer = H2Peer(address)
-    stream = peer.request(head_of("GET", t["path"], "big.test", []))
+    stream = peer.request(head_of("GET", f"{t['path']}?{n}", "big.test", []))
     total, stalled = 0, False
     while not (stream.ended or stream.reset is not None):
         expect(peer.pump(60), "the body goes on", (total, peer.closed))
@@ -232,6 +235,15 @@ def _h2_down(run, address, t, n, digest):
             _wait_stalled(run, t)
     expect(stream.ended and total == n, f"{n} bytes and the end", (total, stream.reset))
     peer.close()
+
+
+@step("memory", "steps", growth_mib=16)
+def memory(run, t):
+    """What the inner steps do makes weir's memory grow by less than growth_mib."""
+    watch = Watch(run.weir)
+    for inner in t["steps"]:
+        run.do(checked(inner))
+    watch.judge(t["growth_mib"])
 
 
 # --- nothing may change ---

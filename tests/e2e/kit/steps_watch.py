@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 
 from kit.failure import PATIENCE, expect, until
 from kit.faults import check_seen
@@ -53,10 +54,11 @@ def log(run, t):
         expect(not found, f"the log has no line like {no!r}", found.group(0) if found else "")
 
 
-@step("access", where={}, has={}, absent=[], count=None, file="access.log")
+@step("access", where={}, has={}, absent=[], count=None, members=None, save={}, file="access.log")
 def access(run, t):
     """Lines of the JSON access log. `where` picks lines, `has` is what each of them must say, `absent` the members
-    they must not have, `count` how many there are (default: at least one)."""
+    they must not have, `members` all they may have, in order, `count` how many there are (default: at least one);
+    `save` = {name = member} keeps members of the last one."""
 
     def check():
         lines = run.weir.access(t["file"])
@@ -69,6 +71,10 @@ def access(run, t):
             check_json(t["has"], line, f"access line {json.dumps(line)}")
             for name in t["absent"]:
                 expect(name not in line, f"no {name} in the access line", line)
+            if t["members"]:
+                expect(list(line) == t["members"], f"the members {t['members']}", list(line))
+        for name, member in t["save"].items():
+            run.saved[name] = found[-1][member]
         return True
 
     until(check, "access log")
@@ -88,6 +94,40 @@ def access_text(run, t):
         return True
 
     until(check, "access log")
+
+
+def _classes(line):
+    return f"{line['status'] // 100}xx" if line["status"] else "none"
+
+
+@step("log-and-metrics-agree")
+def log_and_metrics_agree(run, _):
+    """What the counters say of exchanges is what the lines of the JSON access log add up to, label set by label set."""
+    families = {
+        "weir_requests_total": ("route", "backend", "side", "class"),
+        "weir_request_duration_seconds_count": ("route", "backend", "side"),
+        "weir_decisions_total": ("route", "side", "reason"),
+        "weir_requests_refused_total": ("error",),
+    }
+
+    def lines_of(family):
+        for line in run.weir.access():
+            if family == "weir_requests_refused_total":
+                if line["status"] and "error" in line and "first_byte_us" not in line:
+                    yield {"error": line["error"]}
+            elif "route" in line:
+                yield {**line, "class": _classes(line)}
+
+    def check():
+        metrics = run.weir.metrics()
+        for family, labels in families.items():
+            logged = Counter(tuple(line[l] for l in labels) for line in lines_of(family))
+            names = [l if l != "error" else "reason" for l in labels]
+            counted = Counter({tuple(ls[l] for l in names): v for n, ls, v in metrics.samples if n == family and v})
+            expect(logged == counted, f"{family} counts what the access log says", f"log {dict(logged)} metric {dict(counted)}")
+        return True
+
+    until(check, "the access log and the metrics agree")
 
 
 @step("status", "has")
