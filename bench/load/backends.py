@@ -1,7 +1,7 @@
 """The two backends: nginx, one worker each, with a counter that the proxies cannot fake.
 
-Every answer is either 200 bytes of JSON made in memory or a file of 1 MiB. stub_status counts requests; each look at it
-is a request too, and is taken off again.
+Every answer is either 200 bytes of JSON made in memory or a file of 16 KiB or 1 MiB. stub_status counts requests; each
+look at it is a request too, and is taken off again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from procs import Failed, Procs, free_port
 
-SMALL, BIG = 200, 1 << 20
+SMALL, MIDDLE, BIG = 200, 16384, 1 << 20
 SIDES = ("legacy", "new")
 
 CONF = """\
@@ -44,6 +44,7 @@ http {{
         root {room}/files;
         location / {{ return 200 '{small}'; }}
         location = /same {{ return 200 '{same}'; }}
+        location = /16k {{ default_type application/octet-stream; }}
         location = /big {{ default_type application/octet-stream; }}
         location = /duties {{ return 200 '$http_x_forwarded_for $server_protocol $http_host'; }}
     }}
@@ -88,6 +89,7 @@ class Backend:
         # Bytes without a pattern that a cut or a swap of buffers would keep.
         self.big = b"".join(b"%015d\n" % (i * 2654435761 % 10**15) for i in range(BIG // 16))
         (files / "big").write_bytes(self.big)
+        (files / "16k").write_bytes(self.big[:MIDDLE])
         conf = room / "nginx.conf"
         conf.write_text(CONF.format(room=room, port=self.port, count_port=self._count_port,
                                     small=small_answer(side).decode(), same=small_answer("same").decode()))
@@ -109,7 +111,8 @@ class Backend:
 
     def body(self, path: str) -> bytes:
         """What this side answers, byte for byte."""
-        return {"/big": self.big, "/same": small_answer("same")}.get(path, small_answer(self.side))
+        special = {"/big": self.big, "/16k": self.big[:MIDDLE], "/same": small_answer("same")}
+        return special.get(path, small_answer(self.side))
 
 
 class Backends:

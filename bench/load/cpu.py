@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import time
 from dataclasses import dataclass
@@ -11,12 +12,14 @@ from procs import stat_fields, tree
 
 TICK = 1.0 / os.sysconf("SC_CLK_TCK")
 UTIME, STIME = 11, 12
+_libc = ctypes.CDLL(None)
 
 
 @dataclass
 class Reading:
     """One moment. Seconds of processor time since the beginning of the processes and of the machine."""
 
+    pids: frozenset[int]
     at: float
     proxy: float
     threads: dict[str, float]
@@ -27,6 +30,17 @@ class Reading:
 
 def _seconds(fields: list[str]) -> float:
     return (int(fields[UTIME]) + int(fields[STIME])) * TICK if fields else 0.0
+
+
+def _process_seconds(pid: int) -> float:
+    """utime + stime of a whole process, also of threads that ended, finer than the ticks of /proc/PID/stat."""
+    clock = ctypes.c_int()
+    try:
+        if _libc.clock_getcpuclockid(pid, ctypes.byref(clock)) == 0:
+            return time.clock_gettime(clock.value)
+    except OSError:
+        pass
+    return _seconds(stat_fields(pid))
 
 
 def _threads(pid: int) -> dict[str, float]:
@@ -52,13 +66,13 @@ def _core(core: int) -> list[int]:
 
 
 def read(pids: list[int], core: int) -> Reading:
-    """utime + stime of all processes (each process' figure covers its threads, also those that ended)."""
+    """The processor time of all processes, and what the core did."""
     user, nice, system, idle, iowait, irq, softirq, steal = _core(core)[:8]
     threads: dict[str, float] = {}
     for pid in pids:
         for name, seconds in _threads(pid).items():
             threads[name] = threads.get(name, 0.0) + seconds
-    return Reading(at=time.monotonic(), proxy=sum(_seconds(stat_fields(pid)) for pid in pids), threads=threads,
+    return Reading(pids=frozenset(pids), at=time.monotonic(), proxy=sum(_process_seconds(pid) for pid in pids), threads=threads,
                    core_busy=(user + nice + system + irq + softirq) * TICK, core_steal=steal * TICK,
                    core_idle=(idle + iowait) * TICK)
 

@@ -10,16 +10,17 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from procs import Failed, Proc, Procs
+from procs import Failed, Proc, Procs, Stuck
 from rows import Load
 
 HERE = Path(__file__).resolve().parent
 CIPHERS = "TLS_AES_128_GCM_SHA256"
-PATIENCE = 12.0  # for the end of a generator, beyond its time
+PATIENCE, SLOW = 12.0, 30.0  # for the end of a generator beyond its time; SLOW when it is a number of requests
 
 
 @dataclass
@@ -39,20 +40,27 @@ def environment() -> dict[str, str]:
     return os.environ | {"OPENSSL_CONF": str(HERE / "openssl.cnf")}
 
 
-def missing(loads: list[Load]) -> list[str]:
-    """Tools these rows need that are not installed."""
-    wanted = {load.tool for load in loads} - {"opener"}
-    return sorted(tool for tool in wanted if shutil.which(tool) is None)
+def fitted(load: Load, short: bool) -> Load:
+    """The load with a tool that is installed: h2load can do what wrk does, with other overhead of its own. The short
+    mode needs a number of requests rather than a time, so it leaves only the plainest load to wrk."""
+    if load.tool == "wrk" and (shutil.which("wrk") is None or (short and load != Load())):
+        load = replace(load, tool="h2load")
+    if load.tool == "h2load" and shutil.which("h2load") is None:
+        raise Failed("h2load is not installed: scripts/install-packages test")
+    return load
 
 
 class Run:
     """A generator at work on one load against one port."""
 
-    def __init__(self, procs: Procs, load: Load, port: int, seconds: float, cpus: set[int], exact: bool = False):
-        """exact: h2load does a number of requests instead of a time, so that the bytes add up to the last one."""
-        self.load, self.seconds, self.exact = load, seconds, exact
+    def __init__(self, procs: Procs, load: Load, port: int, seconds: float, cpus: set[int], exact: int = 0):
+        """exact: h2load does about so many requests instead of a time, so that the bytes add up to the last one, and
+        none is under way at the end."""
+        self.load, self.port, self.seconds, self.exact = load, port, seconds, exact
         self._log: Path | None = None
+        self._post: Path | None = None
         self._exact_number = 0
+        self.cut = 0 if exact and load.tool == "h2load" else load.connections * load.streams  # under way at the end
         self.proc = procs.start(load.tool, self._argv(procs, port), cpus, environment())
         self._procs = procs
 
@@ -76,34 +84,36 @@ class Run:
             argv.append("--h1")
         if load.length > 65536:
             argv += ["-w20", "-W24"]
+        if load.close:
+            argv += ["-H", "Connection: close"]
+        if load.post:
+            self._post = procs.room / "post.json"
+            self._post.write_text('"' + "x" * (load.post - 2) + '"')
+            argv += ["-d", str(self._post), "-H", "Content-Type: application/json"]
         if self.exact:
-            self._exact_number = load.connections * load.streams * (32 if load.length <= 65536 else 2)
+            atonce = load.connections * load.streams
+            self._exact_number = atonce * max(2, self.exact // atonce if load.length <= 65536 else 0)
             return [*argv, f"-n{self._exact_number}", url]
         self._log = procs.room / f"h2load-{port_of(url)}.log"
-        return [*argv, f"-D{self.seconds:.0f}", f"--log-file={self._log}", url]
+        return [*argv, f"-D{self.seconds:g}", f"--log-file={self._log}", url]
+
+    def _end(self) -> str:
+        try:
+            return self.proc.finish(SLOW if self.exact else self.seconds + PATIENCE)
+        except Stuck as e:
+            raise Stuck(f"{e}\nits connections:\n{_connections(self.port)}") from None
 
     def finish(self) -> Seen:
         """Waits for the end. Raises Failed when one answer was wrong."""
         try:
-            text = self.proc.finish(self.seconds + PATIENCE)
-            return self._of_h2load(text) if self.load.tool == "h2load" else self._of_json(text)
+            text = self._end()
+            return self._of_h2load(text) if self.load.tool == "h2load" else _of_json(self.load.tool, text)
         finally:
             self._procs.stop(self.proc)
             if self._log is not None:
                 self._log.unlink(missing_ok=True)
-
-    def _of_json(self, text: str) -> Seen:
-        line = next((x for x in text.splitlines() if x.startswith("JSON ")), None)
-        if line is None:
-            raise Failed(f"{self.load.tool} printed no result:\n{text[-2000:]}")
-        said = json.loads(line[5:])
-        # wrk counts an answer whose connection ends before its body does as a read error, and a wish for a connection
-        # that is refused as a connect error; at its own end it cuts what is under way without counting it.
-        errors = {k: said[k] for k in ("connect", "read", "write", "timeout") if said.get(k)}
-        if said["wrong"] or errors:
-            raise Failed(f"{self.load.tool}: {said['wrong']} of {said['requests']} answers were wrong"
-                         f" (the first: {said['first_wrong'] or '-'}); errors {errors}")
-        return Seen(said["requests"], said["seconds"], said["p50_us"], said["p99_us"])
+            if self._post is not None:
+                self._post.unlink(missing_ok=True)
 
     def _of_h2load(self, text: str) -> Seen:
         def number(pattern: str) -> float:
@@ -115,10 +125,10 @@ class Run:
         done, good = int(number(r"(\d+) done")), int(number(r"status codes: (\d+) 2xx"))
         failed, errored = int(number(r"(\d+) failed")), int(number(r"(\d+) errored"))
         data = int(number(r"\((\d+)\) data"))
-        underway = 0 if self.exact else self.load.connections * self.load.streams
-        if failed or errored or good < done or not done * self.load.length <= data <= (done + underway) * self.load.length:
+        length = self.load.length
+        if failed or errored or good < done or not done * length <= data <= (done + self.cut) * length:
             raise Failed(f"h2load: {done} answers, {good} of them 2xx, {failed} failed, {errored} errored,"
-                         f" {data} bytes of bodies (right: {self.load.length} each):\n{text[-2000:]}")
+                         f" {data} bytes of bodies (right: {length} each):\n{text[-2000:]}")
         if self.exact and done != self._exact_number:
             raise Failed(f"h2load: {done} answers to {self._exact_number} requests:\n{text[-2000:]}")
         if self.load.h2 and "Application protocol: h2" not in text:
@@ -131,6 +141,40 @@ class Run:
             return None, None
         took = sorted(int(line.rsplit("\t", 1)[1]) for line in self._log.read_text().splitlines() if "\t" in line)
         return (float(took[len(took) // 2]), float(took[len(took) * 99 // 100])) if took else (None, None)
+
+
+def flips(procs: Procs, load: Load, port: int, redis_port: int, number: int, cpus: set[int]) -> Seen:
+    """flips.py from beginning to end; its times are those of the flips."""
+    argv = [sys.executable, str(HERE / "flips.py"), "127.0.0.1", str(port), str(load.connections), str(redis_port),
+            "weir:control", str(number)]
+    proc = procs.start("flips", argv, cpus, environment())
+    try:
+        return _of_json("flips.py", proc.finish(number + PATIENCE))
+    finally:
+        procs.stop(proc)
+
+
+def _of_json(tool: str, text: str) -> Seen:
+    line = next((x for x in text.splitlines() if x.startswith("JSON ")), None)
+    if line is None:
+        raise Failed(f"{tool} printed no result:\n{text[-2000:]}")
+    said = json.loads(line[5:])
+    # wrk counts an answer whose connection ends before its body does as a read error, and a wish for a connection
+    # that is refused as a connect error; at its own end it cuts what is under way without counting it.
+    errors = {k: said[k] for k in ("connect", "read", "write", "timeout") if said.get(k)}
+    if said["wrong"] or errors:
+        raise Failed(f"{tool}: {said['wrong']} of {said['requests']} answers were wrong"
+                     f" (the first: {said['first_wrong'] or '-'}); errors {errors}")
+    return Seen(said["requests"], said["seconds"], said["p50_us"], said["p99_us"])
+
+
+def _connections(port: int) -> str:
+    """Who waits for whom: both ends of each connection to a port, with the bytes that have passed."""
+    if shutil.which("ss") is None:
+        return "? (ss is not installed)"
+    done = subprocess.run(["ss", "-tnpiHO", f"( sport = :{port} or dport = :{port} )"], capture_output=True, text=True,
+                          check=False)
+    return done.stdout[:3000]
 
 
 def port_of(url: str) -> str:

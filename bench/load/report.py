@@ -10,20 +10,22 @@ from summary import Line, Ratio, Result
 
 
 def markdown(results: list[Result], machine: dict[str, Any], plan: dict[str, Any], notes: list[str]) -> str:
-    parts = [_preamble(machine, plan, notes)]
-    single = [r for r in results if not r.row.pairs]
+    parts = [_preamble(results, machine, plan, notes)]
+    single = [r for r in results if not (r.row.pairs or r.row.flips)]
     paired = [r for r in results if r.row.pairs]
     if single:
         parts.append(_comparison(single))
     if paired:
         parts.append(_features(paired))
+    if flips := [r for r in results if r.row.flips]:
+        parts.append(_flips(flips))
     parts.append(_particulars(results))
     if any(line.syscalls for r in results for line in r.lines):
         parts.append(_calls(results))
     return "\n".join(parts)
 
 
-def _preamble(machine: dict[str, Any], plan: dict[str, Any], notes: list[str]) -> str:
+def _preamble(results: list[Result], machine: dict[str, Any], plan: dict[str, Any], notes: list[str]) -> str:
     versions = ", ".join(machine["versions"].values())
     before, after = machine["load_average_before"][0], machine.get("load_average_after", [None])[0]
     load = f"load average {before:.2f} before" + (f", {after:.2f} after" if after is not None else "")
@@ -31,9 +33,11 @@ def _preamble(machine: dict[str, Any], plan: dict[str, Any], notes: list[str]) -
         f"Measured {machine['date']} on {machine['cpus']} × {machine['cpu']}"
         f"{' (virtual)' if machine['virtual'] else ''}, {machine['system']}, Linux {machine['kernel']}; {load}.",
         f"weir at {machine['commit']}. {versions}; {machine['openssl']}.",
-        f"Median of {plan['rounds']} rounds, {plan['window']:g} s window; ratios are medians of the ratios round by round, "
+        f"Median of {plan['rounds']} rounds (features, flips, nghttpx, h2o and caddy: at most 3; memory: 2), each "
+        f"{plan['seconds']} s of load of which 65 % are measured; ratios are medians of the ratios round by round, "
         "in brackets the lowest and the highest.", ""]
-    lines += [f"- {note}" for note in notes]
+    notes = notes + [f"row {r.row.name} failed: {e}" for r in results for e in r.errors]
+    lines += [f"- {note.splitlines()[0]}" for note in notes]
     return "\n".join(lines + ([""] if notes else []))
 
 
@@ -70,11 +74,20 @@ def _features(results: list[Result]) -> str:
     return "\n".join(["## What a feature costs (µs of CPU per request)", "", *table, ""])
 
 
+def _flips(results: list[Result]) -> str:
+    lines = ["## How long a flip takes", ""]
+    for r in results:
+        for x in r.lines:
+            lines.append(f"- {r.row.title}, {x.subject.label}: p50 {_time(x.median('p50_us'))}, "
+                         f"p99 {_time(x.median('p99_us'))} (to reach: {r.row.reach})")
+    return "\n".join([*lines, ""])
+
+
 def _particulars(results: list[Result]) -> str:
     table = [_row(["", "", "requests/s", "p50", "p99", "calls/request", "new %", "core idle", "others on the core", "noisy"]),
              _row(["---", "---", *["--:"] * 8])]
     for r in results:
-        if r.row.idle:
+        if r.row.idle or r.row.flips:
             continue
         for x in r.lines:
             table.append(_row([

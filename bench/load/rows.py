@@ -27,6 +27,9 @@ NO_SHADOW = Flavour(name="no shadow", new_percent=0)
 SHADOW = Flavour(name="shadow", new_percent=0, mirror=True)
 NO_LOG = Flavour(name="no log")
 LOG = Flavour(name="access log", access_log=True)
+STEADY = Flavour(name="steady", routes=10000)
+RELOADS = Flavour(name="reloads", routes=10000, reloads=True)
+REDIS = Flavour(redis=True)
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,9 @@ class Row:
     # One flavour: proxies are compared with the reference. Two: each proxy's second with its own first.
     flavours: tuple[Flavour, ...] = (PLAIN,)
     reach: str = ""  # as design says it, for the reader
-    syscalls: bool = False
+    main: bool = False  # every proxy takes part that can, and system calls are counted
     idle: int = 0  # connections to hold open: a row of memory, without load
+    flips: int = 0  # a row of how long a flip takes
     dead_shadow: bool = False
     unit: str = "µs of CPU per request"
 
@@ -49,10 +53,12 @@ class Row:
 
 BIG = 1 << 20
 ROWS = (
-    Row("h1-plain", "HTTP/1 plain, 64 keep-alive", reach="≤ 0.80", syscalls=True),
-    Row("h1-tls", "HTTP/1 TLS, 64 keep-alive", Load(tls=True), reach="≤ 0.80", syscalls=True),
+    Row("h1-plain", "HTTP/1 plain, 64 keep-alive", reach="≤ 0.80", main=True),
+    Row("h1-tls", "HTTP/1 TLS, 64 keep-alive", Load(tls=True), reach="≤ 0.80", main=True),
     Row("h2-tls", "HTTP/2 TLS, 32 × 16 streams", Load("h2load", tls=True, h2=True, connections=32, streams=16),
-        reach="≤ 0.65", syscalls=True),
+        reach="≤ 0.65", main=True),
+    Row("h2-16k", "HTTP/2 TLS, 16 KiB answers",
+        Load("h2load", tls=True, h2=True, connections=32, streams=4, path="/16k", length=16384)),
     Row("new-plain", "new plain connection per request", Load(close=True), reach="≤ 0.90"),
     Row("new-tls", "new TLS connection per request, full handshake", Load("opener", tls=True, connections=4, close=True),
         reach="≤ 0.97"),
@@ -65,6 +71,9 @@ ROWS = (
         reach="workers ≤ 1.5 ×"),
     Row("shadow-dead", "every GET mirrored, target never answers", Load(path="/same"), flavours=(NO_SHADOW, SHADOW),
         dead_shadow=True, reach="p99 within 5 %"),
+    Row("reload", "10,000 routes, reloaded four times a second", flavours=(STEADY, RELOADS), reach="0 failed"),
+    Row("flip", "Redis write to the last request on the old side", Load(connections=8), flavours=(REDIS,), flips=200,
+        reach="p99 < 5 ms", unit="µs, p99"),
     Row("idle-plain", "memory of an idle plain connection", idle=2000, reach="≤ 0.5 KiB", unit="bytes per connection"),
     Row("idle-tls", "memory of an idle TLS connection", Load(tls=True), idle=2000, reach="≤ 12 KiB",
         unit="bytes per connection"),

@@ -1,6 +1,9 @@
-"""One sample: a proxy started afresh, warmed up, loaded, and watched for a window in the middle of the load.
+"""One sample: a proxy started afresh, loaded, and watched for a window in the middle of the load.
 
-The difficulty is a small machine that is not ours alone: what else ran on the proxy's core is read from /proc/stat over
+In the short mode the load is a number of requests and the window is all of it: nothing depends on time then, and what
+the generator and the backends counted must be equal to the last request.
+
+The difficulty of measuring is a small machine that is not ours alone: what else ran on the proxy's core is read from /proc/stat over
 the same window, and a sample that was disturbed is taken again.
 """
 
@@ -15,17 +18,21 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import check
 import cpu
 from backends import Backends, Counts
-from generators import Run, environment
+from generators import Run, Seen, environment, flips
 from peers.peer import Flavour, Peer, Setting
 from procs import Failed, Proc, Procs, Stuck, free_port, tree
 from rows import Load, Row
 
+T = TypeVar("T")
 IDLE_FIRST = 200  # connections whose memory is not counted: what is allocated once is then there
+WARM_UP, WINDOW = 0.2, 0.65  # shares of a load's time: left out first, measured after that
+RELOAD_EVERY = 0.25  # seconds
+FEW_REQUESTS, TRACED_REQUESTS = 2048, 16384  # of a run that is a number of requests
 
 
 @dataclass
@@ -35,12 +42,12 @@ class Plan:
     proxy_core: int
     load_cores: set[int]
     rounds: int = 5
-    window: float = 4.0
-    margin: float = 1.0
-    warm_up: float = 1.0
-    noise: float = 0.03  # share of the window that others may use of the proxy's core
-    repeats: int = 3
+    seconds: int = 2  # of load in a sample; the tools want whole ones
+    noise: float = 0.05  # share of the window that others may use of the proxy's core
+    repeats: int = 15  # how many disturbed samples may be taken again in the whole run
+    short: bool = False
     idle: int = 2000  # most connections of an idle row
+    flips: int = 200  # most flips of a sample
 
 
 @dataclass
@@ -74,7 +81,7 @@ class Sample:
     core_steal: float = 0.0
     core_idle: float = 0.0
     noisy: bool = False
-    taken: int = 1  # samples taken until one was good enough
+    reloads: int = 0  # while the load ran
     load_average: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
@@ -87,6 +94,15 @@ class Stage:
     def __init__(self, procs: Procs, backends: Backends, plan: Plan, room: Path, certificate: Path, key: Path):
         self.procs, self.backends, self.plan, self.room = procs, backends, plan, room
         self.certificate, self.key = certificate, key
+        self.repeats_left = plan.repeats
+        self.stuck: list[str] = []
+        self._redis: Redis | None = None
+
+    def redis(self) -> Redis:
+        """Started when a row first wants it."""
+        if self._redis is None:
+            self._redis = Redis(self.procs, self.room, self.plan.load_cores)
+        return self._redis
 
     def raise_proxy(self, subject: Subject, row: Row) -> tuple[Proc, Setting]:
         room = self.room / "proxy"
@@ -94,15 +110,26 @@ class Stage:
         room.mkdir()
         new = self.backends.silent.port if row.dead_shadow else self.backends.port("new")
         setting = Setting(room=room, plain=free_port(), tls=free_port(), legacy=self.backends.port("legacy"), new=new,
-                          certificate=self.certificate, key=self.key, flavour=subject.flavour)
+                          certificate=self.certificate, key=self.key, flavour=subject.flavour,
+                          redis=self.redis().port if subject.flavour.redis else 0)
         argv = subject.peer.prepare(setting)
         proc = self.procs.start(subject.peer.name, argv, {self.plan.proxy_core})
         self.procs.await_port(proc, setting.plain)
         self.procs.await_port(proc, setting.tls)
         return proc, setting
 
-    def run(self, load: Load, port: int, seconds: float, exact: bool = False) -> Run:
+    def run(self, load: Load, port: int, seconds: float, exact: int = 0) -> Run:
         return Run(self.procs, load, port, seconds, self.plan.load_cores, exact)
+
+
+class Redis:
+    """A Redis that keeps nothing on disk."""
+
+    def __init__(self, procs: Procs, room: Path, cpus: set[int]):
+        self.port = free_port()
+        proc = procs.start("redis", ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
+                                     "--appendonly", "no", "--dir", str(room)], cpus)
+        procs.await_port(proc, self.port)
 
 
 def port_of(load: Load, setting: Setting) -> int:
@@ -119,8 +146,8 @@ def inspect(stage: Stage, row: Row, subject: Subject) -> None:
         if not row.dead_shadow:  # there the next request on a connection may wait for the copy
             check.duties(subject.peer, row.load, port)
             check.answers(subject.peer, row.load, port, stage.backends)
-        if row.load.tool == "h2load":
-            stage.run(row.load, port, 10.0, exact=True).finish()
+        if row.load.tool == "h2load" and not stage.plan.short:
+            stage.run(row.load, port, 10.0, exact=FEW_REQUESTS).finish()
         if not proc.running():
             raise Failed(f"{subject.label} ended:\n{proc.said()[-2000:]}")
     finally:
@@ -128,63 +155,107 @@ def inspect(stage: Stage, row: Row, subject: Subject) -> None:
 
 
 def take(stage: Stage, row: Row, subject: Subject) -> Sample:
-    """A sample as quiet as it can be had."""
-    best: Sample | None = None
-    for taken in range(1, stage.plan.repeats + 2):
-        one = _idle(stage, row, subject) if row.idle else _patiently(lambda: _loaded(stage, row, subject))
-        if best is None or one.core_others + one.core_steal < best.core_others + best.core_steal:
-            best = one
-        best.taken = taken
-        best.noisy = best.core_others + best.core_steal > stage.plan.noise
-        if row.idle or not best.noisy:
-            break
-    assert best is not None
-    return best
+    """A sample; a disturbed one is taken again once, and the quieter one counts."""
+    if row.idle:
+        return _idle(stage, row, subject)
+    if row.flips:
+        return _flips(stage, row, subject)
+    sample = patiently(stage, row, subject, _loaded)
+    if _is_noisy(stage, sample) and stage.repeats_left > 0:
+        stage.repeats_left -= 1
+        again = patiently(stage, row, subject, _loaded)
+        if again.core_others + again.core_steal < sample.core_others + sample.core_steal:
+            sample = again
+    sample.noisy = _is_noisy(stage, sample)
+    return sample
 
 
-def _patiently(what: Callable[[], Sample]) -> Sample:
-    """Now and then h2load does not end; three times in a row is a defect."""
+def _is_noisy(stage: Stage, sample: Sample) -> bool:
+    return sample.core_others + sample.core_steal > stage.plan.noise
+
+
+def patiently(stage: Stage, row: Row, subject: Subject, what: Callable[[Stage, Row, Subject], T]) -> T:
+    """Now and then h2load does not end. That is noted, for it may be the proxy's doing; three times in a row is a defect
+    of one of them."""
     for _ in range(2):
         try:
-            return what()
-        except Stuck:
-            continue
-    return what()
+            return what(stage, row, subject)
+        except Stuck as e:
+            stage.stuck.append(f"{row.name}, {subject.label}, tried again: {e}")
+    return what(stage, row, subject)
+
+
+@dataclass
+class Watched:
+    """What one load did to the proxy: the window's two ends, and the generator's view of the whole."""
+
+    before: cpu.Reading
+    after: cpu.Reading
+    inside: Counts
+    seen: Seen
+    cut: int  # requests under way when the generator ended
+    reloads: int = 0
 
 
 def _loaded(stage: Stage, row: Row, subject: Subject) -> Sample:
-    plan, load = stage.plan, row.load
     proc, setting = stage.raise_proxy(subject, row)
     try:
-        port = port_of(load, setting)
-        if plan.warm_up > 0:
-            stage.run(load, port, plan.warm_up).finish()
-        pids = tree(proc.pid)
         start = _settled(stage.backends)
-        run = stage.run(load, port, plan.window + 2 * plan.margin)
-        time.sleep(plan.margin)
-        cpu_a, count_a = _moment(stage, pids)
-        time.sleep(plan.window)
-        cpu_b, count_b = _moment(stage, pids)
-        seen = run.finish()
+        watch = _watch_all if stage.plan.short else _watch_window
+        watched = watch(stage, row, subject, setting, proc)
         whole = _settled(stage.backends) - start
-        if not proc.running() or tree(proc.pid) != pids:
+        if not (proc.running() and watched.before.pids <= watched.after.pids):
             raise Failed(f"{subject.label} ended or lost a process under load:\n{proc.said()[-2000:]}")
-        _judge(row, subject, seen.requests, whole)
-        return _figures(row, subject, cpu_a, cpu_b, count_b - count_a, whole, seen)
+        _judge(row, subject, watched, whole)
+        return _figures(row, subject, watched, whole)
     finally:
         stage.procs.stop(proc)
 
 
-def _moment(stage: Stage, pids: list[int]) -> tuple[cpu.Reading, Counts]:
+def _watch_window(stage: Stage, row: Row, subject: Subject, setting: Setting, proc: Proc) -> Watched:
+    seconds = stage.plan.seconds
+    run = stage.run(row.load, port_of(row.load, setting), seconds)
+    time.sleep(WARM_UP * seconds)
+    cpu_a, count_a = _moment(stage, proc)
+    reloads = _pass(stage, subject, setting, WINDOW * seconds)
+    cpu_b, count_b = _moment(stage, proc)
+    return Watched(cpu_a, cpu_b, count_b - count_a, run.finish(), run.cut, reloads)
+
+
+def _watch_all(stage: Stage, row: Row, subject: Subject, setting: Setting, proc: Proc) -> Watched:
+    cpu_a, count_a = _moment(stage, proc)
+    run = stage.run(row.load, port_of(row.load, setting), 1, exact=FEW_REQUESTS)
+    reloads = _pass(stage, subject, setting, RELOAD_EVERY) if subject.flavour.reloads else 0
+    seen = run.finish()
+    _settled(stage.backends)
+    cpu_b, count_b = _moment(stage, proc)
+    return Watched(cpu_a, cpu_b, count_b - count_a, seen, run.cut, reloads)
+
+
+def _pass(stage: Stage, subject: Subject, setting: Setting, seconds: float) -> int:
+    """Lets the window pass, with reloads when the flavour wants them; how many. Each must succeed."""
+    if not subject.flavour.reloads:
+        time.sleep(seconds)
+        return 0
+    end, turn = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        turn += 1
+        done = subprocess.run(subject.peer.reload(setting, turn), capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise Failed(f"{subject.label}: reload {turn} failed:\n{done.stdout[-1000:]}{done.stderr[-1000:]}")
+        time.sleep(max(0.0, min(RELOAD_EVERY, end - time.monotonic())))
+    return turn
+
+
+def _moment(stage: Stage, proc: Proc) -> tuple[cpu.Reading, Counts]:
     """CPU and counters of one moment. Asking the counters takes a while on a loaded core, so the processor time is the
     mean of before and after."""
-    core = stage.plan.proxy_core
+    core, pids = stage.plan.proxy_core, tree(proc.pid)
     before = cpu.read(pids, core)
     counts = stage.backends.count()
     after = cpu.read(pids, core)
     mean = cpu.Reading(
-        at=(before.at + after.at) / 2, proxy=(before.proxy + after.proxy) / 2,
+        pids=after.pids, at=(before.at + after.at) / 2, proxy=(before.proxy + after.proxy) / 2,
         threads={name: (before.threads.get(name, 0.0) + seconds) / 2 for name, seconds in after.threads.items()},
         core_busy=(before.core_busy + after.core_busy) / 2, core_steal=(before.core_steal + after.core_steal) / 2,
         core_idle=(before.core_idle + after.core_idle) / 2)
@@ -203,23 +274,21 @@ def _settled(backends: Backends) -> Counts:
     return last
 
 
-def _judge(row: Row, subject: Subject, answered: int, whole: Counts) -> None:
+def _judge(row: Row, subject: Subject, watched: Watched, whole: Counts) -> None:
     """What the backends counted must be what the generator saw, but for what was on its way at the end."""
-    load, flavour = row.load, subject.flavour
-    underway = load.connections * load.streams
+    flavour, answered = subject.flavour, watched.seen.requests
     served = whole.requests["legacy"] if flavour.mirror else whole.total
-    if not answered <= served <= answered + underway:
+    if not answered <= served <= answered + watched.cut:
         raise Failed(f"{subject.label}: the client got {answered} answers, the backends served {served}")
     if flavour.mirror and whole.requests["new"] > served:
         raise Failed(f"{subject.label}: {whole.requests['new']} copies of {served} requests")
     if not (row.dead_shadow or flavour.mirror):
-        check.kept_alive(subject.label, whole, 2 * underway + 64)
+        check.kept_alive(subject.label, whole, 2 * row.load.connections * row.load.streams + 64)
 
 
-def _figures(row: Row, subject: Subject, a: cpu.Reading, b: cpu.Reading, inside: Counts, whole: Counts,
-             seen: Any) -> Sample:
-    mirrored = subject.flavour.mirror
-    requests = inside.requests["legacy"] if mirrored else inside.total
+def _figures(row: Row, subject: Subject, watched: Watched, whole: Counts) -> Sample:
+    a, b, seen, mirrored = watched.before, watched.after, watched.seen, subject.flavour.mirror
+    requests = watched.inside.requests["legacy"] if mirrored else watched.inside.total
     wall, used = b.at - a.at, b.proxy - a.proxy
     others = max(0.0, (b.core_busy - a.core_busy) - used)
     # With a dead shadow some proxies serve next to nothing; a figure per request would then be noise.
@@ -231,9 +300,23 @@ def _figures(row: Row, subject: Subject, a: cpu.Reading, b: cpu.Reading, inside:
         per_second=seen.per_second(), p50_us=seen.p50_us, p99_us=seen.p99_us,
         new_percent=None if mirrored else check.split(subject.label, subject.flavour, whole),
         copies_percent=100 * copies if mirrored and not row.dead_shadow else None,
-        backend_connections=sum(whole.connections.values()),
+        backend_connections=sum(whole.connections.values()), reloads=watched.reloads,
         core_others=others / wall, core_steal=(b.core_steal - a.core_steal) / wall,
         core_idle=(b.core_idle - a.core_idle) / wall, load_average=_load_average())
+
+
+def _flips(stage: Stage, row: Row, subject: Subject) -> Sample:
+    """Flips through Redis while a few connections ask without a pause."""
+    proc, setting = stage.raise_proxy(subject, row)
+    try:
+        seen = flips(stage.procs, row.load, port_of(row.load, setting), setting.redis, min(row.flips, stage.plan.flips),
+                     stage.plan.load_cores)
+        if not proc.running():
+            raise Failed(f"{subject.label} ended:\n{proc.said()[-2000:]}")
+        return Sample(value=seen.p99_us, requests=seen.requests, per_second=seen.per_second(), p50_us=seen.p50_us,
+                      p99_us=seen.p99_us, load_average=_load_average())
+    finally:
+        stage.procs.stop(proc)
 
 
 def _idle(stage: Stage, row: Row, subject: Subject) -> Sample:
@@ -297,7 +380,7 @@ def syscalls(stage: Stage, row: Row, subject: Subject) -> dict[str, float]:
     counted.unlink(missing_ok=True)
     try:
         port = port_of(row.load, setting)
-        stage.run(row.load, port, 1.0, exact=True).finish()
+        stage.run(row.load, port, 1.0, exact=FEW_REQUESTS).finish()
         attach = [arg for pid in tree(proc.pid) for arg in ("-p", str(pid))]
         tracer = stage.procs.start("strace", ["strace", "-f", "-c", "-o", str(counted), *attach],
                                    stage.plan.load_cores, environment())
@@ -305,7 +388,7 @@ def syscalls(stage: Stage, row: Row, subject: Subject) -> dict[str, float]:
             stage.procs.await_that(tracer, lambda: "attached" in tracer.said(), "is not attached")
             start = _settled(stage.backends)
             # By number: after a run by time h2load waits for ever on a server that strace slows down.
-            stage.run(row.load, port, 2.0, exact=True).finish()
+            stage.run(row.load, port, 2.0, exact=FEW_REQUESTS if stage.plan.short else TRACED_REQUESTS).finish()
             requests = (_settled(stage.backends) - start).total
         finally:
             stage.procs.stop(tracer, signal.SIGINT)
@@ -329,7 +412,10 @@ def can_trace() -> bool:
     """strace is there and may attach to another program (in containers it often may not)."""
     if shutil.which("strace") is None:
         return False
-    return subprocess.run(["strace", "-c", "-o", "/dev/null", "true"], capture_output=True, check=False).returncode == 0
+    with subprocess.Popen(["sleep", "0.3"]) as other:
+        traced = subprocess.run(["strace", "-c", "-o", "/dev/null", "-p", str(other.pid)], capture_output=True,
+                                check=False)
+        return traced.returncode == 0
 
 
 def _load_average() -> float:

@@ -81,7 +81,7 @@ class Nginx(Peer):
     command = "nginx"
 
     def can(self, flavour: Flavour) -> bool:
-        return True
+        return not (flavour.routes > 1 or flavour.redis)
 
     def prepare(self, setting: Setting) -> list[str]:
         f = setting.flavour

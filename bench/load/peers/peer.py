@@ -20,6 +20,9 @@ class Flavour:
     new_percent: int = 10
     mirror: bool = False  # a copy of every request to the new side, which must then have new_percent 0
     access_log: bool = False
+    routes: int = 1
+    reloads: bool = False  # under load; see Peer.reload
+    redis: bool = False  # the control document is in a Redis
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Setting:
     certificate: Path
     key: Path
     flavour: Flavour
+    redis: int = 0  # its port, when the flavour wants one
 
     @property
     def access_log(self) -> Path:
@@ -47,6 +51,7 @@ class Peer(ABC):
 
     name: str
     command: str
+    guest = False  # takes part in the main rows only, unless everyone was asked for
 
     def __init__(self) -> None:
         self.program = shutil.which(self.command, path=os.environ.get("PATH", "") + SBIN)
@@ -56,7 +61,11 @@ class Peer(ABC):
         """Writes the configuration into setting.room; the command that runs the proxy in the foreground."""
 
     def can(self, flavour: Flavour) -> bool:
-        return not flavour.mirror and not flavour.access_log
+        return not (flavour.mirror or flavour.access_log or flavour.routes > 1 or flavour.redis)
+
+    def reload(self, setting: Setting, turn: int) -> list[str]:
+        """Changes the configuration a little; the command that puts it into force and fails if it cannot."""
+        raise NotImplementedError(f"{self.name} has no reload here")
 
     @abstractmethod
     def version_command(self) -> list[str]: ...
