@@ -168,11 +168,44 @@ static void same_match(struct loader *l, const void *arg, size_t index, size_t f
     UNUSED(arg);
     struct place here = {.up = &routes, .index = index};
     struct place place = {.up = &here, .key = "match"};
-    loader_complain(l, &place, "remove one of them, or tell them apart by host, path or prefix",
+    loader_complain(l, &place,
+                    "remove one of them, or tell them apart by host, path or another condition",
                     "is the same as that of $.routes[%zu]", first);
 }
 
-/* Host, kind and path in one text; '\n' stands in none of them. */
+static enum err put_part(struct buf *out, const char *text)
+{
+    return text == NULL ? buf_append(out, SPAN("\n-"))
+                        : buf_printf(out, "\n%zu:%s", strlen(text), text);
+}
+
+static enum err put_conditions(struct buf *out, const char *kind, const struct config_condition *c,
+                               size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        TRY(put_part(out, kind));
+        TRY(put_part(out, c[i].name));
+        TRY(put_part(out, c[i].value));
+        TRY(put_part(out, c[i].prefix));
+        TRY(put_part(out, c[i].regex));
+    }
+    return ERR_OK;
+}
+
+static enum err put_match(struct buf *out, const struct config_match *m)
+{
+    TRY(put_part(out, m->host));
+    TRY(put_part(out, m->path));
+    TRY(put_part(out, m->prefix));
+    TRY(put_part(out, m->regex));
+    for (size_t i = 0; i < m->methods.n; i++)
+        TRY(put_part(out, m->methods.list[i]));
+    TRY(put_conditions(out, "header", m->headers, m->nheaders));
+    TRY(put_conditions(out, "cookie", m->cookies, m->ncookies));
+    return put_conditions(out, "query", m->query, m->nquery);
+}
+
+/* All of a match in one text. */
 static enum err match_text(struct loader *l, const struct config_match *m, const char **out)
 {
     struct buf text = BUF_INIT(0);
@@ -180,11 +213,45 @@ static enum err match_text(struct loader *l, const struct config_match *m, const
     *out = NULL;
     if (path == NULL || path == config_broken || m->host == config_broken)
         return ERR_OK;
-    TRY(buf_printf(&text, "%s\n%s\n%s", m->host == NULL ? "" : m->host,
-                   m->path != NULL ? "path" : "prefix", path));
-    *out = arena_copy(l->arena, buf_span(&text));
+    enum err e = put_match(&text, m);
+    if (e == ERR_OK)
+        *out = arena_copy(l->arena, buf_span(&text));
     buf_free(&text);
-    return *out == NULL ? ERR_NO_MEMORY : ERR_OK;
+    return e == ERR_OK && *out == NULL ? ERR_NO_MEMORY : e;
+}
+
+static void check_condition(struct loader *l, const struct place *match, const char *kind, size_t i,
+                            const struct config_condition *c)
+{
+    struct place list = {.up = match, .key = kind};
+    struct place here = {.up = &list, .index = i};
+    struct place name = {.up = &here, .key = "name"};
+    bool token = strcmp(kind, "query") != 0; /* the others are named by tokens */
+    if (token && c->name != NULL && c->name != config_broken &&
+        syntax_field.fault(span_str(c->name)) != NULL)
+        loader_complain(l, &name, "must be letters, digits or some of !#$%&'*+-.^_`|~",
+                        "\"%s\" can be the name of no %s", c->name,
+                        kind[0] == 'h' ? "header field" : "cookie");
+    if ((c->value != NULL) + (c->prefix != NULL) + (c->regex != NULL) > 1)
+        loader_complain(l, &here, "use one of \"value\", \"prefix\" and \"regex\", or none",
+                        "asks for more than one thing");
+}
+
+static void check_match(struct loader *l, size_t route)
+{
+    const struct config_match *m = &l->tree->routes[route].match;
+    struct place at_route = {.up = &routes, .index = route};
+    struct place here = {.up = &at_route, .key = "match"};
+    struct place regex = {.up = &here, .key = "regex"};
+    if (m->regex != NULL && m->path != NULL)
+        loader_complain(l, &regex, "use \"prefix\", or leave \"regex\" out",
+                        "stands beside \"path\", which leaves nothing to match");
+    for (size_t i = 0; i < m->nheaders; i++)
+        check_condition(l, &here, "headers", i, &m->headers[i]);
+    for (size_t i = 0; i < m->ncookies; i++)
+        check_condition(l, &here, "cookies", i, &m->cookies[i]);
+    for (size_t i = 0; i < m->nquery; i++)
+        check_condition(l, &here, "query", i, &m->query[i]);
 }
 
 static enum err check_routes(struct loader *l)
@@ -358,8 +425,10 @@ enum err check_tree(struct loader *l)
     struct config *c = l->tree;
     TRY(check_references(l));
     TRY(check_routes(l));
-    for (size_t i = 0; i < c->nroutes; i++)
+    for (size_t i = 0; i < c->nroutes; i++) {
+        check_match(l, i);
         check_sticky(l, i);
+    }
     TRY(check_listeners(l));
     check_certificates(l);
     for (size_t i = 0; i < c->nbackends; i++)

@@ -97,10 +97,25 @@ struct config_defaults {
     const char *new_;
 };
 
+struct config_condition { /* on a header field, a cookie or a parameter of the query */
+    const char *name;
+    const char *value; /* exact; these three are NULL: it must only be there */
+    const char *prefix;
+    const char *regex;
+};
+
 struct config_match {
-    const char *host;   /* lower-case; NULL: any */
+    const char *host;   /* lower-case, "*.example.com" for all names below; NULL: any */
     const char *path;   /* exact; NULL: see prefix */
     const char *prefix; /* never NULL when path is NULL */
+    const char *regex;  /* the path must match it too; only with prefix */
+    struct config_names methods;
+    struct config_condition *headers;
+    size_t nheaders;
+    struct config_condition *cookies;
+    size_t ncookies;
+    struct config_condition *query;
+    size_t nquery;
 };
 
 struct config_tolerance {

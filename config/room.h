@@ -105,8 +105,9 @@ enum err option_expects(const struct option *o, struct buf *out) MUST_USE;
 
 /* --- syntaxes (syntax.c, address.c, redis.c) --- */
 
-extern const struct syntax syntax_any, syntax_name, syntax_host, syntax_path, syntax_listen,
-    syntax_server, syntax_sticky, syntax_redis, syntax_token;
+extern const struct syntax syntax_any, syntax_name, syntax_host, syntax_match_host, syntax_path,
+    syntax_listen, syntax_server, syntax_sticky, syntax_redis, syntax_token, syntax_field,
+    syntax_method;
 
 const char *address_split(struct span text, struct span *host, unsigned *port);
 /* NULL, or what is wrong. */

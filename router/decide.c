@@ -39,7 +39,7 @@ static bool is_shadowed(const struct route_table *t, const struct route *r,
 enum err route_decide(const struct snapshot *s, const struct route_query *q, struct decision *out)
 {
     struct sticky_key key;
-    const struct route *r = route_match(s->table, q->host, q->path);
+    const struct route *r = route_match(s->table, q);
     if (r == NULL)
         return ERR_NO_ROUTE;
     const struct route_state *state = &s->states[r->index];

@@ -26,6 +26,7 @@ struct route {
     size_t backends[2];                /* by enum side: index in config.backends */
     struct sticky *sticky;
     size_t nsticky;
+    struct conditions *conditions; /* NULL: host and path say it all */
 };
 
 struct matcher; /* match.c */
@@ -47,17 +48,30 @@ struct route_table {
 
 enum err route_table_new(struct config *config, struct route_table **out,
                          struct complaints *wrong) MUST_USE;
-/* Takes the configuration (also on failure it is freed). Refuses two routes with the same match;
- * the loader has said so before, with the line. Any thread. */
+/* Takes the configuration (also on failure it is freed). Refuses patterns that do not compile, and
+ * two routes with the same host and path and no condition to tell them apart; that the loader has
+ * said before, with the line. Any thread. */
 
 void route_table_free(struct route_table **t);
 /* Only for a table that no snapshot uses. */
 
-const struct route *route_match(const struct route_table *t, struct span host, struct span path);
-/* The route for a host (any case, a port and a trailing dot are ignored) and a normalised path:
- * among routes that name this host, the exact path, else the longest prefix; when none of them
- * matches, the same among routes that name no host. A prefix is compared as a plain string: "/api/"
- * does not take "/api". NULL: none. */
+struct route_query {
+    struct span host;             /* may carry a port */
+    struct span path;             /* normalised */
+    const struct http_head *head; /* method, fields, query; NULL: none */
+    struct span client_ip;        /* 4 or 16 bytes, IPv4-mapped as 4 */
+};
+
+const struct route *route_match(const struct route_table *t, const struct route_query *q);
+/* The most specific route whose conditions all hold: among those that name the host (any case, a
+ * port and a trailing dot are ignored), else of the longest wildcard that takes it, else among
+ * those that name no host; there the exact path, else the longest prefix; there the one with the
+ * most conditions, else the first in the file. A prefix is compared as a plain string: "/api/" does
+ * not take "/api". NULL: none. */
+
+enum err route_order(const struct route_table *t, const struct route ***out) MUST_USE;
+/* All routes, the most specific first: where two take the same request, the earlier one wins. The
+ * caller frees the list. */
 
 const struct route *route_find(const struct route_table *t, const char *name);
 
@@ -99,13 +113,6 @@ enum err snapshot_new(struct route_table *table, uint64_t epoch, struct snapshot
 void snapshot_free(struct snapshot **s);
 /* One that was never published. Frees the table with its last snapshot. */
 
-struct route_query {
-    struct span host;             /* may carry a port */
-    struct span path;             /* normalised */
-    const struct http_head *head; /* for header and cookie keys; NULL: none */
-    struct span client_ip;        /* 4 or 16 bytes, IPv4-mapped as 4 */
-};
-
 struct decision {
     const struct route *route;
     enum side side;
@@ -141,6 +148,9 @@ enum err route_explain(const struct snapshot *s, const struct explain_request *r
                        struct decision *out, struct buf *text, struct complaints *wrong) MUST_USE;
 /* Decides a made-up request and appends lines that say why it goes where it goes. ERR_NO_ROUTE: the
  * text says so. ERR_INVALID: `wrong` says what is not a request. */
+
+enum err route_list(const struct snapshot *s, struct buf *out) MUST_USE;
+/* Appends a table of all routes in the order of route_order(), with what is in force. */
 
 /* --- publishing and adopting --- */
 
