@@ -282,7 +282,8 @@ static void check_sticky(struct loader *l, size_t route)
         struct place here = {.up = &at_chain, .index = i};
         const char *before = chain->list[i - 1];
         if (before != config_broken && strchr(before, ':') == NULL) {
-            loader_complain(l, &here, "ip, ip+uri and random are always there: put one last",
+            loader_complain(l, &here,
+                            "ip, ip+uri, random and minted are always there: put one last",
                             "is never asked, because \"%s\" stands before it", before);
             return;
         }
@@ -291,6 +292,28 @@ static void check_sticky(struct loader *l, size_t route)
                 loader_complain(l, &here, "remove one of them", "\"%s\" is there twice",
                                 chain->list[i]);
     }
+}
+
+static bool has_source(const struct config_names *chain, const char *kinds)
+{
+    for (size_t i = 0; i < chain->n; i++)
+        if (chain->list[i] != config_broken && strchr(kinds, chain->list[i][0]) != NULL)
+            return true;
+    return false;
+}
+
+/* Sources are told by their first letters: header, cookie, ip, random, minted. */
+static void check_users(struct loader *l, size_t route)
+{
+    const struct config_route *r = &l->tree->routes[route];
+    struct place here = {.up = &routes, .index = route};
+    struct place sticky = {.up = &here, .key = "sticky"};
+    if (has_source(&r->sticky, "m") && l->tree->sticky_cookie == NULL)
+        loader_complain(l, &sticky, "add \"sticky_cookie\": {\"secret\": \"${file:/path}\"}",
+                        "has \"minted\", but no cookie is configured");
+    if (r->users[SIDE_LEGACY].n + r->users[SIDE_NEW].n > 0 && !has_source(&r->sticky, "hc"))
+        loader_complain(l, &sticky, "name the header: or cookie: that holds the user",
+                        "has nothing to look for in the lists of users");
 }
 
 /* --- addresses --- */
@@ -428,6 +451,7 @@ enum err check_tree(struct loader *l)
     for (size_t i = 0; i < c->nroutes; i++) {
         check_match(l, i);
         check_sticky(l, i);
+        check_users(l, i);
     }
     TRY(check_listeners(l));
     check_certificates(l);

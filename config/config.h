@@ -138,7 +138,24 @@ struct config_route {
     const char *new_;
     unsigned new_weight; /* basis points */
     struct config_names sticky;
+    const char *cohort; /* NULL: that of the whole configuration */
+    struct config_names always_legacy;
+    struct config_names always_new;
+    const char *always_legacy_file;
+    const char *always_new_file;
     struct config_route_shadow shadow;
+    struct config_names users[2]; /* by enum side: always_* and what their files hold */
+};
+
+struct config_sticky_cookie {
+    const char *name;
+    const char *secret;
+    uint64_t max_age; /* milliseconds */
+    bool secure;
+};
+
+struct config_override {
+    const char *token;
 };
 
 struct config_limits {
@@ -221,6 +238,8 @@ struct config {
     struct config_backend *backends;
     size_t nbackends;
     struct config_defaults defaults;
+    struct config_sticky_cookie *sticky_cookie; /* NULL: none is minted */
+    struct config_override *override;           /* NULL: nobody may choose a side */
     struct config_route *routes;
     size_t nroutes;
     struct config_limits limits;

@@ -107,7 +107,7 @@ enum err option_expects(const struct option *o, struct buf *out) MUST_USE;
 
 extern const struct syntax syntax_any, syntax_name, syntax_host, syntax_match_host, syntax_path,
     syntax_listen, syntax_server, syntax_sticky, syntax_redis, syntax_token, syntax_field,
-    syntax_method;
+    syntax_cookie, syntax_method;
 
 const char *address_split(struct span text, struct span *host, unsigned *port);
 /* NULL, or what is wrong. */
@@ -258,6 +258,9 @@ enum err value_default(struct loader *l, const struct option *o, void *at) MUST_
 
 enum err derive(struct loader *l) MUST_USE;
 /* Defaults that depend on the machine or on other options. */
+
+enum err users_read(struct loader *l) MUST_USE;
+/* What the files of always_legacy and always_new hold, into users. */
 
 enum err check_tree(struct loader *l) MUST_USE;
 /* What no single option can know. */

@@ -187,7 +187,8 @@ static const char *method_fault(struct span s)
 
 static const char *sticky_fault(struct span s)
 {
-    if (span_eq(s, SPAN("ip")) || span_eq(s, SPAN("ip+uri")) || span_eq(s, SPAN("random")))
+    if (span_eq(s, SPAN("ip")) || span_eq(s, SPAN("ip+uri")) || span_eq(s, SPAN("random")) ||
+        span_eq(s, SPAN("minted")))
         return NULL;
     size_t colon = span_find(s, ':');
     struct span kind = span_until(s, colon);
@@ -285,6 +286,12 @@ const struct syntax syntax_field = {
     .pattern = "^[!#-'*+.^_`|~0-9A-Za-z-]+$",
 };
 
+const struct syntax syntax_cookie = {
+    .fault = field_fault,
+    .right = "the name of a cookie, such as \"weir_id\"",
+    .pattern = "^[!#-'*+.^_`|~0-9A-Za-z-]+$",
+};
+
 const struct syntax syntax_method = {
     .fault = method_fault,
     .right = "a method, such as \"GET\"",
@@ -311,8 +318,8 @@ const struct syntax syntax_server = {
 
 const struct syntax syntax_sticky = {
     .fault = sticky_fault,
-    .right = "header:NAME, cookie:NAME, ip, ip+uri or random",
-    .pattern = "^(ip|ip\\+uri|random|(header|cookie):[!#-'*+.^_`|~0-9A-Za-z-]+)$",
+    .right = "header:NAME, cookie:NAME, ip, ip+uri, random or minted",
+    .pattern = "^(ip|ip\\+uri|random|minted|(header|cookie):[!#-'*+.^_`|~0-9A-Za-z-]+)$",
 };
 
 const struct syntax syntax_redis = {

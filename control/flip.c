@@ -118,6 +118,12 @@ static void add_route(struct digest *d, const struct config_route *r)
     for (size_t i = 0; i < r->sticky.n; i++)
         add(d, r->sticky.list[i]);
     add(d, "");
+    add(d, r->cohort);
+    for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++) {
+        for (size_t i = 0; i < r->users[s].n; i++)
+            add(d, r->users[s].list[i]);
+        add(d, "");
+    }
 }
 
 /* What of a configuration decides where a request goes. */

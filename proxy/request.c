@@ -74,6 +74,53 @@ static void drop_weir_fields(struct http_head *h)
     }
 }
 
+static bool is_weir_cookie(struct span pair)
+{
+    struct span name = span_trim(span_until(pair, span_find(pair, '=')));
+    return span_eq(name, SPAN("weir_route")) || span_eq(name, SPAN("weir_token"));
+}
+
+/* One Cookie field without them; left as it is when there are none. */
+static enum err drop_from(struct http_field *f, struct arena *a)
+{
+    struct span rest = f->value;
+    struct span pair;
+    char *out = arena_alloc(a, f->value.n + 1);
+    size_t n = 0;
+    bool any = false;
+    if (out == NULL)
+        return ERR_NO_MEMORY;
+    while (span_cut(&rest, ';', &pair)) {
+        if (is_weir_cookie(pair)) {
+            any = true;
+            continue;
+        }
+        pair = n == 0 ? span_trim(pair) : pair;
+        if (n > 0)
+            out[n++] = ';';
+        memcpy(out + n, pair.p, pair.n);
+        n += pair.n;
+    }
+    if (any)
+        f->value = span_of(out, n);
+    if (any && n == 0)
+        f->flags |= HTTP_FIELD_DROPPED;
+    return ERR_OK;
+}
+
+static enum err drop_weir_cookies(struct http_head *h)
+{
+    for (size_t i = 0; i < h->nfields; i++) {
+        struct http_field *f = &h->fields[i];
+        if (f->id == HTTP_COOKIE && !(f->flags & HTTP_FIELD_DROPPED) && f->value.n > 0 &&
+            memmem(f->value.p, f->value.n, "weir_", 5) != NULL)
+            TRY(drop_from(f, h->arena));
+    }
+    if (http_head_find(h, HTTP_COOKIE) == NULL)
+        http_head_drop(h, HTTP_COOKIE);
+    return ERR_OK;
+}
+
 static struct span via_of(const struct http_head *h)
 {
     switch (h->version) {
@@ -110,6 +157,7 @@ enum err request_edit(struct exchange *x)
     x->edited = true;
     http_strip_hop_by_hop(h);
     drop_weir_fields(h);
+    TRY(drop_weir_cookies(h));
     if (h->version == HTTP_1_0)
         http_head_drop(h, HTTP_EXPECT); /* RFC 9110 10.1.1 */
     TRY(add_forwarded(x));
@@ -125,12 +173,28 @@ enum err request_edit(struct exchange *x)
 
 /* --- towards clients --- */
 
+/* A client that was decided by an id we made up is given it, so that it stays where it is. */
+static enum err give_cookie(struct exchange *x, struct http_head *h)
+{
+    struct buf text = BUF_INIT(0);
+    if (x->decision.minted[0] == '\0')
+        return ERR_OK;
+    enum err e = route_cookie(x->hold->snapshot, &x->decision, &text);
+    char *copy = e == ERR_OK ? arena_copy(&x->arena, buf_span(&text)) : NULL;
+    if (e == ERR_OK)
+        e = copy == NULL ? ERR_NO_MEMORY
+                         : http_head_add_id(h, HTTP_SET_COOKIE, span_of(copy, text.n));
+    buf_free(&text);
+    return e;
+}
+
 enum err answer_edit(struct exchange *x, struct http_head *h)
 {
     const struct decision *d = &x->decision;
     const struct config *c = x->hold->snapshot->table->config;
     http_strip_hop_by_hop(h);
     http_head_drop(h, HTTP_X_BACKEND);
+    TRY(give_cookie(x, h));
     TRY(http_head_add_id(h, HTTP_VIA, via_of(h)));
     if (http_head_find(h, HTTP_X_REQUEST_ID) == NULL)
         TRY(http_head_add_id(h, HTTP_X_REQUEST_ID, x->request_id));

@@ -153,7 +153,8 @@ static enum err say_passed_over(struct buf *out, const struct snapshot *s,
 
 static enum err say_bucket(struct buf *out, const struct decision *d)
 {
-    return buf_printf(out, "bucket   %u of 0..9999, by %s\n", d->bucket, d->sticky);
+    return buf_printf(out, "bucket   %u of 0..9999, by %s%s\n", d->bucket, d->sticky,
+                      d->minted[0] != '\0' ? ", a new id" : "");
 }
 
 static enum err say_why(struct buf *out, const struct snapshot *s, const struct decision *d)
@@ -164,6 +165,8 @@ static enum err say_why(struct buf *out, const struct snapshot *s, const struct 
                           state->pin != PIN_NONE ? "the route is pinned to %s"
                                                  : "everything is pinned to %s",
                           side_word(d->side));
+    if (d->reason == REASON_OVERRIDE)
+        return buf_printf(out, "a tester's, or this user is on always_%s", side_word(d->side));
     TRY(buf_printf(out, "bucket %u is %sbelow %u: ", d->bucket, d->side == SIDE_NEW ? "" : "not ",
                    d->weight));
     TRY(say_percent(out, d->weight));

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { COLUMNS = 8, CELL_MAX = 60, LIST_ARENA_MAX = 256 << 20 };
+enum { COLUMNS = 9, CELL_MAX = 60, LIST_ARENA_MAX = 256 << 20 };
 
 struct lister {
     const struct snapshot *s;
@@ -64,6 +64,8 @@ static enum err put_cell(const struct snapshot *s, const struct route *r, size_t
         return put_weight(s, r, out);
     case 6:
         return put_names(&c->sticky, out);
+    case 7:
+        return buf_printf(out, "%s", c->cohort == NULL ? "" : c->cohort);
     default:
         return put_percent(c->shadow.percent, out);
     }
@@ -71,8 +73,8 @@ static enum err put_cell(const struct snapshot *s, const struct route *r, size_t
 
 /* --- the table --- */
 
-static const char *const titles[COLUMNS] = {"route", "host",  "path",   "conditions",
-                                            "sides", "new %", "sticky", "shadow %"};
+static const char *const titles[COLUMNS] = {"route", "host",   "path",   "conditions", "sides",
+                                            "new %", "sticky", "cohort", "shadow %"};
 
 static enum err fill_row(struct lister *l, const struct route *r, const char *row[COLUMNS])
 {

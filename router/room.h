@@ -51,6 +51,30 @@ enum err prefixes_new(struct arena *a, struct prefix *list, size_t n,
 uint32_t prefixes_find(const struct prefixes *p, struct span path);
 /* LOOKUP_NONE: no prefix matches. */
 
+/* What identifies a user. */
+struct sticky_key {
+    struct span parts[2];
+    bool random;      /* no key: every request for itself */
+    bool is_user;     /* parts[0] is what lists of users are about */
+    const char *name; /* of the source */
+};
+
+/* --- minted.c: the cookie weir gives to clients --- */
+
+enum err minted_read(const struct config_sticky_cookie *c, const struct http_head *head,
+                     struct span *id) MUST_USE;
+/* The id in a cookie whose signature is right, else SPAN_NULL. */
+
+/* --- override.c: sides chosen for single requests and single users --- */
+
+bool override_asked(const struct config *c, const struct http_head *head, enum side *side);
+/* By a tester, with the token. */
+
+bool override_listed(const struct route *r, const struct sticky_key *key, enum side *side);
+
+enum err users_build(const struct route_table *t, struct route *r,
+                     struct complaints *wrong) MUST_USE;
+
 /* --- match_regex.c: PCRE2 --- */
 
 struct regex;
@@ -144,14 +168,12 @@ uint64_t split_hash(const unsigned char key[16], struct span a, struct span b);
 enum err sticky_build(struct route *r, struct arena *a) MUST_USE;
 /* r->sticky from r->config. */
 
-/* What identifies a user. */
-struct sticky_key {
-    struct span parts[2];
-    bool random;      /* no key: every request for itself */
-    const char *name; /* of the source */
-};
+enum err cohort_key(const struct route_table *t, struct route *r) MUST_USE;
+/* r->key. */
 
-void sticky_key(const struct route *r, const struct route_query *q, struct sticky_key *out);
+enum err sticky_key(const struct route_table *t, const struct route *r, const struct route_query *q,
+                    struct sticky_key *out, char minted[MINTED_ID_BYTES + 1]) MUST_USE;
+/* minted is filled, and becomes the key, when the client has no valid cookie. */
 
 uint16_t sticky_bucket(const struct sticky_key *k, const unsigned char key[16]);
 

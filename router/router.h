@@ -12,7 +12,14 @@
 
 /* --- the table --- */
 
-enum sticky_source { STICKY_HEADER, STICKY_COOKIE, STICKY_IP, STICKY_IP_URI, STICKY_RANDOM };
+enum sticky_source {
+    STICKY_HEADER,
+    STICKY_COOKIE,
+    STICKY_IP,
+    STICKY_IP_URI,
+    STICKY_RANDOM,
+    STICKY_MINTED,
+};
 
 struct sticky {
     enum sticky_source source;
@@ -26,7 +33,9 @@ struct route {
     size_t backends[2];                /* by enum side: index in config.backends */
     struct sticky *sticky;
     size_t nsticky;
+    unsigned char key[16];         /* SipHash key of its cohort */
     struct conditions *conditions; /* NULL: host and path say it all */
+    struct lookup *users;          /* to enum side; NULL: no lists */
 };
 
 struct matcher; /* match.c */
@@ -36,7 +45,8 @@ struct route_table {
     struct route *routes;
     size_t nroutes;
     struct matcher *matcher;
-    unsigned char key[2][16]; /* SipHash keys made from the salt: assignment, shadow sampling */
+    unsigned char key[2][16]; /* SipHash keys made from the salt: assignment where a route names no
+                                 cohort, shadow sampling */
 
     /* What the data plane prepared for this table (TLS contexts, addresses); the router only
      * carries it. */
@@ -113,6 +123,8 @@ enum err snapshot_new(struct route_table *table, uint64_t epoch, struct snapshot
 void snapshot_free(struct snapshot **s);
 /* One that was never published. Frees the table with its last snapshot. */
 
+enum { MINTED_ID_BYTES = 32 };
+
 struct decision {
     const struct route *route;
     enum side side;
@@ -123,13 +135,17 @@ struct decision {
     uint64_t epoch;
     const char *sticky; /* which source gave the key: "header:x-user-id"; as configured, lives with
                            the table */
+    char minted[MINTED_ID_BYTES + 1]; /* the client has no id: give it this one; "" otherwise */
 };
 
 enum err route_decide(const struct snapshot *s, const struct route_query *q,
                       struct decision *out) MUST_USE;
-/* ERR_NO_ROUTE when nothing matches. Pure but for sticky source `random`. A header or cookie that
- * is there but empty is passed over: else everybody without a session would share one bucket. When
- * no source of the chain is present, the client's address gives the key. */
+/* ERR_NO_ROUTE when nothing matches. Pure but for the sources `random` and `minted`. A header or
+ * cookie that is there but empty is passed over: else everybody without a session would share one
+ * bucket. When no source of the chain is present, the client's address gives the key. */
+
+enum err route_cookie(const struct snapshot *s, const struct decision *d, struct buf *out) MUST_USE;
+/* Appends the value of the Set-Cookie field for d->minted. */
 
 unsigned route_bucket(const unsigned char key[16], struct span sticky_key);
 /* 0..9999: SipHash-2-4 of the key, scaled. The same on every host and in every release. */

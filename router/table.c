@@ -76,6 +76,8 @@ static enum err build(struct route_table *t, struct complaints *wrong)
         TRY(find_backend(&backends, r->config->legacy, &r->backends[SIDE_LEGACY]));
         TRY(find_backend(&backends, r->config->new_, &r->backends[SIDE_NEW]));
         TRY(sticky_build(r, a));
+        TRY(cohort_key(t, r));
+        TRY(users_build(t, r, wrong));
         TRY(conditions_new(t, r, wrong));
     }
     TRY(matcher_build(t, wrong));
