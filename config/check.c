@@ -316,6 +316,71 @@ static void check_users(struct loader *l, size_t route)
                         "has nothing to look for in the lists of users");
 }
 
+/* --- routes: what they change --- */
+
+static void check_redirect(struct loader *l, const struct place *route,
+                           const struct config_redirect *r)
+{
+    struct place here = {.up = route, .key = "redirect"};
+    struct place status = {.up = &here, .key = "status"};
+    if (r->status > 303 && r->status < 307)
+        loader_complain(l, &status, "must be 301, 302, 303, 307 or 308", "is %u", r->status);
+}
+
+static void check_rewrite(struct loader *l, const struct place *route, size_t i,
+                          const struct config_rewrite *r)
+{
+    struct place list = {.up = route, .key = "rewrites"};
+    struct place here = {.up = &list, .index = i};
+    if (r->regex != NULL && r->to == NULL)
+        loader_complain(l, &here, "add \"to\", with $1 to $9 for its groups",
+                        "has a \"regex\" and nothing to put in its place");
+    if (r->regex == NULL && r->to != NULL)
+        loader_complain(l, &here, "leave \"to\" out, or use \"regex\"",
+                        "has a \"to\" without a \"regex\"");
+}
+
+static void check_field_edit(struct loader *l, const struct place *route, size_t i,
+                             const struct config_field_edit *f)
+{
+    struct place list = {.up = route, .key = "headers"};
+    struct place here = {.up = &list, .index = i};
+    if (f->action == EDIT_REMOVE && f->value != NULL)
+        loader_complain(l, &here, "leave \"value\" out: all fields of the name are removed",
+                        "has a value to remove");
+    if (f->action != EDIT_REMOVE && f->value == NULL)
+        loader_complain(l, &here, "add \"value\"", "has no value");
+}
+
+static void check_deprecation(struct loader *l, const struct place *route,
+                              const struct config_deprecation *d)
+{
+    struct place here = {.up = route, .key = "deprecation"};
+    struct place sunset = {.up = &here, .key = "sunset"};
+    uint64_t at;
+    uint64_t end;
+    if (d->at == NULL || d->sunset == NULL || config_date(span_str(d->at), &at) != ERR_OK ||
+        config_date(span_str(d->sunset), &end) != ERR_OK)
+        return; /* said before */
+    if (end < at)
+        loader_complain(l, &sunset, "it cannot end before it is deprecated (RFC 9745 4)",
+                        "\"%s\" is before \"at\"", d->sunset);
+}
+
+static void check_changes(struct loader *l, size_t route)
+{
+    const struct config_route *r = &l->tree->routes[route];
+    struct place here = {.up = &routes, .index = route};
+    if (r->redirect != NULL)
+        check_redirect(l, &here, r->redirect);
+    for (size_t i = 0; i < r->nrewrites; i++)
+        check_rewrite(l, &here, i, &r->rewrites[i]);
+    for (size_t i = 0; i < r->nheaders; i++)
+        check_field_edit(l, &here, i, &r->headers[i]);
+    if (r->deprecation != NULL)
+        check_deprecation(l, &here, r->deprecation);
+}
+
 /* --- addresses --- */
 
 /* One text for all spellings of an address. Any address of a family counts as "*": two listeners on
@@ -452,6 +517,7 @@ enum err check_tree(struct loader *l)
         check_match(l, i);
         check_sticky(l, i);
         check_users(l, i);
+        check_changes(l, i);
     }
     TRY(check_listeners(l));
     check_certificates(l);

@@ -16,6 +16,7 @@ enum {
     DEPTH_LIMIT = 1000,
     HEAP_LIMIT = 1024, /* KiB, without JIT */
     SCRATCH = 1024,
+    REGEX_GROUPS = 10, /* $0 to $9 */
 };
 
 struct regex {
@@ -93,16 +94,66 @@ static void give(void *p, void *data)
         free(p);
 }
 
-bool regex_matches(const struct regex *r, struct span text)
+/* Calls `use` with what was found; false when nothing was. */
+static bool match(const struct regex *r, struct span text,
+                  enum err (*use)(void *arg, const size_t *groups, unsigned n), void *arg,
+                  enum err *err)
 {
     struct scratch s;
     s.used = 0;
     pcre2_general_context *memory = pcre2_general_context_create(take, give, &s);
-    pcre2_match_data *found = pcre2_match_data_create(1, memory);
+    pcre2_match_data *found = pcre2_match_data_create(REGEX_GROUPS, memory);
     BUG_IF(found == NULL); /* SCRATCH has room for both */
     int n = pcre2_match(r->code, (PCRE2_SPTR)(text.p == NULL ? "" : text.p), text.n, 0, 0, found,
                         r->limits);
+    if (n >= 0 && use != NULL)
+        *err = use(arg, pcre2_get_ovector_pointer(found), n == 0 ? REGEX_GROUPS : (unsigned)n);
     pcre2_match_data_free(found);
     pcre2_general_context_free(memory);
     return n >= 0;
+}
+
+bool regex_matches(const struct regex *r, struct span text)
+{
+    return match(r, text, NULL, NULL, NULL);
+}
+
+/* --- replacing --- */
+
+struct replacing {
+    struct span text;
+    struct span to;
+    struct buf *out;
+};
+
+static enum err put_group(const struct replacing *x, const size_t *groups, unsigned n, unsigned i)
+{
+    if (i >= n || groups[2 * i] == PCRE2_UNSET || groups[2 * i] > groups[2 * i + 1])
+        return ERR_OK; /* it took no part, or \K moved the start */
+    return buf_append(x->out,
+                      span_of(x->text.p + groups[2 * i], groups[2 * i + 1] - groups[2 * i]));
+}
+
+static enum err put_replaced(void *arg, const size_t *groups, unsigned n)
+{
+    const struct replacing *x = arg;
+    TRY(buf_append(x->out, span_until(x->text, groups[0])));
+    for (size_t i = 0; i < x->to.n; i++) {
+        char next = x->to.p[i] == '$' && i + 1 < x->to.n ? x->to.p[i + 1] : '\0';
+        if (next >= '0' && next <= '9') {
+            TRY(put_group(x, groups, n, (unsigned)(next - '0')));
+            i++;
+            continue;
+        }
+        TRY(buf_append(x->out, span_of(x->to.p + i, 1)));
+        i += next == '$';
+    }
+    return buf_append(x->out, span_from(x->text, groups[1]));
+}
+
+enum err regex_replace(const struct regex *r, struct span text, struct span to, struct buf *out)
+{
+    struct replacing x = {text, to, out};
+    enum err e = ERR_OK;
+    return match(r, text, put_replaced, &x, &e) ? e : ERR_NOT_FOUND;
 }

@@ -88,6 +88,16 @@ bool regex_matches(const struct regex *r, struct span text);
 /* Anywhere in the text. Work and memory of one match are bounded: what takes more does not match.
  */
 
+enum err regex_replace(const struct regex *r, struct span text, struct span to,
+                       struct buf *out) MUST_USE;
+/* Appends the text with what matched replaced; $0 to $9 in `to` are its groups. ERR_NOT_FOUND. */
+
+/* --- rewrite.c --- */
+
+enum err rewrites_new(const struct route_table *t, struct route *r,
+                      struct complaints *wrong) MUST_USE;
+void rewrites_free(struct route *r);
+
 /* --- condition.c: what a route asks for beside host and path --- */
 
 enum condition_source { CONDITION_PATH, CONDITION_HEADER, CONDITION_COOKIE, CONDITION_QUERY };

@@ -36,6 +36,7 @@ struct route {
     unsigned char key[16];         /* SipHash key of its cohort */
     struct conditions *conditions; /* NULL: host and path say it all */
     struct lookup *users;          /* to enum side; NULL: no lists */
+    struct regex **rewrites;       /* by config->rewrites; NULL where it is a prefix */
 };
 
 struct matcher; /* match.c */
@@ -143,6 +144,15 @@ enum err route_decide(const struct snapshot *s, const struct route_query *q,
 /* ERR_NO_ROUTE when nothing matches. Pure but for the sources `random` and `minted`. A header or
  * cookie that is there but empty is passed over: else everybody without a session would share one
  * bucket. When no source of the chain is present, the client's address gives the key. */
+
+enum err route_rewrite(const struct route *r, enum side side, struct span path, struct arena *a,
+                       struct span *out) MUST_USE;
+/* The path as this side gets it, in the arena; p NULL when it stays as it was sent.
+ * ERR_BAD_REWRITE: what comes out is no path. */
+
+enum err route_location(const struct route *r, const struct route_query *q, struct span scheme,
+                        struct arena *a, struct span *out) MUST_USE;
+/* Where a route with a redirect sends a request. */
 
 enum err route_cookie(const struct snapshot *s, const struct decision *d, struct buf *out) MUST_USE;
 /* Appends the value of the Set-Cookie field for d->minted. */

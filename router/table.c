@@ -17,8 +17,10 @@ void route_table_free(struct route_table **t)
     BUG_IF(gone->users != 0);
     if (gone->attachment_free != NULL && gone->attachment != NULL)
         gone->attachment_free(gone->attachment);
-    for (size_t i = 0; gone->routes != NULL && i < gone->nroutes; i++)
+    for (size_t i = 0; gone->routes != NULL && i < gone->nroutes; i++) {
         conditions_free(&gone->routes[i]);
+        rewrites_free(&gone->routes[i]);
+    }
     if (gone->matcher != NULL)
         arena_end(&gone->matcher->arena);
     free(gone->matcher);
@@ -79,6 +81,7 @@ static enum err build(struct route_table *t, struct complaints *wrong)
         TRY(cohort_key(t, r));
         TRY(users_build(t, r, wrong));
         TRY(conditions_new(t, r, wrong));
+        TRY(rewrites_new(t, r, wrong));
     }
     TRY(matcher_build(t, wrong));
     return wrong->n + wrong->dropped > before ? ERR_CONFIG : ERR_OK;
