@@ -179,6 +179,7 @@ extern const struct cli_command cmd_run;
 extern const struct cli_command cmd_demo;
 extern const struct cli_command cmd_explain;
 extern const struct cli_command cmd_routes;
+extern const struct cli_command cmd_plan;
 extern const struct cli_command cmd_flip;
 extern const struct cli_command cmd_weight;
 extern const struct cli_command cmd_undo;
