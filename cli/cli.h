@@ -107,6 +107,11 @@ bool cli_demo_dir(char out[CLI_DEMO_DIR_MAX]);
 /* Where `weir demo` keeps its things: weir-demo-<uid> in $TMPDIR, else in /tmp. Whether it is there
  * and ours: it lies where anybody may have put something of that name. */
 
+enum err cli_load(const char *file, const char *env, struct snapshot **out,
+                  struct complaints *wrong) MUST_USE;
+/* A configuration as it would decide, without pins and weights from elsewhere; for
+ * snapshot_free(). */
+
 struct cli_terminal cli_terminal(int fd);
 enum err cli_write(const char *path, struct span text) MUST_USE;
 /* To a file, or to standard output when path is NULL. ERR_SYSTEM with errno. */
@@ -173,6 +178,8 @@ int cli_send_order(const struct cli_call *call, const struct cli_talk *talk,
 extern const struct cli_command cmd_run;
 extern const struct cli_command cmd_demo;
 extern const struct cli_command cmd_explain;
+extern const struct cli_command cmd_routes;
+extern const struct cli_command cmd_plan;
 extern const struct cli_command cmd_flip;
 extern const struct cli_command cmd_weight;
 extern const struct cli_command cmd_undo;

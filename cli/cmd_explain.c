@@ -47,18 +47,6 @@ static int ask(const struct cli_call *call, const struct explain *x)
 
 /* --- from a file --- */
 
-static enum err load(const struct explain *x, struct snapshot **out, struct complaints *wrong)
-{
-    struct config *c;
-    struct route_table *t;
-    TRY(config_load(x->config, x->env, &c, wrong));
-    TRY(route_table_new(c, &t, wrong));
-    enum err e = snapshot_new(t, 1, out);
-    if (e != ERR_OK)
-        route_table_free(&t);
-    return e;
-}
-
 static int read_file(const struct explain *x, const char *url)
 {
     const struct explain_request q = {.method = x->method,
@@ -70,7 +58,7 @@ static int read_file(const struct explain *x, const char *url)
     struct snapshot *s = NULL;
     struct decision d;
     struct buf text = BUF_INIT(0);
-    enum err e = load(x, &s, &wrong);
+    enum err e = cli_load(x->config, x->env, &s, &wrong);
     if (e == ERR_OK)
         e = route_explain(s, &q, &d, &text, &wrong);
     cli_complain(&wrong);

@@ -89,6 +89,19 @@ bool cli_demo_dir(char out[CLI_DEMO_DIR_MAX])
     return lstat(out, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid();
 }
 
+enum err cli_load(const char *file, const char *env, struct snapshot **out,
+                  struct complaints *wrong)
+{
+    struct config *c;
+    struct route_table *t;
+    TRY(config_load(file, env, &c, wrong));
+    TRY(route_table_new(c, &t, wrong));
+    enum err e = snapshot_new(t, 1, out);
+    if (e != ERR_OK)
+        route_table_free(&t);
+    return e;
+}
+
 struct cli_terminal cli_terminal(int fd)
 {
     struct winsize size;

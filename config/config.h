@@ -57,6 +57,10 @@ enum tls_version { TLS_1_2, TLS_1_3 };
 enum shadow_store { SHADOW_STORE_NONE, SHADOW_STORE_PATHS, SHADOW_STORE_TOKENS, SHADOW_STORE_FULL };
 enum access_format { ACCESS_JSON, ACCESS_COMBINED };
 
+enum edit_on { EDIT_REQUEST, EDIT_ANSWER };
+enum edit_side { EDIT_LEGACY = SIDE_LEGACY, EDIT_NEW = SIDE_NEW, EDIT_BOTH };
+enum edit_action { EDIT_SET, EDIT_ADD, EDIT_REMOVE };
+
 struct config_names {
     const char **list;
     size_t n;
@@ -97,10 +101,25 @@ struct config_defaults {
     const char *new_;
 };
 
+struct config_condition { /* on a header field, a cookie or a parameter of the query */
+    const char *name;
+    const char *value; /* exact; these three are NULL: it must only be there */
+    const char *prefix;
+    const char *regex;
+};
+
 struct config_match {
-    const char *host;   /* lower-case; NULL: any */
+    const char *host;   /* lower-case, "*.example.com" for all names below; NULL: any */
     const char *path;   /* exact; NULL: see prefix */
     const char *prefix; /* never NULL when path is NULL */
+    const char *regex;  /* the path must match it too; only with prefix */
+    struct config_names methods;
+    struct config_condition *headers;
+    size_t nheaders;
+    struct config_condition *cookies;
+    size_t ncookies;
+    struct config_condition *query;
+    size_t nquery;
 };
 
 struct config_tolerance {
@@ -116,6 +135,32 @@ struct config_route_shadow {
     size_t ntolerance;
 };
 
+struct config_redirect {
+    unsigned status;
+    const char *location; /* with {scheme}, {host}, {path}, {query} */
+};
+
+struct config_rewrite {
+    enum edit_side side;
+    const char *prefix; /* instead of what the match names; NULL: regex */
+    const char *regex;
+    const char *to; /* with $0 to $9; beside regex */
+};
+
+struct config_field_edit {
+    enum edit_on on;
+    enum edit_side side;
+    enum edit_action action;
+    const char *name;
+    const char *value; /* NULL with EDIT_REMOVE */
+};
+
+struct config_deprecation {
+    const char *at;
+    const char *sunset; /* NULL: none is announced */
+    const char *link;   /* NULL: none */
+};
+
 struct config_route {
     const char *name;
     struct config_match match;
@@ -123,7 +168,30 @@ struct config_route {
     const char *new_;
     unsigned new_weight; /* basis points */
     struct config_names sticky;
+    const char *cohort; /* NULL: that of the whole configuration */
+    struct config_names always_legacy;
+    struct config_names always_new;
+    const char *always_legacy_file;
+    const char *always_new_file;
+    struct config_redirect *redirect; /* NULL: it is served */
+    struct config_rewrite *rewrites;
+    size_t nrewrites;
+    struct config_field_edit *headers;
+    size_t nheaders;
+    struct config_deprecation *deprecation; /* NULL: none */
     struct config_route_shadow shadow;
+    struct config_names users[2]; /* by enum side: always_* and what their files hold */
+};
+
+struct config_sticky_cookie {
+    const char *name;
+    const char *secret;
+    uint64_t max_age; /* milliseconds */
+    bool secure;
+};
+
+struct config_override {
+    const char *token;
 };
 
 struct config_limits {
@@ -206,6 +274,8 @@ struct config {
     struct config_backend *backends;
     size_t nbackends;
     struct config_defaults defaults;
+    struct config_sticky_cookie *sticky_cookie; /* NULL: none is minted */
+    struct config_override *override;           /* NULL: nobody may choose a side */
     struct config_route *routes;
     size_t nroutes;
     struct config_limits limits;
@@ -248,6 +318,9 @@ const struct config_backend *config_backend_find(const struct config *c, const c
 enum err config_percent(struct span text, unsigned *basis_points) MUST_USE;
 /* "12.5" -> 1250. Strict: 0 to 100, at most two decimals. Also for the command line and control
  * documents. */
+
+enum err config_date(struct span text, uint64_t *unix_s) MUST_USE;
+/* "2026-03-01" (its first second) or "2026-03-01T12:00:00Z", a day that there is, from 1970 on. */
 
 enum err config_host_port(struct span text, struct span *host, unsigned *port) MUST_USE;
 /* "host:443", "1.2.3.4:80", "[::1]:80" (host "::1"), "*:80" (host "*"); port 0 to 65535.

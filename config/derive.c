@@ -93,6 +93,7 @@ enum err derive(struct loader *l)
         l->tree->workers = cpus();
     if (l->tree->state_dir == NULL)
         TRY(guess_state_dir(l));
+    TRY(users_read(l));
     TRY(derive_records(l));
     TRY(derive_instance(l));
     return derive_store(l);

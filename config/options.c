@@ -18,6 +18,12 @@ static const char *const words_shadow_store[] = {
     [SHADOW_STORE_FULL] = "full",
     NULL,
 };
+static const char *const words_edit_on[] = {
+    [EDIT_REQUEST] = "request", [EDIT_ANSWER] = "answer", NULL};
+static const char *const words_edit_side[] = {
+    [EDIT_LEGACY] = "legacy", [EDIT_NEW] = "new", [EDIT_BOTH] = "both", NULL};
+static const char *const words_edit_action[] = {
+    [EDIT_SET] = "set", [EDIT_ADD] = "add", [EDIT_REMOVE] = "remove", NULL};
 static const char *const words_access_format[] = {
     [ACCESS_JSON] = "json", [ACCESS_COMBINED] = "combined", NULL};
 static const char *const words_log_level[] = {

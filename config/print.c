@@ -123,6 +123,11 @@ static bool is_absent(const struct option *o, const void *value)
         return pointer == NULL;
     case OPTION_NAMES:
         return o->min > 0 && ((const struct config_names *)value)->n == 0;
+    case OPTION_LIST: {
+        struct sequence seq;
+        memcpy(&seq, value, sizeof(seq));
+        return o->min > 0 && seq.n == 0;
+    }
     default:
         return false;
     }

@@ -105,8 +105,10 @@ enum err option_expects(const struct option *o, struct buf *out) MUST_USE;
 
 /* --- syntaxes (syntax.c, address.c, redis.c) --- */
 
-extern const struct syntax syntax_any, syntax_name, syntax_host, syntax_path, syntax_listen,
-    syntax_server, syntax_sticky, syntax_redis, syntax_token;
+extern const struct syntax syntax_any, syntax_name, syntax_host, syntax_match_host, syntax_path,
+    syntax_listen, syntax_server, syntax_sticky, syntax_redis, syntax_token, syntax_field,
+    syntax_cookie, syntax_method, syntax_edit_field, syntax_field_value, syntax_location,
+    syntax_date, syntax_link;
 
 const char *address_split(struct span text, struct span *host, unsigned *port);
 /* NULL, or what is wrong. */
@@ -257,6 +259,9 @@ enum err value_default(struct loader *l, const struct option *o, void *at) MUST_
 
 enum err derive(struct loader *l) MUST_USE;
 /* Defaults that depend on the machine or on other options. */
+
+enum err users_read(struct loader *l) MUST_USE;
+/* What the files of always_legacy and always_new hold, into users. */
 
 enum err check_tree(struct loader *l) MUST_USE;
 /* What no single option can know. */

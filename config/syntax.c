@@ -21,6 +21,11 @@ static bool is_token(struct span s)
     return s.n > 0;
 }
 
+static char byte_upper(char c)
+{
+    return (c >= 'a' && c <= 'z') ? (char)(c - ('a' - 'A')) : c;
+}
+
 static const char *any_fault(struct span s)
 {
     return memchr(s.p, '\0', s.n) != NULL ? "holds a NUL byte" : NULL;
@@ -50,12 +55,24 @@ static const char *host_fault(struct span s)
     if (s.p[0] == '[')
         return bracketed_fault(s);
     if (s.p[0] == '*')
-        return "is a pattern; only exact names are matched";
+        return "is a pattern where a name must be";
     if (span_find(s, '/') < s.n)
         return "is a URL or has a path";
     if (span_find(s, ':') < s.n)
         return "has a port, or is an IPv6 address without brackets";
     return address_host_fault(s);
+}
+
+static const char *match_host_fault(struct span s)
+{
+    if (!span_has_prefix(s, SPAN("*")))
+        return host_fault(s);
+    if (!span_has_prefix(s, SPAN("*.")) || s.n == 2)
+        return "has a '*' that a dot and a name do not follow";
+    const char *fault = host_fault(span_from(s, 2));
+    return fault == NULL && (s.p[2] == '[' || address_is_ip(span_from(s, 2)))
+               ? "is a pattern of addresses"
+               : fault;
 }
 
 static void host_tidy(char *s)
@@ -151,11 +168,27 @@ static const char *path_fault(struct span s)
     return segment_fault(s);
 }
 
+static const char *field_fault(struct span s)
+{
+    return is_token(s) ? NULL : "is not a token";
+}
+
+static const char *method_fault(struct span s)
+{
+    if (!is_token(s))
+        return "is not a token";
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] != byte_upper(s.p[i]))
+            return "has small letters, which make it another method";
+    return NULL;
+}
+
 /* --- sticky sources --- */
 
 static const char *sticky_fault(struct span s)
 {
-    if (span_eq(s, SPAN("ip")) || span_eq(s, SPAN("ip+uri")) || span_eq(s, SPAN("random")))
+    if (span_eq(s, SPAN("ip")) || span_eq(s, SPAN("ip+uri")) || span_eq(s, SPAN("random")) ||
+        span_eq(s, SPAN("minted")))
         return NULL;
     size_t colon = span_find(s, ':');
     struct span kind = span_until(s, colon);
@@ -239,6 +272,32 @@ const struct syntax syntax_host = {
     .tidy = host_tidy,
 };
 
+const struct syntax syntax_match_host = {
+    .fault = match_host_fault,
+    .right = "a host name or address without a port, such as \"api.example.com\", or "
+             "\"*.example.com\"",
+    .pattern = "^((\\*\\.)?[A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\])$",
+    .tidy = host_tidy,
+};
+
+const struct syntax syntax_field = {
+    .fault = field_fault,
+    .right = "the name of a header field, such as \"x-beta\"",
+    .pattern = "^[!#-'*+.^_`|~0-9A-Za-z-]+$",
+};
+
+const struct syntax syntax_cookie = {
+    .fault = field_fault,
+    .right = "the name of a cookie, such as \"weir_id\"",
+    .pattern = "^[!#-'*+.^_`|~0-9A-Za-z-]+$",
+};
+
+const struct syntax syntax_method = {
+    .fault = method_fault,
+    .right = "a method, such as \"GET\"",
+    .pattern = "^[!#-'*+.^_`|~0-9A-Z-]+$",
+};
+
 const struct syntax syntax_path = {
     .fault = path_fault,
     .right = "a path in normal form that begins with '/', such as \"/api/\"",
@@ -259,8 +318,8 @@ const struct syntax syntax_server = {
 
 const struct syntax syntax_sticky = {
     .fault = sticky_fault,
-    .right = "header:NAME, cookie:NAME, ip, ip+uri or random",
-    .pattern = "^(ip|ip\\+uri|random|(header|cookie):[!#-'*+.^_`|~0-9A-Za-z-]+)$",
+    .right = "header:NAME, cookie:NAME, ip, ip+uri, random or minted",
+    .pattern = "^(ip|ip\\+uri|random|minted|(header|cookie):[!#-'*+.^_`|~0-9A-Za-z-]+)$",
 };
 
 const struct syntax syntax_redis = {

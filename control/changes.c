@@ -91,7 +91,8 @@ static void compare_objects(struct walk *w, const char *path, json_t *a, json_t 
     }
 }
 
-/* A list of named things as an object; NULL when it is another kind of list. */
+/* A list of named things as an object; NULL when it is another kind of list, or a name is there
+ * twice (header fields may be). */
 static json_t *by_name(const json_t *list)
 {
     json_t *o = json_object();
@@ -100,7 +101,8 @@ static json_t *by_name(const json_t *list)
         const char *name = json_string_value(json_object_get(item, "name"));
         if (name == NULL)
             name = json_string_value(json_object_get(item, "address"));
-        if (name == NULL || json_object_set(o, name, item) != 0) {
+        if (name == NULL || json_object_get(o, name) != NULL ||
+            json_object_set(o, name, item) != 0) {
             json_decref(o);
             return NULL;
         }
@@ -142,6 +144,53 @@ static void compare_secrets(struct walk *w, const struct config *a, const struct
         say(w, "admin.token: another one");
     if (!same_text(a->control.store.password, b->control.store.password))
         say(w, "control.redis: another password");
+    if (a->sticky_cookie != NULL && b->sticky_cookie != NULL &&
+        !same_text(a->sticky_cookie->secret, b->sticky_cookie->secret))
+        say(w, "sticky_cookie.secret: another one; every client gets a new id");
+    if (a->override != NULL && b->override != NULL &&
+        !same_text(a->override->token, b->override->token))
+        say(w, "override.token: another one");
+}
+
+static const struct config_route *route_named(const struct config *c, size_t guess,
+                                              const char *name)
+{
+    if (guess < c->nroutes && strcmp(c->routes[guess].name, name) == 0)
+        return &c->routes[guess];
+    for (size_t i = 0; i < c->nroutes; i++)
+        if (strcmp(c->routes[i].name, name) == 0)
+            return &c->routes[i];
+    return NULL;
+}
+
+static bool same_names(const struct config_names *a, const struct config_names *b)
+{
+    if (a->n != b->n)
+        return false;
+    for (size_t i = 0; i < a->n; i++)
+        if (strcmp(a->list[i], b->list[i]) != 0)
+            return false;
+    return true;
+}
+
+/* What files hold is not printed. */
+static void compare_users(struct walk *w, const struct config *a, const struct config *b)
+{
+    static const char *const keys[] = {
+        [SIDE_LEGACY] = "always_legacy_file", [SIDE_NEW] = "always_new_file"};
+    for (size_t i = 0; i < b->nroutes; i++) {
+        const struct config_route *r = &b->routes[i];
+        const char *files[] = {r->always_legacy_file, r->always_new_file};
+        for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++) {
+            const struct config_route *was = files[s] == NULL ? NULL : route_named(a, i, r->name);
+            char text[PATH_LEN];
+            if (was == NULL || same_names(&was->users[s], &r->users[s]))
+                continue;
+            (void)snprintf(text, sizeof(text), "routes.%s.%s: %zu users instead of %zu", r->name,
+                           keys[s], r->users[s].n, was->users[s].n);
+            say(w, text);
+        }
+    }
 }
 
 static json_t *printed(const struct config *c)
@@ -166,6 +215,7 @@ json_t *changes_between(const struct config *before, const struct config *after)
     } else {
         compare(&w, "", a, b);
         compare_secrets(&w, before, after);
+        compare_users(&w, before, after);
         (void)snprintf(more, sizeof(more), "and %zu more changes", w.n - (CHANGES_MAX - 1));
         if (w.n >= CHANGES_MAX)
             (void)json_array_append_new(w.said, json_string(more));

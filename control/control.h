@@ -72,4 +72,19 @@ enum err admin_call(const char *socket_path, const char *method, const char *pat
                     struct complaints *wrong) MUST_USE;
 /* One blocking request over the admin socket. */
 
+/* --- weir plan (plan.c) --- */
+
+struct plan;
+
+enum err plan_new(const struct route_table *was, const struct route_table *is,
+                  struct plan **out) MUST_USE;
+void plan_free(struct plan **p);
+/* Compares what two configurations do with users; the tables outlive it. */
+
+void plan_line(struct plan *p, struct span line);
+/* A line of a JSON access log: where would this request have gone? */
+
+enum err plan_say(const struct plan *p, struct buf *out) MUST_USE;
+/* Appends what moves where. */
+
 #endif

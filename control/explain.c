@@ -1,5 +1,5 @@
-/* POST /explain: {"method", "url", "headers": ["name: value"], "ip"}; everything but url may be
- * left out. Changes nothing; it is a POST because it has a body. */
+/* GET /routes, and POST /explain: {"method", "url", "headers": ["name: value"], "ip"}; everything
+ * but url may be left out. Changes nothing; it is a POST because it has a body. */
 #include "control/json_read.h"
 #include "control/room.h"
 
@@ -53,15 +53,20 @@ static enum err read_question(struct json_reader *jr, json_t *body, const char *
     return jr->err;
 }
 
-static json_t *say(const struct snapshot *s, const struct decision *d, enum err e,
-                   const struct buf *text)
+static json_t *lines_of(const struct buf *text)
 {
-    json_t *o = json_object();
     json_t *said = json_array();
     struct span rest = buf_span(text);
     struct span line;
     while (rest.n > 0 && span_cut(&rest, '\n', &line))
         (void)json_array_append_new(said, json_text(line));
+    return said;
+}
+
+static json_t *say(const struct snapshot *s, const struct decision *d, enum err e,
+                   const struct buf *text)
+{
+    json_t *o = json_object();
     if (e == ERR_OK) {
         const struct config *c = s->table->config;
         const char *backend = c->backends[d->route->backends[d->side]].name;
@@ -77,7 +82,7 @@ static json_t *say(const struct snapshot *s, const struct decision *d, enum err 
         (void)json_object_set_new(o, "error", json_string(err_word(e)));
     }
     (void)json_object_set_new(o, "epoch", json_integer((json_int_t)s->epoch));
-    (void)json_object_set_new(o, "said", said);
+    (void)json_object_set_new(o, "said", lines_of(text));
     return o;
 }
 
@@ -112,5 +117,16 @@ void explain_request(struct control *c, struct admin_request *r)
         api_refuse(r, 400, err_word(ERR_INVALID),
                    "send an object: {\"url\": \"/path\", \"headers\": [\"name: value\"]}", NULL);
     json_decref(body);
+    admin_return(r);
+}
+
+void routes_request(struct control *c, struct admin_request *r)
+{
+    struct buf text = BUF_INIT(0);
+    json_t *o = json_object();
+    enum err e = route_list(router_current(c->router), &text);
+    (void)json_object_set_new(o, "said", lines_of(&text));
+    api_say(r, e == ERR_OK ? 200 : err_status(e), o);
+    buf_free(&text);
     admin_return(r);
 }

@@ -81,20 +81,49 @@ static void add(struct digest *d, const char *text)
     digest_add(d, span_of("", 1));
 }
 
+static void add_conditions(struct digest *d, const struct config_condition *c, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        add(d, c[i].name);
+        add(d, c[i].value);
+        add(d, c[i].prefix);
+        add(d, c[i].regex);
+    }
+    add(d, "");
+}
+
+static void add_match(struct digest *d, const struct config_match *m)
+{
+    add(d, m->host);
+    add(d, m->path);
+    add(d, m->prefix);
+    add(d, m->regex);
+    for (size_t i = 0; i < m->methods.n; i++)
+        add(d, m->methods.list[i]);
+    add(d, "");
+    add_conditions(d, m->headers, m->nheaders);
+    add_conditions(d, m->cookies, m->ncookies);
+    add_conditions(d, m->query, m->nquery);
+}
+
 static void add_route(struct digest *d, const struct config_route *r)
 {
     char weight[16];
     (void)snprintf(weight, sizeof(weight), "%u", r->new_weight);
     add(d, r->name);
-    add(d, r->match.host);
-    add(d, r->match.path);
-    add(d, r->match.prefix);
+    add_match(d, &r->match);
     add(d, r->legacy);
     add(d, r->new_);
     add(d, weight);
     for (size_t i = 0; i < r->sticky.n; i++)
         add(d, r->sticky.list[i]);
     add(d, "");
+    add(d, r->cohort);
+    for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++) {
+        for (size_t i = 0; i < r->users[s].n; i++)
+            add(d, r->users[s].list[i]);
+        add(d, "");
+    }
 }
 
 /* What of a configuration decides where a request goes. */

@@ -125,6 +125,9 @@ void reload_end(struct control *c);
 void explain_request(struct control *c, struct admin_request *r);
 /* POST /explain: decides a made-up request by the snapshot in force. */
 
+void routes_request(struct control *c, struct admin_request *r);
+/* GET /routes: all routes of the snapshot in force, the most specific first. */
+
 /* --- the whole --- */
 
 struct control {

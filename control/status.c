@@ -190,15 +190,42 @@ static json_t *percent(unsigned weight)
     return weight % 100 == 0 ? json_integer(weight / 100) : json_real((double)weight / 100.0);
 }
 
+static void put_conditions(json_t *o, const char *key, const struct config_condition *c, size_t n)
+{
+    json_t *list = n == 0 ? NULL : json_array();
+    for (size_t i = 0; i < n; i++) {
+        json_t *one = json_pack("{s:s}", "name", c[i].name);
+        if (c[i].value != NULL)
+            put(one, "value", json_string(c[i].value));
+        if (c[i].prefix != NULL)
+            put(one, "prefix", json_string(c[i].prefix));
+        if (c[i].regex != NULL)
+            put(one, "regex", json_string(c[i].regex));
+        (void)json_array_append_new(list, one);
+    }
+    if (list != NULL)
+        put(o, key, list);
+}
+
 static json_t *match_json(const struct config_match *m)
 {
     json_t *o = json_object();
+    json_t *methods = m->methods.n == 0 ? NULL : json_array();
     if (m->host != NULL)
         put(o, "host", json_string(m->host));
     if (m->path != NULL)
         put(o, "path", json_string(m->path));
     else if (m->prefix != NULL)
         put(o, "prefix", json_string(m->prefix));
+    if (m->regex != NULL)
+        put(o, "regex", json_string(m->regex));
+    for (size_t i = 0; i < m->methods.n; i++)
+        (void)json_array_append_new(methods, json_string(m->methods.list[i]));
+    if (methods != NULL)
+        put(o, "methods", methods);
+    put_conditions(o, "headers", m->headers, m->nheaders);
+    put_conditions(o, "cookies", m->cookies, m->ncookies);
+    put_conditions(o, "query", m->query, m->nquery);
     return o;
 }
 

@@ -79,3 +79,25 @@ enum err answer_send_own(struct exchange *x, enum err why)
     (void)http_send_body(x->client, body);
     return http_send_end(x->client, NULL);
 }
+
+enum err answer_redirect(struct exchange *x, const struct route_query *q)
+{
+    struct http_head *h = arena_alloc(&x->arena, sizeof(*h));
+    bool tls = x->front->conn.tls != NULL;
+    struct span location;
+    if (h == NULL)
+        return ERR_NO_MEMORY;
+    TRY(route_location(x->decision.route, q, tls ? SPAN("https") : SPAN("http"), &x->arena,
+                       &location));
+    http_head_begin(h, &x->arena, true);
+    h->version = HTTP_1_1;
+    h->status = (uint16_t)x->decision.route->config->redirect->status;
+    TRY(http_head_add_id(h, HTTP_DATE, worker_date(x->worker)));
+    TRY(http_head_add_id(h, HTTP_LOCATION, location));
+    TRY(http_head_add_id(h, HTTP_CONTENT_LENGTH, SPAN("0")));
+    TRY(http_head_add_id(h, HTTP_X_REQUEST_ID, x->request_id));
+    TRY(http_head_add_id(h, HTTP_X_BACKEND, SPAN("weir")));
+    x->answered = x->answer_ended = x->own_answer = true;
+    x->status = h->status;
+    return http_send_head(x->client, h, true);
+}

@@ -97,6 +97,16 @@ static void forget_decision(struct exchange *x)
     x->decided = false;
 }
 
+static enum next redirect(struct exchange *x, const struct route_query *q)
+{
+    enum err e = answer_redirect(x, q);
+    if (e != ERR_OK)
+        return fail(x, e);
+    x->step = STEP_RELAY;
+    relay_wait_for_client(x);
+    return AGAIN;
+}
+
 static enum next step_decide(struct exchange *x)
 {
     struct route_query q = {.host = x->request->authority,
@@ -110,7 +120,7 @@ static enum next step_decide(struct exchange *x)
     if (e != ERR_OK)
         return fail(x, e);
     x->decided = true;
-    return NEXT;
+    return x->decision.route->config->redirect == NULL ? NEXT : redirect(x, &q);
 }
 
 static void on_ready(void *owner, struct http_stream *s, bool reused)

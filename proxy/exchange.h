@@ -29,7 +29,6 @@ struct exchange {
     /* the client's side */
     struct http_stream *client; /* NULL: gone */
     struct http_head *request;
-    bool edited;  /* request_edit was done */
     bool is_copy; /* it came with a shadow mark: never mirrored again */
     bool request_ended;
     bool has_body; /* some of the request's body was seen */
@@ -106,9 +105,10 @@ void relay_timeout(void *x);
 enum err request_admit(struct exchange *x) MUST_USE;
 /* What must hold before anything is decided; the normalised path; the request id. */
 
-enum err request_edit(struct exchange *x) MUST_USE;
-/* The head as servers get it: hop-by-hop fields out, X-Forwarded-*, Via and X-Request-ID in. Done
- * once. */
+enum err request_edit(struct exchange *x, enum side side, struct http_head *out) MUST_USE;
+/* The head as this side's servers get it: hop-by-hop fields out, X-Forwarded-*, Via and
+ * X-Request-ID in, then what the route changes. x->request stays what the client sent: it may be
+ * decided again, and sent to the other side too. */
 
 enum err answer_edit(struct exchange *x, struct http_head *answer) MUST_USE;
 /* The head as the client gets it: hop-by-hop fields out, Via and X-Backend in. */
@@ -116,6 +116,9 @@ enum err answer_edit(struct exchange *x, struct http_head *answer) MUST_USE;
 /* answer.c */
 enum err answer_send_own(struct exchange *x, enum err why) MUST_USE;
 /* weir's own answer to the client: short, honest, JSON or text by Accept. */
+
+enum err answer_redirect(struct exchange *x, const struct route_query *q) MUST_USE;
+/* The answer of a route with a redirect. */
 
 /* access.c */
 enum err access_open(struct worker *w, struct scribe *s, const struct config_log *log) MUST_USE;

@@ -337,6 +337,7 @@ static enum err fill_pair(struct mirror *m, struct exchange *x)
 {
     struct shadow_pair *p = m->pair;
     const struct decision *d = &x->decision;
+    struct http_head edited;
     uint64_t r[2] = {rand_u64(), rand_u64()};
     bytes_hex(p->id, r, sizeof(r));
     p->id[32] = '\0';
@@ -348,8 +349,9 @@ static enum err fill_pair(struct mirror *m, struct exchange *x)
     p->conditional = is_conditional(x->request);
     TRY(copy_span(&p->arena, x->request->target, &p->target));
     TRY(copy_span(&p->arena, x->path, &p->path));
-    TRY(copy_span(&p->arena, x->request->authority, &p->host));
-    TRY(http_head_copy(&m->request, x->request, &p->arena));
+    TRY(request_edit(x, side_other(d->side), &edited));
+    TRY(copy_span(&p->arena, edited.authority, &p->host));
+    TRY(http_head_copy(&m->request, &edited, &p->arena));
     return mark(&m->request);
 }
 

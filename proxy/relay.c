@@ -108,9 +108,10 @@ static enum err send_pending(struct exchange *x)
 enum err relay_send_request(struct exchange *x)
 {
     bool whole = x->request->bodiless;
-    TRY(request_edit(x));
+    struct http_head head;
+    TRY(request_edit(x, x->decision.side, &head));
     x->sent_us = loop_now_us(x->worker->loop);
-    TRY(http_send_head(x->backend, x->request, whole));
+    TRY(http_send_head(x->backend, &head, whole));
     x->sent_all = whole;
     if (x->mirror == NULL)
         x->mirror = mirror_begin(x);

@@ -2,7 +2,10 @@
  * who passed it on in. */
 #include "proxy/exchange.h"
 
+#include "base/clock.h"
 #include "base/rand.h"
+
+#include <stdio.h>
 
 /* --- request id --- */
 
@@ -74,6 +77,53 @@ static void drop_weir_fields(struct http_head *h)
     }
 }
 
+static bool is_weir_cookie(struct span pair)
+{
+    struct span name = span_trim(span_until(pair, span_find(pair, '=')));
+    return span_eq(name, SPAN("weir_route")) || span_eq(name, SPAN("weir_token"));
+}
+
+/* One Cookie field without them; left as it is when there are none. */
+static enum err drop_from(struct http_field *f, struct arena *a)
+{
+    struct span rest = f->value;
+    struct span pair;
+    char *out = arena_alloc(a, f->value.n + 1);
+    size_t n = 0;
+    bool any = false;
+    if (out == NULL)
+        return ERR_NO_MEMORY;
+    while (span_cut(&rest, ';', &pair)) {
+        if (is_weir_cookie(pair)) {
+            any = true;
+            continue;
+        }
+        pair = n == 0 ? span_trim(pair) : pair;
+        if (n > 0)
+            out[n++] = ';';
+        memcpy(out + n, pair.p, pair.n);
+        n += pair.n;
+    }
+    if (any)
+        f->value = span_of(out, n);
+    if (any && n == 0)
+        f->flags |= HTTP_FIELD_DROPPED;
+    return ERR_OK;
+}
+
+static enum err drop_weir_cookies(struct http_head *h)
+{
+    for (size_t i = 0; i < h->nfields; i++) {
+        struct http_field *f = &h->fields[i];
+        if (f->id == HTTP_COOKIE && !(f->flags & HTTP_FIELD_DROPPED) && f->value.n > 0 &&
+            memmem(f->value.p, f->value.n, "weir_", 5) != NULL)
+            TRY(drop_from(f, h->arena));
+    }
+    if (http_head_find(h, HTTP_COOKIE) == NULL)
+        http_head_drop(h, HTTP_COOKIE);
+    return ERR_OK;
+}
+
 static struct span via_of(const struct http_head *h)
 {
     switch (h->version) {
@@ -87,9 +137,8 @@ static struct span via_of(const struct http_head *h)
 }
 
 /* What others say about where a request came from is not believed: replaced, never appended to. */
-static enum err add_forwarded(struct exchange *x)
+static enum err add_forwarded(const struct exchange *x, struct http_head *h)
 {
-    struct http_head *h = x->request;
     http_head_drop(h, HTTP_FORWARDED);
     http_head_drop(h, HTTP_X_FORWARDED_FOR);
     http_head_drop(h, HTTP_X_FORWARDED_PROTO);
@@ -102,28 +151,143 @@ static enum err add_forwarded(struct exchange *x)
     return ERR_OK;
 }
 
-enum err request_edit(struct exchange *x)
+/* --- what a route changes --- */
+
+static bool is_for(const struct config_field_edit *f, enum edit_on on, enum side side)
 {
-    struct http_head *h = x->request;
-    if (x->edited)
+    return f->on == on && (f->side == EDIT_BOTH || (int)f->side == (int)side);
+}
+
+static void drop_name(struct http_head *h, struct span name)
+{
+    enum http_field_id id = http_field_lookup(name);
+    if (id != HTTP_UNKNOWN_FIELD)
+        http_head_drop(h, id);
+    for (size_t i = 0; id == HTTP_UNKNOWN_FIELD && i < h->nfields; i++)
+        if (span_eq_nocase(h->fields[i].name, name))
+            h->fields[i].flags |= HTTP_FIELD_DROPPED;
+}
+
+static enum err edit_fields(const struct exchange *x, enum edit_on on, enum side side,
+                            struct http_head *h)
+{
+    const struct config_route *r = x->decision.route->config;
+    for (size_t i = 0; i < r->nheaders; i++) {
+        const struct config_field_edit *f = &r->headers[i];
+        if (!is_for(f, on, side))
+            continue;
+        if (f->action != EDIT_ADD)
+            drop_name(h, span_str(f->name));
+        if (f->action != EDIT_REMOVE)
+            TRY(http_head_add(h, span_str(f->name), span_str(f->value)));
+    }
+    return ERR_OK;
+}
+
+/* "*" is about the server, not a path. */
+static enum err rewrite(struct exchange *x, enum side side, struct http_head *h)
+{
+    struct span path;
+    if (x->decision.route->config->nrewrites == 0 || !span_has_prefix(h->target, SPAN("/")))
         return ERR_OK;
-    x->edited = true;
+    TRY(route_rewrite(x->decision.route, side, x->path, &x->arena, &path));
+    if (path.p == NULL)
+        return ERR_OK;
+    struct span query = span_from(h->target, span_find(h->target, '?'));
+    char *target = arena_alloc(&x->arena, path.n + query.n + 1);
+    if (target == NULL)
+        return ERR_NO_MEMORY;
+    memcpy(target, path.p, path.n);
+    memcpy(target + path.n, query.p, query.n);
+    h->target = span_of(target, path.n + query.n);
+    return ERR_OK;
+}
+
+/* The fields are marked one by one, so each side needs its own list of them; what they hold is
+ * shared. */
+static enum err copy_head(const struct exchange *x, struct http_head *out)
+{
+    enum { ROOM = 8 }; /* for what is added here */
+    *out = *x->request;
+    out->cap = out->nfields + ROOM;
+    out->fields = arena_alloc(out->arena, out->cap * sizeof(*out->fields));
+    if (out->fields == NULL)
+        return ERR_NO_MEMORY;
+    if (out->nfields > 0)
+        memcpy(out->fields, x->request->fields, out->nfields * sizeof(*out->fields));
+    return ERR_OK;
+}
+
+enum err request_edit(struct exchange *x, enum side side, struct http_head *h)
+{
+    TRY(copy_head(x, h));
     http_strip_hop_by_hop(h);
     drop_weir_fields(h);
+    TRY(drop_weir_cookies(h));
     if (h->version == HTTP_1_0)
         http_head_drop(h, HTTP_EXPECT); /* RFC 9110 10.1.1 */
-    TRY(add_forwarded(x));
+    TRY(add_forwarded(x, h));
     TRY(http_head_add_id(h, HTTP_VIA, via_of(h)));
     http_head_drop(h, HTTP_X_REQUEST_ID);
     TRY(http_head_add_id(h, HTTP_X_REQUEST_ID, x->request_id));
     if (h->authority.n == 0) /* HTTP/1.0 without Host */
-        h->authority = span_str(x->hold->snapshot->table->config
-                                    ->backends[x->decision.route->backends[x->decision.side]]
-                                    .servers.list[0]);
-    return ERR_OK;
+        h->authority =
+            span_str(x->hold->snapshot->table->config->backends[x->decision.route->backends[side]]
+                         .servers.list[0]);
+    TRY(rewrite(x, side, h));
+    return edit_fields(x, EDIT_REQUEST, side, h);
 }
 
 /* --- towards clients --- */
+
+static enum err add_copy(struct exchange *x, struct http_head *h, struct span name,
+                         struct span value)
+{
+    char *copy = arena_copy(&x->arena, value);
+    return copy == NULL ? ERR_NO_MEMORY : http_head_add(h, name, span_of(copy, value.n));
+}
+
+/* A client that was decided by an id we made up is given it, so that it stays where it is. */
+static enum err give_cookie(struct exchange *x, struct http_head *h)
+{
+    struct buf text = BUF_INIT(0);
+    if (x->decision.minted[0] == '\0')
+        return ERR_OK;
+    enum err e = route_cookie(x->hold->snapshot, &x->decision, &text);
+    if (e == ERR_OK)
+        e = add_copy(x, h, SPAN("set-cookie"), buf_span(&text));
+    buf_free(&text);
+    return e;
+}
+
+/* RFC 9745 2.1, RFC 8594 3: what the backend says of it itself is replaced. */
+static enum err add_deprecation(struct exchange *x, struct http_head *h)
+{
+    const struct config_deprecation *d = x->decision.route->config->deprecation;
+    char at[24];
+    char date[CLOCK_HTTP_LEN + 1];
+    uint64_t unix_s = 0;
+    if (d == NULL || x->decision.side != SIDE_LEGACY)
+        return ERR_OK;
+    TRY(config_date(span_str(d->at), &unix_s));
+    (void)snprintf(at, sizeof(at), "@%llu", (unsigned long long)unix_s);
+    drop_name(h, SPAN("deprecation"));
+    TRY(add_copy(x, h, SPAN("deprecation"), span_str(at)));
+    if (d->sunset != NULL) {
+        TRY(config_date(span_str(d->sunset), &unix_s));
+        clock_http(date, unix_s * 1000);
+        drop_name(h, SPAN("sunset"));
+        TRY(add_copy(x, h, SPAN("sunset"), span_of(date, CLOCK_HTTP_LEN)));
+    }
+    if (d->link == NULL)
+        return ERR_OK;
+    struct buf link = BUF_INIT(0);
+    enum err e = buf_printf(&link, "<%s>; rel=\"deprecation\"", d->link);
+    if (e == ERR_OK)
+        e = add_copy(x, h, SPAN("link"), buf_span(&link));
+    buf_free(&link);
+    return e;
+}
 
 enum err answer_edit(struct exchange *x, struct http_head *h)
 {
@@ -131,9 +295,12 @@ enum err answer_edit(struct exchange *x, struct http_head *h)
     const struct config *c = x->hold->snapshot->table->config;
     http_strip_hop_by_hop(h);
     http_head_drop(h, HTTP_X_BACKEND);
+    TRY(give_cookie(x, h));
     TRY(http_head_add_id(h, HTTP_VIA, via_of(h)));
     if (http_head_find(h, HTTP_X_REQUEST_ID) == NULL)
         TRY(http_head_add_id(h, HTTP_X_REQUEST_ID, x->request_id));
-    return http_head_add_id(h, HTTP_X_BACKEND,
-                            span_str(c->backends[d->route->backends[d->side]].name));
+    TRY(http_head_add_id(h, HTTP_X_BACKEND,
+                         span_str(c->backends[d->route->backends[d->side]].name)));
+    TRY(add_deprecation(x, h));
+    return edit_fields(x, EDIT_ANSWER, d->side, h);
 }

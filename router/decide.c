@@ -1,5 +1,5 @@
-/* Route, bucket, side and the reason, in the order of precedence. Guardrail and override take their
- * places between the pin and the weight when they come. */
+/* Route, bucket, side and the reason, in the order of precedence. A guardrail's rollback is a pin;
+ * it takes its place behind the others when it comes. */
 #include "router/room.h"
 
 const char *reason_word(enum reason r)
@@ -13,17 +13,20 @@ const char *reason_word(enum reason r)
     return words[r];
 }
 
-static void decide_side(const struct snapshot *s, const struct route_state *state,
-                        struct decision *out)
+static void decide_side(const struct snapshot *s, const struct route_query *q,
+                        const struct sticky_key *key, struct decision *out)
 {
+    const struct route_state *state = &s->states[out->route->index];
     enum pin pin = state->pin != PIN_NONE ? (enum pin)state->pin : s->pin;
+    out->reason = REASON_OVERRIDE;
     if (pin != PIN_NONE) {
         out->side = pin == PIN_NEW ? SIDE_NEW : SIDE_LEGACY;
         out->reason = REASON_PIN;
-        return;
+    } else if (!override_asked(s->table->config, q->head, &out->side) &&
+               !override_listed(out->route, key, &out->side)) {
+        out->side = out->bucket < state->weight ? SIDE_NEW : SIDE_LEGACY;
+        out->reason = REASON_WEIGHT;
     }
-    out->side = out->bucket < state->weight ? SIDE_NEW : SIDE_LEGACY;
-    out->reason = REASON_WEIGHT;
 }
 
 /* Whole users are mirrored, not single requests: sessions stay coherent. */
@@ -39,17 +42,16 @@ static bool is_shadowed(const struct route_table *t, const struct route *r,
 enum err route_decide(const struct snapshot *s, const struct route_query *q, struct decision *out)
 {
     struct sticky_key key;
-    const struct route *r = route_match(s->table, q->host, q->path);
+    const struct route *r = route_match(s->table, q);
     if (r == NULL)
         return ERR_NO_ROUTE;
-    const struct route_state *state = &s->states[r->index];
-    sticky_key(r, q, &key);
+    TRY(sticky_key(s->table, r, q, &key, out->minted));
     out->route = r;
-    out->bucket = sticky_bucket(&key, s->table->key[0]);
-    out->weight = state->weight;
+    out->bucket = sticky_bucket(&key, r->key);
+    out->weight = s->states[r->index].weight;
     out->epoch = s->epoch;
     out->sticky = key.name;
     out->shadow = is_shadowed(s->table, r, &key);
-    decide_side(s, state, out);
+    decide_side(s, q, &key, out);
     return ERR_OK;
 }

@@ -105,19 +105,56 @@ static enum err say_request(struct buf *out, const struct question *q)
     return buf_append(out, SPAN("\n"));
 }
 
-static enum err say_route(struct buf *out, const struct route *r)
+static enum err say_match(struct buf *out, const struct config_match *m)
 {
-    const struct config_match *m = &r->config->match;
-    TRY(buf_printf(out, "route    %s: %s %s", r->config->name, m->path != NULL ? "path" : "prefix",
+    TRY(buf_printf(out, "%s %s", m->path != NULL ? "path" : "prefix",
                    m->path != NULL ? m->path : m->prefix));
+    if (m->regex != NULL)
+        TRY(buf_printf(out, " ~ %s", m->regex));
     if (m->host != NULL)
         TRY(buf_printf(out, " of host %s", m->host));
+    size_t before = out->n;
+    TRY(buf_append(out, SPAN(", ")));
+    TRY(conditions_say(m, out));
+    if (out->n == before + 2)
+        out->n = before;
     return buf_append(out, SPAN("\n"));
+}
+
+static enum err say_route(struct buf *out, const struct route *r)
+{
+    TRY(buf_printf(out, "route    %s: ", r->config->name));
+    return say_match(out, &r->config->match);
+}
+
+/* Host and path fit, a condition did not. */
+struct passing {
+    struct buf *out;
+    enum err err;
+};
+
+static void say_passed(void *arg, const struct route *r)
+{
+    struct passing *p = arg;
+    if (p->err == ERR_OK)
+        p->err = buf_printf(p->out, "not      %s: ", r->config->name);
+    if (p->err == ERR_OK)
+        p->err = say_match(p->out, &r->config->match);
+}
+
+static enum err say_passed_over(struct buf *out, const struct snapshot *s,
+                                const struct route_query *q)
+{
+    struct passing p = {.out = out, .err = ERR_OK};
+    const struct match_visit visit = {say_passed, &p};
+    (void)match_walk(s->table, q, &visit);
+    return p.err;
 }
 
 static enum err say_bucket(struct buf *out, const struct decision *d)
 {
-    return buf_printf(out, "bucket   %u of 0..9999, by %s\n", d->bucket, d->sticky);
+    return buf_printf(out, "bucket   %u of 0..9999, by %s%s\n", d->bucket, d->sticky,
+                      d->minted[0] != '\0' ? ", a new id" : "");
 }
 
 static enum err say_why(struct buf *out, const struct snapshot *s, const struct decision *d)
@@ -128,6 +165,8 @@ static enum err say_why(struct buf *out, const struct snapshot *s, const struct 
                           state->pin != PIN_NONE ? "the route is pinned to %s"
                                                  : "everything is pinned to %s",
                           side_word(d->side));
+    if (d->reason == REASON_OVERRIDE)
+        return buf_printf(out, "a tester's, or this user is on always_%s", side_word(d->side));
     TRY(buf_printf(out, "bucket %u is %sbelow %u: ", d->bucket, d->side == SIDE_NEW ? "" : "not ",
                    d->weight));
     TRY(say_percent(out, d->weight));
@@ -164,6 +203,7 @@ static enum err answer(const struct snapshot *s, struct question *q, struct deci
                        struct buf *text)
 {
     TRY(say_request(text, q));
+    TRY(say_passed_over(text, s, &q->query));
     enum err e = route_decide(s, &q->query, out);
     if (e == ERR_NO_ROUTE)
         TRY(buf_append(text, SPAN("route    none matches: weir answers 404 (no_route)\n")));

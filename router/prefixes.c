@@ -20,10 +20,11 @@ struct prefix_node {
 struct range {
     uint32_t low, high;
     uint32_t from;
+    uint32_t above; /* route of the longest prefix that ends before */
 };
 
 struct builder {
-    const struct prefix *list;
+    struct prefix *list;
     struct prefix_node *nodes;
     unsigned char *firsts;
     struct range *ranges; /* by node */
@@ -63,11 +64,13 @@ static void build_node(struct builder *b, uint32_t i)
     node->label = b->list[r.low].text.p + r.from;
     node->nlabel = (uint32_t)(end - r.from);
     node->route = LOOKUP_NONE;
-    if (b->list[r.low].text.n == end)
-        node->route = b->list[r.low++].route;
+    if (b->list[r.low].text.n == end) {
+        b->list[r.low].shorter = r.above;
+        r.above = node->route = b->list[r.low++].route;
+    }
     node->children = b->n;
     while (r.low < r.high) {
-        struct range child = {r.low, r.low, (uint32_t)end};
+        struct range child = {r.low, r.low, (uint32_t)end, r.above};
         char first = b->list[r.low].text.p[end];
         while (child.high < r.high && b->list[child.high].text.p[end] == first)
             child.high++;
@@ -92,7 +95,7 @@ enum err prefixes_new(struct arena *a, struct prefix *list, size_t n, struct pre
     };
     if (b.nodes == NULL || b.firsts == NULL || b.ranges == NULL)
         return ERR_NO_MEMORY;
-    add_node(&b, (struct range){0, (uint32_t)n, 0});
+    add_node(&b, (struct range){0, (uint32_t)n, 0, LOOKUP_NONE});
     for (uint32_t i = 0; i < b.n; i++)
         build_node(&b, i);
     *out = (struct prefixes){b.nodes, b.firsts};

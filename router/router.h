@@ -12,7 +12,14 @@
 
 /* --- the table --- */
 
-enum sticky_source { STICKY_HEADER, STICKY_COOKIE, STICKY_IP, STICKY_IP_URI, STICKY_RANDOM };
+enum sticky_source {
+    STICKY_HEADER,
+    STICKY_COOKIE,
+    STICKY_IP,
+    STICKY_IP_URI,
+    STICKY_RANDOM,
+    STICKY_MINTED,
+};
 
 struct sticky {
     enum sticky_source source;
@@ -26,6 +33,10 @@ struct route {
     size_t backends[2];                /* by enum side: index in config.backends */
     struct sticky *sticky;
     size_t nsticky;
+    unsigned char key[16];         /* SipHash key of its cohort */
+    struct conditions *conditions; /* NULL: host and path say it all */
+    struct lookup *users;          /* to enum side; NULL: no lists */
+    struct regex **rewrites;       /* by config->rewrites; NULL where it is a prefix */
 };
 
 struct matcher; /* match.c */
@@ -35,7 +46,8 @@ struct route_table {
     struct route *routes;
     size_t nroutes;
     struct matcher *matcher;
-    unsigned char key[2][16]; /* SipHash keys made from the salt: assignment, shadow sampling */
+    unsigned char key[2][16]; /* SipHash keys made from the salt: assignment where a route names no
+                                 cohort, shadow sampling */
 
     /* What the data plane prepared for this table (TLS contexts, addresses); the router only
      * carries it. */
@@ -47,17 +59,30 @@ struct route_table {
 
 enum err route_table_new(struct config *config, struct route_table **out,
                          struct complaints *wrong) MUST_USE;
-/* Takes the configuration (also on failure it is freed). Refuses two routes with the same match;
- * the loader has said so before, with the line. Any thread. */
+/* Takes the configuration (also on failure it is freed). Refuses patterns that do not compile, and
+ * two routes with the same host and path and no condition to tell them apart; that the loader has
+ * said before, with the line. Any thread. */
 
 void route_table_free(struct route_table **t);
 /* Only for a table that no snapshot uses. */
 
-const struct route *route_match(const struct route_table *t, struct span host, struct span path);
-/* The route for a host (any case, a port and a trailing dot are ignored) and a normalised path:
- * among routes that name this host, the exact path, else the longest prefix; when none of them
- * matches, the same among routes that name no host. A prefix is compared as a plain string: "/api/"
- * does not take "/api". NULL: none. */
+struct route_query {
+    struct span host;             /* may carry a port */
+    struct span path;             /* normalised */
+    const struct http_head *head; /* method, fields, query; NULL: none */
+    struct span client_ip;        /* 4 or 16 bytes, IPv4-mapped as 4 */
+};
+
+const struct route *route_match(const struct route_table *t, const struct route_query *q);
+/* The most specific route whose conditions all hold: among those that name the host (any case, a
+ * port and a trailing dot are ignored), else of the longest wildcard that takes it, else among
+ * those that name no host; there the exact path, else the longest prefix; there the one with the
+ * most conditions, else the first in the file. A prefix is compared as a plain string: "/api/" does
+ * not take "/api". NULL: none. */
+
+enum err route_order(const struct route_table *t, const struct route ***out) MUST_USE;
+/* All routes, the most specific first: where two take the same request, the earlier one wins. The
+ * caller frees the list. */
 
 const struct route *route_find(const struct route_table *t, const char *name);
 
@@ -99,12 +124,7 @@ enum err snapshot_new(struct route_table *table, uint64_t epoch, struct snapshot
 void snapshot_free(struct snapshot **s);
 /* One that was never published. Frees the table with its last snapshot. */
 
-struct route_query {
-    struct span host;             /* may carry a port */
-    struct span path;             /* normalised */
-    const struct http_head *head; /* for header and cookie keys; NULL: none */
-    struct span client_ip;        /* 4 or 16 bytes, IPv4-mapped as 4 */
-};
+enum { MINTED_ID_BYTES = 32 };
 
 struct decision {
     const struct route *route;
@@ -116,13 +136,26 @@ struct decision {
     uint64_t epoch;
     const char *sticky; /* which source gave the key: "header:x-user-id"; as configured, lives with
                            the table */
+    char minted[MINTED_ID_BYTES + 1]; /* the client has no id: give it this one; "" otherwise */
 };
 
 enum err route_decide(const struct snapshot *s, const struct route_query *q,
                       struct decision *out) MUST_USE;
-/* ERR_NO_ROUTE when nothing matches. Pure but for sticky source `random`. A header or cookie that
- * is there but empty is passed over: else everybody without a session would share one bucket. When
- * no source of the chain is present, the client's address gives the key. */
+/* ERR_NO_ROUTE when nothing matches. Pure but for the sources `random` and `minted`. A header or
+ * cookie that is there but empty is passed over: else everybody without a session would share one
+ * bucket. When no source of the chain is present, the client's address gives the key. */
+
+enum err route_rewrite(const struct route *r, enum side side, struct span path, struct arena *a,
+                       struct span *out) MUST_USE;
+/* The path as this side gets it, in the arena; p NULL when it stays as it was sent.
+ * ERR_BAD_REWRITE: what comes out is no path. */
+
+enum err route_location(const struct route *r, const struct route_query *q, struct span scheme,
+                        struct arena *a, struct span *out) MUST_USE;
+/* Where a route with a redirect sends a request. */
+
+enum err route_cookie(const struct snapshot *s, const struct decision *d, struct buf *out) MUST_USE;
+/* Appends the value of the Set-Cookie field for d->minted. */
 
 unsigned route_bucket(const unsigned char key[16], struct span sticky_key);
 /* 0..9999: SipHash-2-4 of the key, scaled. The same on every host and in every release. */
@@ -141,6 +174,9 @@ enum err route_explain(const struct snapshot *s, const struct explain_request *r
                        struct decision *out, struct buf *text, struct complaints *wrong) MUST_USE;
 /* Decides a made-up request and appends lines that say why it goes where it goes. ERR_NO_ROUTE: the
  * text says so. ERR_INVALID: `wrong` says what is not a request. */
+
+enum err route_list(const struct snapshot *s, struct buf *out) MUST_USE;
+/* Appends a table of all routes in the order of route_order(), with what is in force. */
 
 /* --- publishing and adopting --- */
 

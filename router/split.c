@@ -119,14 +119,37 @@ uint16_t sticky_bucket(const struct sticky_key *k, const unsigned char key[16])
 }
 
 /* One digest gives both keys, so who is mirrored says nothing about who is sent to new. */
-enum err split_keys(const char *salt, unsigned char key[2][16])
+static enum err digest_keys(struct span text, unsigned char key[2][16])
 {
     unsigned char digest[DIGEST_BYTES];
     _Static_assert(DIGEST_BYTES == 32, "two keys of 16 bytes");
-    TRY(digest_of(span_str(salt), digest));
+    TRY(digest_of(text, digest));
     memcpy(key[0], digest, 16);
     memcpy(key[1], digest + 16, 16);
     return ERR_OK;
+}
+
+enum err split_keys(const char *salt, unsigned char key[2][16])
+{
+    return digest_keys(span_str(salt), key);
+}
+
+enum err cohort_key(const struct route_table *t, struct route *r)
+{
+    struct buf text = BUF_INIT(0);
+    unsigned char keys[2][16];
+    memcpy(r->key, t->key[0], sizeof(r->key));
+    if (r->config->cohort == NULL)
+        return ERR_OK;
+    enum err e = buf_printf(&text, "%s%c%s", t->config->salt, '\n', r->config->cohort);
+    if (e == ERR_OK)
+        e = buf_append(&text, span_of("", 1)); /* no salt alone ends like this */
+    if (e == ERR_OK)
+        e = digest_keys(buf_span(&text), keys);
+    buf_free(&text);
+    if (e == ERR_OK)
+        memcpy(r->key, keys[0], sizeof(r->key));
+    return e;
 }
 
 /* --- sticky sources --- */
@@ -141,6 +164,8 @@ static enum err parse_source(const char *text, struct sticky *out)
         out->source = STICKY_IP_URI;
     } else if (span_eq(s, SPAN("random"))) {
         out->source = STICKY_RANDOM;
+    } else if (span_eq(s, SPAN("minted"))) {
+        out->source = STICKY_MINTED;
     } else if (span_has_prefix(s, SPAN("header:"))) {
         out->source = STICKY_HEADER;
         out->name = span_from(s, 7);
@@ -188,9 +213,30 @@ static struct span field_value(const struct sticky *s, const struct http_head *h
     return f == NULL ? SPAN_NULL : f->value;
 }
 
-void sticky_key(const struct route *r, const struct route_query *q, struct sticky_key *out)
+static void mint(char id[MINTED_ID_BYTES + 1])
+{
+    uint64_t r[2] = {rand_u64(), rand_u64()};
+    _Static_assert(MINTED_ID_BYTES == 2 * sizeof(r), "in hex");
+    bytes_hex(id, r, sizeof(r));
+    id[MINTED_ID_BYTES] = '\0';
+}
+
+static enum err minted_key(const struct route_table *t, const struct route_query *q,
+                           struct sticky_key *out, char minted[MINTED_ID_BYTES + 1])
+{
+    TRY(minted_read(t->config->sticky_cookie, q->head, &out->parts[0]));
+    if (out->parts[0].n > 0)
+        return ERR_OK;
+    mint(minted);
+    out->parts[0] = span_of(minted, MINTED_ID_BYTES);
+    return ERR_OK;
+}
+
+enum err sticky_key(const struct route_table *t, const struct route *r, const struct route_query *q,
+                    struct sticky_key *out, char minted[MINTED_ID_BYTES + 1])
 {
     *out = (struct sticky_key){.parts = {plain_ip(q->client_ip)}, .name = "ip"};
+    minted[0] = '\0';
     for (size_t i = 0; i < r->nsticky; i++) {
         const struct sticky *s = &r->sticky[i];
         if (s->source == STICKY_HEADER || s->source == STICKY_COOKIE) {
@@ -198,11 +244,13 @@ void sticky_key(const struct route *r, const struct route_query *q, struct stick
             if (value.n == 0)
                 continue;
             out->parts[0] = value;
+            out->is_user = true;
         }
         if (s->source == STICKY_IP_URI)
             out->parts[1] = q->path;
         out->random = s->source == STICKY_RANDOM;
         out->name = r->config->sticky.list[i];
-        return;
+        return s->source == STICKY_MINTED ? minted_key(t, q, out, minted) : ERR_OK;
     }
+    return ERR_OK;
 }

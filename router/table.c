@@ -1,6 +1,8 @@
 /* The route table: what a configuration looks like to the deciding path. */
 #include "router/room.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static const size_t arena_max = (size_t)1 << 30;
@@ -15,6 +17,10 @@ void route_table_free(struct route_table **t)
     BUG_IF(gone->users != 0);
     if (gone->attachment_free != NULL && gone->attachment != NULL)
         gone->attachment_free(gone->attachment);
+    for (size_t i = 0; gone->routes != NULL && i < gone->nroutes; i++) {
+        conditions_free(&gone->routes[i]);
+        rewrites_free(&gone->routes[i]);
+    }
     if (gone->matcher != NULL)
         arena_end(&gone->matcher->arena);
     free(gone->matcher);
@@ -37,8 +43,25 @@ static enum err find_backend(const struct lookup *backends, const char *name, si
     return i == LOOKUP_NONE ? ERR_INVALID : ERR_OK;
 }
 
+void table_complain(const struct route_table *t, struct complaints *wrong, size_t route,
+                    const char *key, const char *right, const char *fmt, ...)
+{
+    struct buf where = BUF_INIT(0);
+    char what[512];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(what, sizeof(what), fmt, args);
+    va_end(args);
+    if (buf_printf(&where, "%s: $.routes[%zu].%s", t->config->file, route, key) == ERR_OK)
+        complain(wrong, where.p, right, "%s", what);
+    else
+        wrong->dropped++;
+    buf_free(&where);
+}
+
 static enum err build(struct route_table *t, struct complaints *wrong)
 {
+    size_t before = wrong->n + wrong->dropped;
     const struct config *c = t->config;
     struct arena *a = &t->matcher->arena;
     struct lookup backends;
@@ -55,8 +78,13 @@ static enum err build(struct route_table *t, struct complaints *wrong)
         TRY(find_backend(&backends, r->config->legacy, &r->backends[SIDE_LEGACY]));
         TRY(find_backend(&backends, r->config->new_, &r->backends[SIDE_NEW]));
         TRY(sticky_build(r, a));
+        TRY(cohort_key(t, r));
+        TRY(users_build(t, r, wrong));
+        TRY(conditions_new(t, r, wrong));
+        TRY(rewrites_new(t, r, wrong));
     }
-    return matcher_build(t, wrong);
+    TRY(matcher_build(t, wrong));
+    return wrong->n + wrong->dropped > before ? ERR_CONFIG : ERR_OK;
 }
 
 enum err route_table_new(struct config *config, struct route_table **out, struct complaints *wrong)

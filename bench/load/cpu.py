@@ -72,7 +72,8 @@ def read(pids: list[int], core: int) -> Reading:
     for pid in pids:
         for name, seconds in _threads(pid).items():
             threads[name] = threads.get(name, 0.0) + seconds
-    return Reading(pids=frozenset(pids), at=time.monotonic(), proxy=sum(_process_seconds(pid) for pid in pids), threads=threads,
+    return Reading(pids=frozenset(pids), at=time.monotonic(), proxy=sum(_process_seconds(pid) for pid in pids),
+                   threads=threads,
                    core_busy=(user + nice + system + irq + softirq) * TICK, core_steal=steal * TICK,
                    core_idle=(idle + iowait) * TICK)
 

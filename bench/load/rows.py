@@ -71,7 +71,7 @@ ROWS = (
         reach="workers ≤ 1.5 ×"),
     Row("shadow-dead", "every GET mirrored, target never answers", Load(path="/same"), flavours=(NO_SHADOW, SHADOW),
         dead_shadow=True, reach="p99 within 5 %"),
-    Row("reload", "10,000 routes, reloaded four times a second", flavours=(STEADY, RELOADS), reach="0 failed"),
+    Row("reload", "10,000 routes, reloads one after another", flavours=(STEADY, RELOADS), reach="0 failed"),
     Row("flip", "Redis write to the last request on the old side", Load(connections=8), flavours=(REDIS,), flips=200,
         reach="p99 < 5 ms", unit="µs, p99"),
     Row("idle-plain", "memory of an idle plain connection", idle=2000, reach="≤ 0.5 KiB", unit="bytes per connection"),

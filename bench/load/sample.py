@@ -31,7 +31,8 @@ from rows import Load, Row
 T = TypeVar("T")
 IDLE_FIRST = 200  # connections whose memory is not counted: what is allocated once is then there
 WARM_UP, WINDOW = 0.2, 0.65  # shares of a load's time: left out first, measured after that
-RELOAD_EVERY = 0.25  # seconds
+RELOAD_PAUSE = 0.25  # seconds between the end of a reload and the next
+RELOAD_TIMES = 3  # as long a load, so that it outlasts the reloads of the window
 FEW_REQUESTS, TRACED_REQUESTS = 2048, 16384  # of a run that is a number of requests
 
 
@@ -213,19 +214,21 @@ def _loaded(stage: Stage, row: Row, subject: Subject) -> Sample:
 
 
 def _watch_window(stage: Stage, row: Row, subject: Subject, setting: Setting, proc: Proc) -> Watched:
-    seconds = stage.plan.seconds
+    seconds = stage.plan.seconds * (RELOAD_TIMES if row.flavours[-1].reloads else 1)
     run = stage.run(row.load, port_of(row.load, setting), seconds)
     time.sleep(WARM_UP * seconds)
     cpu_a, count_a = _moment(stage, proc)
     reloads = _pass(stage, subject, setting, WINDOW * seconds)
     cpu_b, count_b = _moment(stage, proc)
+    if not run.proc.running():
+        raise Failed(f"{subject.label}: the load ended before the window did")
     return Watched(cpu_a, cpu_b, count_b - count_a, run.finish(), run.cut, reloads)
 
 
 def _watch_all(stage: Stage, row: Row, subject: Subject, setting: Setting, proc: Proc) -> Watched:
     cpu_a, count_a = _moment(stage, proc)
     run = stage.run(row.load, port_of(row.load, setting), 1, exact=FEW_REQUESTS)
-    reloads = _pass(stage, subject, setting, RELOAD_EVERY) if subject.flavour.reloads else 0
+    reloads = _pass(stage, subject, setting, RELOAD_PAUSE) if subject.flavour.reloads else 0
     seen = run.finish()
     _settled(stage.backends)
     cpu_b, count_b = _moment(stage, proc)
@@ -243,7 +246,7 @@ def _pass(stage: Stage, subject: Subject, setting: Setting, seconds: float) -> i
         done = subprocess.run(subject.peer.reload(setting, turn), capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise Failed(f"{subject.label}: reload {turn} failed:\n{done.stdout[-1000:]}{done.stderr[-1000:]}")
-        time.sleep(max(0.0, min(RELOAD_EVERY, end - time.monotonic())))
+        time.sleep(max(0.0, min(RELOAD_PAUSE, end - time.monotonic())))
     return turn
 
 

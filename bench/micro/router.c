@@ -11,7 +11,17 @@ enum { PATHS = 4096 };
 
 static unsigned rounds = 500; /* 1 in a test */
 
-static struct route_table *make_table(unsigned routes, const char *sticky)
+/* With conditions: a third of the routes also asks for a header that is there, another third for a
+ * regular expression on the path. */
+static const char *conditions_of(unsigned i, bool wanted)
+{
+    if (!wanted || i % 3 == 0)
+        return "";
+    return i % 3 == 1 ? ",\"headers\":[{\"name\":\"accept\",\"value\":\"*/*\"}]"
+                      : ",\"regex\":\"/items/[0-9]+$\"";
+}
+
+static struct route_table *make_table(unsigned routes, const char *sticky, bool conditions)
 {
     struct buf text = BUF_INIT(0);
     struct complaints wrong = {.n = 0};
@@ -24,9 +34,10 @@ static struct route_table *make_table(unsigned routes, const char *sticky)
            ERR_OK);
     for (unsigned i = 0; i < routes; i++)
         BUG_IF(buf_printf(&text,
-                          "%s{\"name\":\"r%u\",\"match\":{\"prefix\":\"/svc%u/api/v%u/\"},"
+                          "%s{\"name\":\"r%u\",\"match\":{\"prefix\":\"/svc%u/api/v%u/\"%s},"
                           "\"new_percent\":10,\"sticky\":[\"%s\"]}",
-                          i == 0 ? "" : ",", i, i % 97, i, sticky) != ERR_OK);
+                          i == 0 ? "" : ",", i, i % 97, i, conditions_of(i, conditions),
+                          sticky) != ERR_OK);
     BUG_IF(buf_printf(&text, "]}") != ERR_OK);
     uint64_t start = clock_us();
     BUG_IF(config_parse(buf_span(&text), "bench", &c, &wrong) != ERR_OK);
@@ -75,7 +86,7 @@ static void decide_all(const struct snapshot *s, const struct span paths[PATHS],
     BUG_IF(news == rounds * PATHS);
 }
 
-static void measure(unsigned routes, const char *sticky)
+static void measure(unsigned routes, const char *sticky, bool conditions)
 {
     struct span paths[PATHS];
     struct buf text = BUF_INIT(0);
@@ -89,10 +100,10 @@ static void measure(unsigned routes, const char *sticky)
     BUG_IF(http_head_add(&head, SPAN("x-user-id"), SPAN("u-1234567890")) != ERR_OK);
     BUG_IF(http_head_add(&head, SPAN("cookie"), SPAN("a=b; c=d; session=0123456789abcdef")) !=
            ERR_OK);
-    struct route_table *t = make_table(routes, sticky);
+    struct route_table *t = make_table(routes, sticky, conditions);
     BUG_IF(snapshot_new(t, 1, &s) != ERR_OK);
     make_paths(&text, paths, routes);
-    decide_all(s, paths, &head, sticky);
+    decide_all(s, paths, &head, conditions ? "ip, with conditions" : sticky);
     snapshot_free(&s);
     buf_free(&text);
     arena_end(&arena);
@@ -117,11 +128,12 @@ int main(int argc, char **argv)
     (void)argv;
     if (argc > 1)
         rounds = 1;
-    measure(10, "ip");
-    measure(10, "header:x-user-id");
-    measure(10, "cookie:session");
-    measure(10000, "ip");
-    measure(10000, "header:x-user-id");
+    measure(10, "ip", false);
+    measure(10, "header:x-user-id", false);
+    measure(10, "cookie:session", false);
+    measure(10000, "ip", false);
+    measure(10000, "header:x-user-id", false);
+    measure(10000, "ip", true);
     measure_bucket();
     return 0;
 }

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* --- the text --- */
 
@@ -286,6 +287,54 @@ static void test_changes(void **state)
     json_decref(list);
 }
 
+static void write_users(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* A field may be there twice; what files hold counts, and secrets do, though neither is printed. */
+static void test_changes_of_routing(void **state)
+{
+#define TWO(v)                                                                             \
+    "{\"name\": \"x\", \"match\": {\"prefix\": \"/\"}, \"headers\": [{\"on\": \"answer\"," \
+    " \"action\": \"add\", \"name\": \"l\", \"value\": \"" v "\"}, {\"on\": \"answer\","   \
+    " \"action\": \"add\", \"name\": \"l\", \"value\": \"z\"}]}"
+    char path[64];
+    char file[256];
+    static const char *const secrets[] = {
+        "sticky_cookie.secret: another one; every client gets a new id",
+        "override.token: another one"};
+    static const char *const users[] = {"routes.x.always_new_file: 2 users instead of 1"};
+    UNUSED(state);
+    json_t *twice = changes(TWO("1"), "", TWO("2"), "");
+    assert_int_equal(json_array_size(twice), 1);
+    json_decref(twice);
+    expect_changes(changes(TWO("1"),
+                           "\"sticky_cookie\": {\"secret\": \"0123456789abcdef\"},"
+                           "\"override\": {\"token\": \"0123456789abcdef\"},",
+                           TWO("1"),
+                           "\"sticky_cookie\": {\"secret\": \"fedcba9876543210\"},"
+                           "\"override\": {\"token\": \"fedcba9876543210\"},"),
+                   secrets, 2);
+    (void)snprintf(path, sizeof(path), "/tmp/weir-test-users-%d", (int)getpid());
+    (void)snprintf(file, sizeof(file),
+                   "{\"name\": \"x\", \"match\": {\"prefix\": \"/\"},"
+                   " \"sticky\": [\"header:u\"], \"always_new_file\": \"%s\"}",
+                   path);
+    write_users(path, "alice\n");
+    struct config *a = rig_config(file, "");
+    write_users(path, "alice\nbob\n");
+    struct config *b = rig_config(file, "");
+    (void)remove(path);
+    expect_changes(changes_between(a, b), users, 1);
+    config_free(&a);
+    config_free(&b);
+#undef TWO
+}
+
 static void test_many_changes(void **state)
 {
     struct buf a = BUF_INIT(0);
@@ -326,11 +375,17 @@ static void test_words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text),         cmocka_unit_test(test_widths),
-        cmocka_unit_test(test_colour),       cmocka_unit_test(test_sparse),
-        cmocka_unit_test(test_numbers),      cmocka_unit_test(test_bar),
-        cmocka_unit_test(test_counts),       cmocka_unit_test(test_changes),
-        cmocka_unit_test(test_many_changes), cmocka_unit_test(test_words),
+        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_widths),
+        cmocka_unit_test(test_colour),
+        cmocka_unit_test(test_sparse),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_bar),
+        cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_changes_of_routing),
+        cmocka_unit_test(test_many_changes),
+        cmocka_unit_test(test_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

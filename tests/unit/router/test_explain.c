@@ -85,6 +85,31 @@ static void decisions_in_words(void **state)
     snapshot_free(&s);
 }
 
+static void conditions_in_words(void **state)
+{
+    static const char *const beta[] = {"x-beta: 1"};
+    struct snapshot *s = NULL;
+    UNUSED(state);
+    assert_int_equal(
+        snapshot_new(
+            table_of("{\"name\": \"all\", \"match\": {\"prefix\": \"/n/\"}},"
+                     "{\"name\": \"num\", \"match\": {\"prefix\": \"/n/\", \"regex\": \"[0-9]$\"}},"
+                     "{\"name\": \"beta\", \"match\": {\"prefix\": \"/n/\", \"host\": \"*.x\","
+                     " \"methods\": [\"GET\", \"PUT\"], \"headers\": [{\"name\": \"x-beta\","
+                     " \"value\": \"1\"}], \"query\": [{\"name\": \"v\", \"regex\": \"^2\"}]}}"),
+            1, &s),
+        ERR_OK);
+    says(s, &(struct explain_request){.url = "a.x/n/7?v=1", .headers = beta, .nheaders = 1}, ERR_OK,
+         "request  GET /n/7?v=1 at a.x\n"
+         "not      beta: prefix /n/ of host *.x, GET|PUT, header x-beta = 1, query v ~ ^2\n"
+         "route    num: prefix /n/ ~ [0-9]$\n"
+         "bucket   6188 of 0..9999, by ip\n"
+         "goes to  legacy, backend a\n"
+         "reason   weight: bucket 6188 is not below 0: 0 % for new, as configured (epoch 1)\n"
+         "shadow   none: the route mirrors nothing\n");
+    snapshot_free(&s);
+}
+
 static void what_is_no_request(void **state)
 {
     static const char *const bad_header[] = {"no colon"};
@@ -134,6 +159,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decisions_in_words),
+        cmocka_unit_test(conditions_in_words),
         cmocka_unit_test(what_is_no_request),
         cmocka_unit_test(memory_may_run_out),
     };
