@@ -15,7 +15,7 @@ enum err {
 };
 
 enum err_fault { FAULT_CLIENT, FAULT_BACKEND, FAULT_WEIR, FAULT_OPERATOR };
-enum err_retry { RETRY_NEVER, RETRY_IDEMPOTENT, RETRY_UNSENT };
+enum err_retry { RETRY_NEVER, RETRY_IDEMPOTENT, RETRY_UNSENT, RETRY_REFUSED };
 
 const char *err_word(enum err e);
 /* The word used in logs, metrics and error answers; "-" for ERR_OK. Static. */

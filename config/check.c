@@ -476,6 +476,15 @@ static enum err check_servers(struct loader *l, const struct config_backend *b)
     return ERR_OK;
 }
 
+static void check_protocol(struct loader *l, const struct config_backend *b)
+{
+    struct place here = {.up = &backends, .key = b->name};
+    struct place place = {.up = &here, .key = "protocol"};
+    if (b->protocol == BACKEND_AUTO && b->tls == NULL)
+        loader_complain(l, &place, "add \"tls\", or say \"h2\" or \"http1\"",
+                        "\"auto\" is chosen in the TLS handshake, and there is no \"tls\"");
+}
+
 /* --- the rest --- */
 
 static void check_admin(struct loader *l)
@@ -521,8 +530,10 @@ enum err check_tree(struct loader *l)
     }
     TRY(check_listeners(l));
     check_certificates(l);
-    for (size_t i = 0; i < c->nbackends; i++)
+    for (size_t i = 0; i < c->nbackends; i++) {
         TRY(check_servers(l, &c->backends[i]));
+        check_protocol(l, &c->backends[i]);
+    }
     check_admin(l);
     check_state_dir(l);
     check_shadow(l);

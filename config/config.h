@@ -54,6 +54,7 @@ enum err complaints_render(const struct complaints *c, struct buf *out) MUST_USE
 /* --- the tree --- */
 
 enum tls_version { TLS_1_2, TLS_1_3 };
+enum backend_protocol { BACKEND_HTTP1, BACKEND_H2, BACKEND_AUTO };
 enum shadow_store { SHADOW_STORE_NONE, SHADOW_STORE_PATHS, SHADOW_STORE_TOKENS, SHADOW_STORE_FULL };
 enum access_format { ACCESS_JSON, ACCESS_COMBINED };
 
@@ -94,6 +95,7 @@ struct config_backend {
     const char *name;
     struct config_names servers;
     struct config_backend_tls *tls; /* NULL: plaintext */
+    enum backend_protocol protocol;
 };
 
 struct config_defaults {
@@ -205,6 +207,7 @@ struct config_limits {
     uint64_t h2_connection_window;
     unsigned backend_idle;
     unsigned backend_connections;
+    unsigned backend_streams;
 };
 
 struct config_timeouts { /* milliseconds */
@@ -216,6 +219,7 @@ struct config_timeouts { /* milliseconds */
     uint64_t first_byte;
     uint64_t connect;
     uint64_t backend_idle;
+    uint64_t backend_ping;
     uint64_t drain;
 };
 

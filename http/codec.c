@@ -70,3 +70,14 @@ bool codec_is_reusable(const struct codec *c)
 {
     return c->vt->is_reusable(c);
 }
+
+unsigned codec_streams_max(const struct codec *c)
+{
+    return c->vt->streams_max(c);
+}
+
+bool codec_ping(struct codec *c)
+{
+    OBJ_CHECK(c, CODEC_MAGIC);
+    return c->vt->ping == NULL || c->vt->ping(c);
+}

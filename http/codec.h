@@ -30,6 +30,7 @@ struct codec_options {
     unsigned h2_streams;       /* SETTINGS_MAX_CONCURRENT_STREAMS */
     unsigned h2_stream_window; /* SETTINGS_INITIAL_WINDOW_SIZE */
     unsigned h2_connection_window;
+    unsigned h2_backend_streams; /* requests on one connection to a server, whatever it allows */
 };
 
 /* opts and host functions outlive the codec; out is where bytes to send are queued. */
@@ -39,6 +40,9 @@ enum err codec_h1_backend(struct codec **c, const struct codec_options *opts,
                           const struct codec_host *host, void *arg, struct chunkq *out) MUST_USE;
 enum err codec_h2_client(struct codec **c, const struct codec_options *opts,
                          const struct codec_host *host, void *arg, struct chunkq *out) MUST_USE;
+enum err codec_h2_backend(struct codec **c, const struct codec_options *opts, bool secure,
+                          const struct codec_host *host, void *arg, struct chunkq *out) MUST_USE;
+/* secure: the connection is TLS, which is what :scheme says. */
 
 void codec_free(struct codec **c);
 /* Streams still open get no event: the connection calls codec_closed() before. */
@@ -63,7 +67,7 @@ void codec_flushed(struct codec *c);
 struct http_stream *codec_open(struct codec *c, enum http_method method, struct arena *arena,
                                const struct http_stream_events *on, void *owner);
 /* Backend side: a stream for one request; the answer's head will live in arena. NULL when the
- * connection cannot take one (busy, or closing). */
+ * connection cannot take one (codec_is_reusable), or without memory. */
 
 void codec_shutdown(struct codec *c, bool now);
 /* Graceful end. HTTP/1 says Connection: close with the next answer, which may be to a request that
@@ -85,6 +89,14 @@ bool codec_is_reading(const struct codec *c);
  * there make it done. */
 
 bool codec_is_reusable(const struct codec *c);
-/* Backend side: idle and fit for another request. */
+/* Backend side: fit for another request now. HTTP/1: when it is idle; HTTP/2: while there are fewer
+ * streams than both sides allow, and no more than one until the server has said what it allows. */
+
+unsigned codec_streams_max(const struct codec *c);
+/* Backend side: how many requests there may be at once on this connection. UINT_MAX: the server has
+ * not yet said. */
+
+bool codec_ping(struct codec *c);
+/* HTTP/2: asks the peer for a sign of life. False: the last one was not answered yet. */
 
 #endif

@@ -18,9 +18,14 @@ struct codec_vt {
     bool (*is_cut)(const struct codec *c);
     bool (*is_reading)(const struct codec *c);
     bool (*is_reusable)(const struct codec *c);
+    unsigned (*streams_max)(const struct codec *c);
+    bool (*ping)(struct codec *c); /* NULL: HTTP/1 */
 };
 
-enum { CODEC_MAGIC = 0x434f4443 };
+enum {
+    CODEC_MAGIC = 0x434f4443,
+    HTTP_INTERIM_MAX = 16, /* 1xx answers to one request */
+};
 
 struct codec {
     unsigned magic;

@@ -198,6 +198,12 @@ static bool h1_is_reusable(const struct codec *c)
     return !h->client && !h->busy && !h->done && !h->draining;
 }
 
+static unsigned h1_streams_max(const struct codec *c)
+{
+    UNUSED(c);
+    return 1;
+}
+
 static void h1_free(struct codec *c)
 {
     free(h1_of(c));
@@ -216,6 +222,7 @@ static const struct codec_vt h1_vt = {
     .is_cut = h1_is_cut,
     .is_reading = h1_is_reading,
     .is_reusable = h1_is_reusable,
+    .streams_max = h1_streams_max,
 };
 
 static enum err h1_new(struct codec **c, bool client, const struct codec_options *opts,

@@ -6,8 +6,6 @@
 #include "http/h1_head.h"
 #include "http/h1_internal.h"
 
-enum { INTERIM_MAX = 16 }; /* 1xx answers to one request */
-
 static bool wants_keep_alive(const struct http_head *head)
 {
     bool keep = head->version == HTTP_1_1;
@@ -128,7 +126,8 @@ static bool is_usable(struct h1 *h, const struct http_head *head)
 {
     if (head->status >= 200)
         return true;
-    return head->status != 101 && ++h->interim <= INTERIM_MAX; /* no Upgrade is ever forwarded */
+    return head->status != 101 &&
+           ++h->interim <= HTTP_INTERIM_MAX; /* no Upgrade is ever forwarded */
 }
 
 static void backend_head(struct h1 *h, struct span raw)

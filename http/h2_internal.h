@@ -1,6 +1,6 @@
 /* HTTP/2 inside, in four files: h2_session.c has the connection, h2_receive.c what comes in,
- * h2_stream.c the streams and what they send, h2_roles.c what requests and answers look like.
- * Private to http/. */
+ * h2_stream.c the streams and what they send, h2_roles.c what requests and answers look like. All
+ * of it serves both roles: a server towards clients, a client towards servers. Private to http/. */
 #ifndef HTTP_H2_INTERNAL_H
 #define HTTP_H2_INTERNAL_H
 
@@ -18,6 +18,7 @@ struct h2_stream;
 struct h2 {
     struct codec codec;
     nghttp2_session *ng;
+    bool client;                /* the peer is a client, we are its server */
     struct h2_stream *streams;  /* all of them */
     struct h2_stream *borrowed; /* those whose queue still borrows */
     size_t nstreams;
@@ -25,12 +26,19 @@ struct h2 {
     size_t nrest; /* answered streams of which only the rest of the request is awaited */
     bool stalled; /* too much waits to be sent: the host does not feed us */
     bool failed;  /* the session cannot go on */
+
+    /* towards servers */
+    bool secure;       /* over TLS */
+    bool has_settings; /* the server's first SETTINGS came */
+    bool draining;     /* codec_shutdown: no more streams */
+    bool broke;        /* the server violated the protocol */
+    bool pinged;       /* a PING waits for its answer */
 };
 
 struct h2_stream {
     struct http_stream stream;
     struct h2 *h2;
-    int32_t id;
+    int32_t id; /* 0: a request that nghttp2 does not know yet */
     struct h2_stream *prev;
     struct h2_stream *next;
     struct h2_stream *next_borrowed;
@@ -41,10 +49,12 @@ struct h2_stream {
     struct http_head *head; /* the head or trailer section being received */
     size_t head_bytes;
     size_t head_fields; /* all cookie crumbs count as one */
-    bool head_given;
+    bool head_given;    /* the final one */
     bool rx_end;
-    bool rx_reset; /* the peer sent RST_STREAM */
-    size_t held;   /* body bytes given to the owner and not yet consumed */
+    bool rx_reset;    /* the peer sent RST_STREAM */
+    bool unsent;      /* a request that nghttp2 gave back: nothing of it went out */
+    unsigned interim; /* 1xx answers received */
+    size_t held;      /* body bytes given to the owner and not yet consumed */
 
     struct chunkq body; /* to be sent */
     struct http_head *trailers;
@@ -87,6 +97,10 @@ int h2_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head,
                  nghttp2_data_source *source, void *h2);
 /* nghttp2's callback for a DATA frame without a copy. */
 
+struct http_stream *h2_stream_open(struct codec *c, enum http_method method, struct arena *arena,
+                                   const struct http_stream_events *on, void *owner);
+/* codec_open(): a stream that gets its id when its head is sent. */
+
 /* h2_receive.c */
 void h2_receive_callbacks(nghttp2_session_callbacks *cb);
 
@@ -97,6 +111,13 @@ enum err h2_request_field(struct h2_stream *s, struct span name, struct span val
 enum err h2_request_complete(struct http_head *h, const struct http_limits *l) MUST_USE;
 /* All fields are there: authority and Host agree, the target is one we serve, cookie crumbs are
  * joined. */
+
+enum err h2_response_field(struct h2_stream *s, struct span name, struct span value) MUST_USE;
+/* One field of an answer, :status included, copied into the stream's arena. */
+
+enum err h2_request_submit(struct h2_stream *s, const struct http_head *h,
+                           const nghttp2_data_provider *body) MUST_USE;
+/* Gives the stream its id. body NULL: the head ends the request. */
 
 enum err h2_response_submit(struct h2_stream *s, const struct http_head *h,
                             const nghttp2_data_provider *body) MUST_USE;

@@ -1,5 +1,6 @@
 /* What comes in on an HTTP/2 connection: nghttp2's callbacks, turned into events of streams.
- * nghttp2 has checked the frames and most of RFC 9113 8; what is refused here gets an answer. */
+ * nghttp2 has checked the frames and most of RFC 9113 8; of what is refused here, a client's
+ * request gets an answer and a server's answer is given up. */
 #include "http/h2_internal.h"
 
 enum {
@@ -17,7 +18,7 @@ static bool begin_head(struct h2_stream *s)
     s->head = arena_alloc(s->arena, sizeof(*s->head));
     if (s->head == NULL)
         return false;
-    http_head_begin(s->head, s->arena, false);
+    http_head_begin(s->head, s->arena, !s->h2->client);
     s->head_bytes = s->head_fields = 0;
     return true;
 }
@@ -80,11 +81,12 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
         s->head->refuse = ERR_HEADER_TOO_LARGE;
         return 0;
     }
-    s->head->refuse = h2_request_field(s, span_of(name, name_n), span_of(value, value_n));
+    s->head->refuse = (h->client ? h2_request_field : h2_response_field)(s, span_of(name, name_n),
+                                                                         span_of(value, value_n));
     return 0;
 }
 
-static void head_complete(struct h2_stream *s, bool end)
+static void request_complete(struct h2_stream *s, bool end)
 {
     struct http_head *head = s->head;
     s->head_given = true;
@@ -95,23 +97,70 @@ static void head_complete(struct h2_stream *s, bool end)
     s->stream.on->head(s->stream.owner, head);
 }
 
+/* The owner is told why; the server is told to stop. */
+static void give_up(struct h2_stream *s, enum err why)
+{
+    h2_stream_credit(s);
+    h2_stream_gone(s, why);
+    h2_stream_rst(s, why == ERR_NO_MEMORY ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_PROTOCOL_ERROR);
+}
+
+static void answer_complete(struct h2_stream *s, bool end)
+{
+    struct http_head *head = s->head;
+    bool final = head->status >= 200;
+    bool usable = head->refuse == ERR_OK && (final || ++s->interim <= HTTP_INTERIM_MAX);
+    if (!usable) {
+        give_up(s, head->refuse == ERR_NO_MEMORY ? ERR_NO_MEMORY : ERR_BACKEND_BAD_ANSWER);
+        return;
+    }
+    s->head_given = final;
+    head->version = HTTP_2;
+    head->bodiless = final && end;
+    if (!final || head->status == 204)
+        http_head_drop(head, HTTP_CONTENT_LENGTH); /* as in HTTP/1 (RFC 9110 8.6) */
+    s->stream.on->head(s->stream.owner, head);
+}
+
+static void head_complete(struct h2_stream *s, bool end)
+{
+    if (s->h2->client)
+        request_complete(s, end);
+    else
+        answer_complete(s, end);
+}
+
 static void body_complete(struct h2_stream *s, struct http_head *trailers)
 {
     if (!s->open)
         return;
     s->rx_end = true;
     enum err how = trailers == NULL ? ERR_OK : trailers->refuse;
+    if (how != ERR_OK && !s->h2->client) {
+        give_up(s, how == ERR_NO_MEMORY ? how : ERR_BACKEND_BAD_ANSWER);
+        return;
+    }
     for (size_t i = 0; trailers != NULL && i < trailers->nfields; i++)
         if (!http_trailer_allowed(&trailers->fields[i]))
             trailers->fields[i].flags |= HTTP_FIELD_DROPPED;
     s->stream.on->end(s->stream.owner, how, how == ERR_OK ? trailers : NULL);
 }
 
+static void connection_frame(struct h2 *h, const nghttp2_frame *frame)
+{
+    bool ack = (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0;
+    if (frame->hd.type == NGHTTP2_SETTINGS && !ack)
+        h->has_settings = true;
+    if (frame->hd.type == NGHTTP2_PING && ack)
+        h->pinged = false;
+}
+
 static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
 {
     struct h2_stream *s = find(ng, frame->hd.stream_id);
     bool end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-    UNUSED(arg);
+    if (frame->hd.stream_id == 0)
+        connection_frame(arg, frame);
     if (s == NULL || !s->open)
         return 0;
     if (frame->hd.type == NGHTTP2_HEADERS) {
@@ -145,7 +194,19 @@ static int on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t
     return 0;
 }
 
-static enum err why_closed(const struct h2_stream *s, uint32_t code)
+/* Towards a server. nghttp2 closes what lies above a GOAWAY's last stream as refused. */
+static enum err why_answer_ended(const struct h2_stream *s, uint32_t code)
+{
+    if (s->unsent || code == NGHTTP2_REFUSED_STREAM)
+        return ERR_BACKEND_REFUSED;
+    if (code == NGHTTP2_ENHANCE_YOUR_CALM)
+        return ERR_BACKEND_TOO_MUCH;
+    if (code == NGHTTP2_NO_ERROR && s->rx_end && s->tx_done)
+        return ERR_OK;
+    return s->rx_reset ? ERR_BACKEND_STREAM_RESET : ERR_BACKEND_BAD_ANSWER;
+}
+
+static enum err why_request_ended(const struct h2_stream *s, uint32_t code)
 {
     if (code == NGHTTP2_NO_ERROR)
         return s->tx_done ? ERR_OK : ERR_CLIENT_RESET;
@@ -162,15 +223,27 @@ static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void 
     if (s == NULL)
         return 0;
     h2_stream_credit(s);
-    h2_stream_gone(s, why_closed(s, code));
+    h2_stream_gone(s, s->h2->client ? why_request_ended(s, code) : why_answer_ended(s, code));
     h2_stream_free(s);
+    return 0;
+}
+
+static int on_frame_not_sent(nghttp2_session *ng, const nghttp2_frame *frame, int why, void *arg)
+{
+    struct h2_stream *s = find(ng, frame->hd.stream_id);
+    UNUSED(arg);
+    if (s != NULL && frame->hd.type == NGHTTP2_HEADERS)
+        s->unsent =
+            why == NGHTTP2_ERR_START_STREAM_NOT_ALLOWED || why == NGHTTP2_ERR_SESSION_CLOSING;
     return 0;
 }
 
 static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
 {
+    struct h2 *h = arg;
     struct h2_stream *s;
-    UNUSED(arg);
+    if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR)
+        h->broke = true;
     if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0 ||
         (frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS))
         return 0;
@@ -178,7 +251,7 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
     if (s == NULL)
         return 0;
     s->tx_done = true;
-    if (!s->rx_end)
+    if (h->client && !s->rx_end)
         h2_stream_rest(s);
     return 0;
 }
@@ -191,4 +264,5 @@ void h2_receive_callbacks(nghttp2_session_callbacks *cb)
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_close);
     nghttp2_session_callbacks_set_on_frame_send_callback(cb, on_frame_send);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(cb, on_frame_not_sent);
 }

@@ -34,14 +34,24 @@ static enum err pseudo_field(struct http_head *h, struct span name, struct span 
     return ERR_OK;
 }
 
-enum err h2_request_field(struct h2_stream *s, struct span name, struct span value)
+static bool is_pseudo(struct span name)
 {
-    struct http_head *h = s->head;
+    return name.n > 0 && name.p[0] == ':';
+}
+
+static enum err add_field(struct h2_stream *s, struct span name, struct span value)
+{
     TRY(keep(s->arena, name, &name));
     TRY(keep(s->arena, value, &value));
-    if (name.n > 0 && name.p[0] == ':')
-        return pseudo_field(h, name, value);
-    return http_head_add(h, name, value);
+    return http_head_add(s->head, name, value);
+}
+
+enum err h2_request_field(struct h2_stream *s, struct span name, struct span value)
+{
+    if (!is_pseudo(name))
+        return add_field(s, name, value);
+    TRY(keep(s->arena, value, &value));
+    return pseudo_field(s->head, name, value);
 }
 
 /* Cookie crumbs become one field again (RFC 9113 8.2.3): HTTP/1 knows a single Cookie. */
@@ -114,7 +124,21 @@ enum err h2_request_complete(struct http_head *h, const struct http_limits *l)
     return join_cookies(h);
 }
 
-/* --- answers and trailers out --- */
+/* --- answers in --- */
+
+enum err h2_response_field(struct h2_stream *s, struct span name, struct span value)
+{
+    uint64_t status;
+    if (!is_pseudo(name))
+        return add_field(s, name, value);
+    if (!span_eq(name, SPAN(":status")) || !span_u64(value, &status) || status < 100 ||
+        status > 599)
+        return ERR_BAD_STATUS_LINE;
+    s->head->status = (uint16_t)status;
+    return ERR_OK;
+}
+
+/* --- heads and trailers out --- */
 
 /* Connection-specific fields have no meaning in HTTP/2 and make a message malformed (RFC
  * 9113 8.2.2). */
@@ -141,56 +165,93 @@ static nghttp2_nv nv_of(struct span name, struct span value)
                         value.n, NGHTTP2_NV_FLAG_NONE};
 }
 
-enum { NV_ON_STACK = 64 };
+enum { NV_ON_STACK = 64, PSEUDO_MAX = 4 };
 
-/* Fills nv (room for 1 + nfields entries); status may be NULL. */
-static size_t fill_nv(nghttp2_nv *nv, const struct http_head *h, const char *status)
+/* What a head becomes: pseudo-header fields first, then those of the head. */
+struct block {
+    nghttp2_nv few[NV_ON_STACK];
+    nghttp2_nv *nv;
+    size_t n;
+};
+
+static enum err block_begin(struct block *b, const struct http_head *h)
 {
-    size_t n = 0;
-    if (status != NULL)
-        nv[n++] = nv_of(SPAN(":status"), span_of(status, 3));
+    b->n = 0;
+    b->nv = b->few;
+    if (h->nfields + PSEUDO_MAX + 1 > NV_ON_STACK)
+        b->nv = malloc((h->nfields + PSEUDO_MAX + 1) * sizeof(*b->nv));
+    return b->nv == NULL ? ERR_NO_MEMORY : ERR_OK;
+}
+
+static void block_add(struct block *b, struct span name, struct span value)
+{
+    b->nv[b->n++] = nv_of(name, value);
+}
+
+static void block_add_fields(struct block *b, const struct http_head *h)
+{
     for (size_t i = 0; i < h->nfields; i++)
         if (is_sent(&h->fields[i]))
-            nv[n++] = nv_of(h->fields[i].name, h->fields[i].value);
-    return n;
+            block_add(b, h->fields[i].name, h->fields[i].value);
 }
 
-static int submit(struct h2_stream *s, const struct http_head *h, const nghttp2_nv *nv, size_t n,
-                  const nghttp2_data_provider *body)
+static enum err block_end(struct block *b, int rv)
 {
-    nghttp2_session *ng = s->h2->ng;
-    if (!h->is_response || h->status == 0)
-        return nghttp2_submit_trailer(ng, s->id, nv, n);
-    if (h->status < 200)
-        return nghttp2_submit_headers(ng, NGHTTP2_FLAG_NONE, s->id, NULL, nv, n, NULL) < 0 ? -1 : 0;
-    return nghttp2_submit_response(ng, s->id, nv, n, body);
-}
-
-static enum err submit_head(struct h2_stream *s, const struct http_head *h, const char *status,
-                            const nghttp2_data_provider *body)
-{
-    nghttp2_nv few[NV_ON_STACK];
-    nghttp2_nv *nv = few;
-    if (h->nfields + 1 > NV_ON_STACK) {
-        nv = malloc((h->nfields + 1) * sizeof(*nv));
-        if (nv == NULL)
-            return ERR_NO_MEMORY;
-    }
-    int rv = submit(s, h, nv, fill_nv(nv, h, status), body);
-    if (nv != few)
-        free(nv);
-    return rv == 0 ? ERR_OK : ERR_NO_MEMORY;
+    if (b->nv != b->few)
+        free(b->nv);
+    return rv >= 0 ? ERR_OK : ERR_NO_MEMORY;
 }
 
 enum err h2_response_submit(struct h2_stream *s, const struct http_head *h,
                             const nghttp2_data_provider *body)
 {
-    char status[3] = {(char)('0' + h->status / 100 % 10), (char)('0' + h->status / 10 % 10),
-                      (char)('0' + h->status % 10)};
-    return submit_head(s, h, status, body);
+    const char status[3] = {(char)('0' + h->status / 100 % 10), (char)('0' + h->status / 10 % 10),
+                            (char)('0' + h->status % 10)};
+    nghttp2_session *ng = s->h2->ng;
+    struct block b;
+    int rv;
+    TRY(block_begin(&b, h));
+    block_add(&b, SPAN(":status"), span_of(status, sizeof(status)));
+    block_add_fields(&b, h);
+    if (h->status < 200)
+        rv = nghttp2_submit_headers(ng, NGHTTP2_FLAG_NONE, s->id, NULL, b.nv, b.n, NULL);
+    else
+        rv = nghttp2_submit_response(ng, s->id, b.nv, b.n, body);
+    return block_end(&b, rv);
 }
 
 enum err h2_trailers_submit(struct h2_stream *s, const struct http_head *trailers)
 {
-    return submit_head(s, trailers, NULL, NULL);
+    struct block b;
+    TRY(block_begin(&b, trailers));
+    block_add_fields(&b, trailers);
+    return block_end(&b, nghttp2_submit_trailer(s->h2->ng, s->id, b.nv, b.n));
+}
+
+/* TE is for the next hop alone. "trailers" holds for this one as well: whatever the client takes is
+ * passed on to it. */
+static bool wants_trailers(const struct http_head *h)
+{
+    for (size_t i = 0; i < h->nfields; i++)
+        if (h->fields[i].id == HTTP_TE && http_list_has(h->fields[i].value, SPAN("trailers")))
+            return true;
+    return false;
+}
+
+enum err h2_request_submit(struct h2_stream *s, const struct http_head *h,
+                           const nghttp2_data_provider *body)
+{
+    struct block b;
+    TRY(block_begin(&b, h));
+    block_add(&b, SPAN(":method"), h->method_name);
+    block_add(&b, SPAN(":scheme"), s->h2->secure ? SPAN("https") : SPAN("http"));
+    block_add(&b, SPAN(":authority"), h->authority);
+    block_add(&b, SPAN(":path"), h->target);
+    block_add_fields(&b, h);
+    if (wants_trailers(h))
+        block_add(&b, SPAN("te"), SPAN("trailers"));
+    s->id = nghttp2_submit_request(s->h2->ng, NULL, b.nv, b.n, body, s);
+    enum err e = block_end(&b, s->id);
+    s->id = e == ERR_OK ? s->id : 0;
+    return e;
 }

@@ -1,10 +1,11 @@
-/* An HTTP/2 connection with a client, by nghttp2.
+/* An HTTP/2 connection, with a client or with a server, by nghttp2.
  *
  * nghttp2 is fed by codec_feed and asked for frames by codec_drain, never from within its own
  * callbacks: a verb called there only queues and says wants_write. Windows are opened as bodies are
- * consumed, so what a client can make us hold is bounded by the connection window. */
+ * consumed, so what a peer can make us hold is bounded by the connection window. */
 #include "http/h2_internal.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 enum {
@@ -14,6 +15,7 @@ enum {
     RESET_RATE = 33,    /* and per second (rapid reset) */
     /* Debian 12's nghttp2 counts a CONTINUATION once for every read its nine-byte head came in. */
     CONTINUATIONS_MAX = 64,
+    BLOCK_SPARE = 64 * 1024, /* what a head may grow by on its way through, and by HPACK */
     SETTINGS_MAX = 32,
     ACKS_MAX = 1000, /* PING and SETTINGS acknowledgements waiting to be sent */
 };
@@ -34,7 +36,7 @@ static enum err h2_feed(struct codec *c, struct span in, size_t *used)
     ssize_t n = nghttp2_session_mem_recv(h->ng, (const uint8_t *)in.p, in.n);
     h2_wants_write(h);
     if (n < 0) {
-        h->failed = true;
+        h->failed = h->broke = true;
         return n == NGHTTP2_ERR_NOMEM ? ERR_NO_MEMORY : ERR_BAD_FRAME;
     }
     return ERR_OK;
@@ -90,7 +92,8 @@ static void h2_flushed(struct codec *c)
             continue;
         s->tx_full = false;
         h->nfull--;
-        s->stream.on->ready(s->stream.owner);
+        if (!s->tx_end)
+            s->stream.on->ready(s->stream.owner);
     }
     if (nghttp2_session_want_write(h->ng))
         h2_wants_write(h);
@@ -104,14 +107,19 @@ static void h2_closed(struct codec *c, enum err why)
 {
     struct h2 *h = h2_of(c);
     h->failed = true;
+    if (!h->client && h->broke && why != ERR_NO_MEMORY)
+        why = ERR_BACKEND_BAD_ANSWER;
+    else if (why == ERR_OK)
+        why = h->client ? ERR_CLIENT_CLOSED : ERR_BACKEND_CLOSED;
     for (struct h2_stream *s = h->streams; s != NULL; s = s->next)
-        h2_stream_gone(s, why == ERR_OK ? ERR_CLIENT_CLOSED : why);
+        h2_stream_gone(s, why);
 }
 
 static void h2_shutdown(struct codec *c, bool now)
 {
     struct h2 *h = h2_of(c);
-    if (h->failed)
+    h->draining = true;
+    if (h->failed || !h->client)
         return;
     if (now)
         (void)nghttp2_submit_goaway(h->ng, NGHTTP2_FLAG_NONE,
@@ -130,7 +138,8 @@ static bool h2_is_idle(const struct codec *c)
 static bool h2_is_done(const struct codec *c)
 {
     const struct h2 *h = h2_of(c);
-    return h->failed || (!nghttp2_session_want_read(h->ng) && !nghttp2_session_want_write(h->ng));
+    bool over = !nghttp2_session_want_read(h->ng) && !nghttp2_session_want_write(h->ng);
+    return h->failed || over || (!h->client && h->draining && h->nstreams == 0);
 }
 
 static bool h2_is_cut(const struct codec *c)
@@ -139,10 +148,32 @@ static bool h2_is_cut(const struct codec *c)
     return false; /* a stream that was cut says so itself */
 }
 
+static unsigned h2_streams_max(const struct codec *c)
+{
+    const struct h2 *h = h2_of(c);
+    if (!h->has_settings)
+        return UINT_MAX;
+    uint32_t theirs =
+        nghttp2_session_get_remote_settings(h->ng, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    return theirs < c->opts->h2_backend_streams ? theirs : c->opts->h2_backend_streams;
+}
+
 static bool h2_is_reusable(const struct codec *c)
 {
-    UNUSED(c);
-    return false;
+    const struct h2 *h = h2_of(c);
+    size_t max = h->has_settings ? h2_streams_max(c) : 1;
+    return !h->client && !h->failed && !h->draining && h->nstreams < max &&
+           nghttp2_session_check_request_allowed(h->ng) != 0;
+}
+
+static bool h2_ping(struct codec *c)
+{
+    struct h2 *h = h2_of(c);
+    if (h->pinged)
+        return false;
+    h->pinged = nghttp2_submit_ping(h->ng, NGHTTP2_FLAG_NONE, NULL) == 0;
+    h2_wants_write(h);
+    return true;
 }
 
 static void h2_free(struct codec *c)
@@ -160,19 +191,22 @@ static const struct codec_vt h2_vt = {
     .closed = h2_closed,
     .drain = h2_drain,
     .flushed = h2_flushed,
-    .open = NULL,
+    .open = h2_stream_open,
     .shutdown = h2_shutdown,
     .is_idle = h2_is_idle,
     .is_done = h2_is_done,
     .is_cut = h2_is_cut,
     .is_reading = h2_is_reading,
     .is_reusable = h2_is_reusable,
+    .streams_max = h2_streams_max,
+    .ping = h2_ping,
 };
 
 /* --- making one --- */
 
 static enum err session_new(struct h2 *h)
 {
+    size_t block = h->codec.opts->limits.header_bytes + BLOCK_SPARE;
     nghttp2_session_callbacks *cb = NULL;
     nghttp2_option *opt = NULL;
     enum err e = ERR_NO_MEMORY;
@@ -185,7 +219,9 @@ static enum err session_new(struct h2 *h)
         nghttp2_option_set_max_continuations(opt, CONTINUATIONS_MAX);
         nghttp2_option_set_max_settings(opt, SETTINGS_MAX);
         nghttp2_option_set_max_outbound_ack(opt, ACKS_MAX);
-        if (nghttp2_session_server_new2(&h->ng, cb, h, opt) == 0)
+        nghttp2_option_set_max_send_header_block_length(opt, block);
+        if ((h->client ? nghttp2_session_server_new2 : nghttp2_session_client_new2)(&h->ng, cb, h,
+                                                                                    opt) == 0)
             e = ERR_OK;
     }
     nghttp2_session_callbacks_del(cb);
@@ -193,28 +229,43 @@ static enum err session_new(struct h2 *h)
     return e;
 }
 
+/* Answers may be held up by the clients they are for: as many as there can be must not be able to
+ * fill the connection's window, or a few slow clients would stop everybody's. */
+static int32_t connection_window(const struct h2 *h)
+{
+    const struct codec_options *o = h->codec.opts;
+    uint64_t all = (uint64_t)o->h2_backend_streams * o->h2_stream_window;
+    if (h->client || all < o->h2_connection_window)
+        return (int32_t)o->h2_connection_window;
+    return all > INT32_MAX ? INT32_MAX : (int32_t)all;
+}
+
 static enum err send_settings(struct h2 *h)
 {
     const struct codec_options *o = h->codec.opts;
+    nghttp2_settings_entry first = {NGHTTP2_SETTINGS_ENABLE_PUSH, 0};
+    if (h->client)
+        first = (nghttp2_settings_entry){NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, o->h2_streams};
     nghttp2_settings_entry iv[] = {
-        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, o->h2_streams},
+        first,
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, o->h2_stream_window},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)o->limits.header_bytes},
     };
     if (nghttp2_submit_settings(h->ng, NGHTTP2_FLAG_NONE, iv, ARRAY_LEN(iv)) != 0 ||
-        nghttp2_session_set_local_window_size(h->ng, NGHTTP2_FLAG_NONE, 0,
-                                              (int32_t)o->h2_connection_window) != 0)
+        nghttp2_session_set_local_window_size(h->ng, NGHTTP2_FLAG_NONE, 0, connection_window(h)) !=
+            0)
         return ERR_NO_MEMORY;
     return ERR_OK;
 }
 
-enum err codec_h2_client(struct codec **c, const struct codec_options *opts,
-                         const struct codec_host *host, void *arg, struct chunkq *out)
+static enum err h2_new(struct codec **c, const struct h2 *role, const struct codec_options *opts,
+                       const struct codec_host *host, void *arg, struct chunkq *out)
 {
     *c = NULL;
-    struct h2 *h = calloc(1, sizeof(*h));
+    struct h2 *h = malloc(sizeof(*h));
     if (h == NULL)
         return ERR_NO_MEMORY;
+    *h = *role;
     h->codec = (struct codec){CODEC_MAGIC, &h2_vt, opts, host, arg, out};
     enum err e = session_new(h);
     if (e == ERR_OK)
@@ -228,4 +279,18 @@ enum err codec_h2_client(struct codec **c, const struct codec_options *opts,
     h2_wants_write(h);
     *c = &h->codec;
     return ERR_OK;
+}
+
+enum err codec_h2_client(struct codec **c, const struct codec_options *opts,
+                         const struct codec_host *host, void *arg, struct chunkq *out)
+{
+    const struct h2 role = {.client = true};
+    return h2_new(c, &role, opts, host, arg, out);
+}
+
+enum err codec_h2_backend(struct codec **c, const struct codec_options *opts, bool secure,
+                          const struct codec_host *host, void *arg, struct chunkq *out)
+{
+    const struct h2 role = {.secure = secure};
+    return h2_new(c, &role, opts, host, arg, out);
 }

@@ -61,6 +61,23 @@ void h2_stream_free(struct h2_stream *s)
     free(s);
 }
 
+struct http_stream *h2_stream_open(struct codec *c, enum http_method method, struct arena *arena,
+                                   const struct http_stream_events *on, void *owner)
+{
+    struct h2 *h = h2_of(c);
+    UNUSED(method); /* nghttp2 reads it in the head */
+    if (!codec_is_reusable(c))
+        return NULL;
+    struct h2_stream *s = h2_stream_new(h, 0);
+    if (s == NULL)
+        return NULL;
+    s->open = true;
+    s->arena = arena;
+    s->stream.on = on;
+    s->stream.owner = owner;
+    return &s->stream;
+}
+
 static void detach(struct h2_stream *s)
 {
     s->open = false;
@@ -148,10 +165,11 @@ static enum err h2_send_head(struct http_stream *st, const struct http_head *hea
 {
     struct h2_stream *s = h2_stream_of(st);
     nghttp2_data_provider body = {.source = {.ptr = s}, .read_callback = read_body};
-    BUG_IF(s->tx_head);
-    TRY(h2_response_submit(s, head, end ? NULL : &body));
+    const nghttp2_data_provider *follows = end ? NULL : &body;
+    BUG_IF(s->tx_head || head->is_response != s->h2->client);
+    TRY(s->h2->client ? h2_response_submit(s, head, follows) : h2_request_submit(s, head, follows));
     h2_wants_write(s->h2);
-    if (head->status >= 200) {
+    if (!head->is_response || head->status >= 200) {
         s->tx_head = true;
         s->tx_end = end;
     }
@@ -222,8 +240,10 @@ static void h2_consumed(struct http_stream *st, size_t n)
     h2_wants_write(s->h2);
 }
 
-static uint32_t reset_code(enum err why)
+static uint32_t reset_code(const struct h2 *h, enum err why)
 {
+    if (!h->client)
+        return why == ERR_BACKEND_BAD_ANSWER ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_CANCEL;
     switch (err_fault(why)) {
     case FAULT_CLIENT:
         return why == ERR_CLIENT_RESET || why == ERR_CLIENT_CLOSED ? NGHTTP2_CANCEL
@@ -239,7 +259,10 @@ static void h2_reset(struct http_stream *st, enum err why)
     detach(s);
     h2_stream_credit(s);
     chunkq_free(&s->body);
-    h2_stream_rst(s, reset_code(why));
+    if (s->id == 0) /* nothing of it was sent */
+        h2_stream_free(s);
+    else
+        h2_stream_rst(s, reset_code(s->h2, why));
 }
 
 static const struct http_stream_ops h2_ops = {

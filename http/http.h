@@ -54,7 +54,7 @@ struct http_head {
     struct span method_name;
     struct span target;    /* origin-form (path and query) or "*" */
     struct span authority; /* the host this is for: Host, :authority or the absolute target's */
-    struct span scheme;    /* HTTP/2 only */
+    struct span scheme;    /* requests, HTTP/2 only */
     struct span reason;    /* responses, HTTP/1 only */
 
     struct http_field *fields;

@@ -189,6 +189,10 @@ static void json_outcome(struct line *l, const struct exchange *x)
         KEY(l, "first_byte_us");
         put_u64(l, x->first_byte_us - x->sent_us);
     }
+    if (x->grpc && x->grpc_status >= 0) {
+        KEY(l, "grpc_status");
+        put_u64(l, (uint64_t)x->grpc_status);
+    }
     if (x->attempts > 1) {
         KEY(l, "attempts");
         put_u64(l, x->attempts);
@@ -273,6 +277,10 @@ static void combined_line(struct line *l, const struct access_log *a, struct exc
     }
     put(l, SPAN(" us="));
     put_u64(l, loop_now_us(x->worker->loop) - x->start_us);
+    if (x->grpc && x->grpc_status >= 0) {
+        put(l, SPAN(" grpc="));
+        put_u64(l, (uint64_t)x->grpc_status);
+    }
     if (x->failure != ERR_OK) {
         put(l, SPAN(" error="));
         put(l, span_str(err_word(x->failure)));

@@ -1,6 +1,7 @@
-/* The answers weir gives itself: short, honest, as JSON when the client asks for it, else as text.
- */
+/* The answers weir gives itself: short, honest, as JSON when the client asks for it, else as text;
+ * to a gRPC call as its status. */
 #include "proxy/exchange.h"
+#include "proxy/grpc.h"
 
 static bool wants_json(const struct exchange *x)
 {
@@ -40,37 +41,48 @@ static struct span backend_name(const struct exchange *x)
     return span_str(c->backends[d->route->backends[d->side]].name);
 }
 
-static enum err head_of(struct exchange *x, enum err why, bool json, size_t length,
-                        struct http_head *h)
+/* What every answer of weir's own says. */
+static enum err head_of(struct exchange *x, unsigned status, struct http_head **out)
 {
-    char digits[20];
-    char *n = arena_copy(&x->arena, span_of(digits, bytes_u64(digits, length)));
+    struct http_head *h = *out = arena_alloc(&x->arena, sizeof(*h));
+    if (h == NULL)
+        return ERR_NO_MEMORY;
     http_head_begin(h, &x->arena, true);
     h->version = HTTP_1_1;
-    h->status = (uint16_t)err_status(why);
-    if (n == NULL)
-        return ERR_NO_MEMORY;
+    h->status = (uint16_t)status;
     TRY(http_head_add_id(h, HTTP_DATE, worker_date(x->worker)));
-    TRY(http_head_add_id(h, HTTP_CONTENT_TYPE,
-                         json ? SPAN("application/json") : SPAN("text/plain; charset=utf-8")));
-    TRY(http_head_add_id(h, HTTP_CONTENT_LENGTH, span_str(n)));
     TRY(http_head_add(h, SPAN("cache-control"), SPAN("no-store")));
     TRY(http_head_add_id(h, HTTP_X_REQUEST_ID, x->request_id));
     return http_head_add_id(h, HTTP_X_BACKEND, backend_name(x));
 }
 
+static enum err body_fields(struct exchange *x, bool json, size_t length, struct http_head *h)
+{
+    char digits[20];
+    size_t n = bytes_u64(digits, length);
+    char *copy = arena_copy(&x->arena, span_of(digits, n));
+    if (copy == NULL)
+        return ERR_NO_MEMORY;
+    TRY(http_head_add_id(h, HTTP_CONTENT_TYPE,
+                         json ? SPAN("application/json") : SPAN("text/plain; charset=utf-8")));
+    return http_head_add_id(h, HTTP_CONTENT_LENGTH, span_of(copy, n));
+}
+
 enum err answer_send_own(struct exchange *x, enum err why)
 {
-    struct http_head *h = arena_alloc(&x->arena, sizeof(*h));
-    struct span body;
+    struct http_head *h;
+    struct span body = SPAN_NULL;
     bool json = wants_json(x);
-    if (h == NULL)
-        return ERR_NO_MEMORY;
-    TRY(body_of(x, why, json, &body));
-    TRY(head_of(x, why, json, body.n, h));
+    TRY(head_of(x, x->grpc ? 200 : (unsigned)err_status(why), &h));
+    if (x->grpc) {
+        TRY(grpc_answer_fields(x, why, h));
+    } else {
+        TRY(body_of(x, why, json, &body));
+        TRY(body_fields(x, json, body.n, h));
+    }
     x->answered = x->answer_ended = x->own_answer = true;
     x->status = h->status;
-    bool bodiless = x->request != NULL && x->request->method == HTTP_HEAD;
+    bool bodiless = x->grpc || (x->request != NULL && x->request->method == HTTP_HEAD);
     metric_inc(x->worker->refused[why]);
     TRY(http_send_head(x->client, h, bodiless));
     if (bodiless)

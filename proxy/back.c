@@ -1,11 +1,16 @@
 /* A connection to a server: made for a wish, then kept for the next, closed when the server or a
- * timer says so. */
+ * timer says so.
+ *
+ * The special difficulty is that one does not know what a server speaks and allows before it has
+ * said so. Until then wishes wait for the connection that is being made, as far as they are likely
+ * to find room on it, instead of opening one each. */
 #include "proxy/back.h"
 
 #include "base/log.h"
 #include "proxy/pool.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -15,13 +20,15 @@
 struct back {
     struct conn conn;
     struct pool *pool;
-    struct back_wish *wish; /* waiting for the connection to be up */
-    bool used;              /* has served */
-    bool idle;
+    struct back_wish *wishes; /* who waits for it, first come first served */
+    struct back_wish **last_wish;
+    unsigned nwishes;
+    bool h2;
     struct back *prev; /* in pool.all */
     struct back *next;
-    struct back *prev_idle;
-    struct back *next_idle;
+    struct back_list *in; /* pool.idle or pool.shared; NULL: neither */
+    struct back *prev_in;
+    struct back *next_in;
     uint64_t idle_since_ms;
 };
 
@@ -32,49 +39,52 @@ static struct back *back_of(struct conn *c)
     return CONTAINER_OF(c, struct back, conn);
 }
 
-/* --- the idle list --- */
+/* --- the lists --- */
 
-static void idle_add(struct pool *p, struct back *b)
+static void list_leave(struct back *b)
 {
-    b->idle = true;
-    b->idle_since_ms = loop_now_ms(p->worker->loop);
-    b->prev_idle = NULL;
-    b->next_idle = p->idle;
-    if (p->idle != NULL)
-        p->idle->prev_idle = b;
+    struct back_list *l = b->in;
+    if (l == NULL)
+        return;
+    b->in = NULL;
+    if (b->prev_in != NULL)
+        b->prev_in->next_in = b->next_in;
     else
-        p->idle_last = b;
-    p->idle = b;
-    p->nidle++;
+        l->first = b->next_in;
+    if (b->next_in != NULL)
+        b->next_in->prev_in = b->prev_in;
+    else
+        l->last = b->prev_in;
+    l->n--;
 }
 
-static void idle_remove(struct pool *p, struct back *b)
+static void list_enter(struct back_list *l, struct back *b)
 {
-    if (!b->idle)
+    if (b->in == l)
         return;
-    b->idle = false;
-    if (b->prev_idle != NULL)
-        b->prev_idle->next_idle = b->next_idle;
+    list_leave(b);
+    b->in = l;
+    b->prev_in = NULL;
+    b->next_in = l->first;
+    if (l->first != NULL)
+        l->first->prev_in = b;
     else
-        p->idle = b->next_idle;
-    if (b->next_idle != NULL)
-        b->next_idle->prev_idle = b->prev_idle;
-    else
-        p->idle_last = b->prev_idle;
-    p->nidle--;
+        l->last = b;
+    l->first = b;
+    l->n++;
 }
 
 void back_close_idle(struct pool *p)
 {
-    while (p->idle != NULL)
-        conn_close(&p->idle->conn, ERR_OK);
+    while (p->idle.first != NULL)
+        conn_close(&p->idle.first->conn, ERR_OK);
 }
 
 void back_trim(struct pool *p, unsigned keep)
 {
     uint64_t now = loop_now_ms(p->worker->loop);
-    while (p->nidle > keep && now - p->idle_last->idle_since_ms >= REST_MS)
-        conn_close(&p->idle_last->conn, ERR_OK);
+    while (p->idle.n > keep && now - p->idle.last->idle_since_ms >= REST_MS)
+        conn_close(&p->idle.last->conn, ERR_OK);
 }
 
 void back_close_all(struct pool *p)
@@ -107,52 +117,143 @@ static void all_remove(struct pool *p, struct back *b)
     metric_dec(p->connections_open);
 }
 
+/* --- wishes --- */
+
+static void take(struct pool *p, struct back_wish *wish);
+
+static void wish_add(struct back *b, struct back_wish *wish)
+{
+    wish->back = b;
+    wish->next = NULL;
+    *b->last_wish = wish;
+    b->last_wish = &wish->next;
+    b->nwishes++;
+}
+
+static void wish_remove(struct back *b, struct back_wish *wish)
+{
+    struct back_wish **at = &b->wishes;
+    while (*at != wish)
+        at = &(*at)->next;
+    *at = wish->next;
+    if (b->last_wish == &wish->next)
+        b->last_wish = at;
+    wish->back = NULL;
+    b->nwishes--;
+}
+
+/* Over HTTP/2 others may share it from now on. */
+static void give_stream(struct back *b, struct back_wish *wish, bool reused)
+{
+    struct codec *c = b->conn.codec;
+    struct http_stream *s = codec_open(c, wish->method, wish->arena, wish->on, wish->owner);
+    if (b->h2 && codec_is_reusable(c))
+        list_enter(&b->pool->shared, b);
+    else
+        list_leave(b);
+    if (s != NULL)
+        wish->ready(wish->owner, s, reused);
+    else
+        wish->failed(wish->owner, ERR_NO_MEMORY);
+}
+
+/* Streams for those who wait. Whom it has no room for, now that the server has said how much there
+ * is, is served elsewhere. */
+static void serve(struct back *b)
+{
+    struct pool *p = b->pool;
+    struct back_wish *wish;
+    while ((wish = b->wishes) != NULL && codec_is_reusable(b->conn.codec)) {
+        wish_remove(b, wish);
+        give_stream(b, wish, false);
+    }
+    unsigned max = codec_streams_max(b->conn.codec);
+    if (max == UINT_MAX)
+        return;
+    p->streams = max;
+    if (p->waited == b)
+        p->waited = NULL;
+    while ((wish = b->wishes) != NULL) {
+        wish_remove(b, wish);
+        take(p, wish);
+    }
+}
+
+static void fail_wishes(struct back *b, enum err why)
+{
+    struct back_wish *wish;
+    if (b->pool->waited == b)
+        b->pool->waited = NULL;
+    while ((wish = b->wishes) != NULL) {
+        wish_remove(b, wish);
+        wish->failed(wish->owner, why);
+    }
+}
+
 /* --- the role --- */
 
-static void fail_wish(struct back *b, enum err why)
+static enum err codec_new(struct back *b)
 {
-    struct back_wish *wish = b->wish;
-    if (wish == NULL)
-        return;
-    b->wish = NULL;
-    wish->back = NULL;
-    wish->failed(wish->owner, why);
+    struct conn *c = &b->conn;
+    struct worker *w = c->worker;
+    if (b->h2)
+        return codec_h2_backend(&c->codec, &w->codec, c->tls != NULL, &conn_codec_host_backend, c,
+                                &c->out);
+    return codec_h1_backend(&c->codec, &w->codec, &conn_codec_host_backend, c, &c->out);
 }
 
 static bool established(struct conn *c)
 {
     struct back *b = back_of(c);
-    struct worker *w = c->worker;
-    if (codec_h1_backend(&c->codec, &w->codec, &conn_codec_host_backend, c, &c->out) != ERR_OK)
+    struct pool *p = b->pool;
+    b->h2 = c->tls != NULL ? tls_is_h2(c->tls) : p->protocol == BACKEND_H2;
+    if (!b->h2 && p->protocol == BACKEND_H2) {
+        conn_close(c, ERR_BACKEND_PROTOCOL);
         return false;
-    loop_timer_clear(w->loop, &c->timer);
-    struct back_wish *wish = b->wish;
-    if (wish == NULL)
-        return true; /* settled() puts it into the pool */
-    b->wish = NULL;
-    wish->back = NULL;
-    b->used = true;
-    struct http_stream *s = codec_open(c->codec, wish->method, wish->arena, wish->on, wish->owner);
-    wish->ready(wish->owner, s, false);
+    }
+    if (codec_new(b) != ERR_OK)
+        return false;
+    p->h2 = b->h2;
+    loop_timer_clear(c->worker->loop, &c->timer);
+    serve(b); /* settled() puts it into the pool */
     return true;
+}
+
+/* HTTP/2 with requests under way. The timer asks for a sign of life; setting it later is free. */
+static void settled_busy(struct back *b)
+{
+    struct worker *w = b->conn.worker;
+    if (!b->h2)
+        return;
+    loop_timer_set(w->loop, &b->conn.timer, w->timeouts.backend_ping);
+    if (codec_is_reusable(b->conn.codec))
+        list_enter(&b->pool->shared, b);
+    else
+        list_leave(b);
 }
 
 static void settled(struct conn *c)
 {
     struct back *b = back_of(c);
     struct worker *w = c->worker;
-    if (b->idle) {
-        if (codec_is_done(c->codec)) /* it spoke out of turn */
+    struct pool *p = b->pool;
+    if (p->waited == b || b->wishes != NULL)
+        serve(b);
+    if (b->in == &p->idle) {
+        if (codec_is_done(c->codec)) /* it spoke out of turn, or said goodbye */
             conn_close(c, ERR_OK);
         return;
     }
-    if (b->wish != NULL || !codec_is_idle(c->codec))
+    if (!codec_is_idle(c->codec)) {
+        settled_busy(b);
         return;
-    if (!codec_is_reusable(c->codec) || c->rx.n > 0 || b->pool->users == 0) {
+    }
+    if (!codec_is_reusable(c->codec) || c->rx.n > 0 || p->users == 0) {
         conn_close(c, ERR_OK);
         return;
     }
-    idle_add(b->pool, b);
+    list_enter(&p->idle, b);
+    b->idle_since_ms = loop_now_ms(w->loop);
     loop_timer_set(w->loop, &c->timer, w->timeouts.backend_idle);
 }
 
@@ -171,11 +272,11 @@ static void note_failure(struct pool *p, enum err why, const char *detail)
 static void closed(struct conn *c, enum err why)
 {
     struct back *b = back_of(c);
-    idle_remove(b->pool, b);
+    list_leave(b);
     all_remove(b->pool, b);
     if (c->codec == NULL) /* it never came up */
         note_failure(b->pool, why, c->tls != NULL ? tls_reason(c->tls) : "");
-    fail_wish(b, why);
+    fail_wishes(b, why);
 }
 
 static void back_free(struct conn *c)
@@ -198,14 +299,27 @@ static const struct conn_role role = {
     .ended = ERR_BACKEND_CLOSED,
 };
 
+/* Nothing came or went for as long as timeouts.backend_ping. */
+static void ping(struct back *b)
+{
+    struct conn *c = &b->conn;
+    if (codec_ping(c->codec))
+        loop_timer_set(c->worker->loop, &c->timer, c->worker->timeouts.backend_ping);
+    else
+        conn_close(c, ERR_BACKEND_PING_TIMEOUT);
+}
+
 static void on_timer(void *arg)
 {
     struct conn *c;
     OBJ_CAST(c, arg, CONN_MAGIC);
+    struct back *b = back_of(c);
     if (c->state == CONN_CONNECTING || c->state == CONN_HANDSHAKE)
         conn_close(c, ERR_CONNECT_TIMEOUT);
-    else if (back_of(c)->idle)
+    else if (b->in == &b->pool->idle)
         conn_close(c, ERR_OK);
+    else if (b->h2)
+        ping(b);
     worker_flush(c->worker); /* what the asker answers now */
 }
 
@@ -235,14 +349,15 @@ static enum err back_new(struct pool *p, struct back_wish *wish)
     struct worker *w = p->worker;
     if (p->naddresses == 0)
         return ERR_BACKEND_NAME;
-    if (p->nconns >= w->limits.backend_connections && p->idle_last != NULL)
-        conn_close(&p->idle_last->conn, ERR_OK); /* who wants a fresh one may have its place */
+    if (p->nconns >= w->limits.backend_connections && p->idle.last != NULL)
+        conn_close(&p->idle.last->conn, ERR_OK); /* who wants a fresh one may have its place */
     if (p->nconns >= w->limits.backend_connections)
         return ERR_BACKEND_BUSY;
     struct back *b = calloc(1, sizeof(*b));
     if (b == NULL)
         return ERR_NO_MEMORY;
     b->pool = p;
+    b->last_wish = &b->wishes;
     b->conn.fd = -1;
     enum err e = start(b, &p->addresses[p->address]);
     if (e != ERR_OK) {
@@ -256,8 +371,9 @@ static enum err back_new(struct pool *p, struct back_wish *wish)
         return e;
     }
     all_add(p, b);
-    b->wish = wish;
-    wish->back = b;
+    wish_add(b, wish);
+    if (p->h2)
+        p->waited = b;
     loop_timer_set(w->loop, &b->conn.timer,
                    p->kind == POOL_MIRROR ? w->shadow.connect : w->timeouts.connect);
     return ERR_OK;
@@ -265,16 +381,41 @@ static enum err back_new(struct pool *p, struct back_wish *wish)
 
 static bool reuse(struct pool *p, struct back_wish *wish)
 {
-    struct back *b = p->idle;
-    if (b == NULL || wish->fresh)
+    struct back *b;
+    while ((b = p->shared.first != NULL ? p->shared.first : p->idle.first) != NULL) {
+        if (codec_is_reusable(b->conn.codec)) {
+            give_stream(b, wish, true); /* over HTTP/1 its timer stays: when it fires the connection
+                                           is busy, and nothing happens */
+            return true;
+        }
+        list_leave(b); /* it ended in this turn */
+    }
+    return false;
+}
+
+/* As many wait for a connection as will find room on it, by what is known of the server. */
+static bool wait_for_other(struct pool *p, struct back_wish *wish)
+{
+    struct back *b = p->waited;
+    unsigned max = p->streams < p->worker->limits.backend_streams
+                       ? p->streams
+                       : p->worker->limits.backend_streams;
+    if (b == NULL || b->nwishes >= max)
         return false;
-    idle_remove(p,
-                b); /* its timer stays: when it fires the connection is busy, and nothing happens */
-    struct http_stream *s =
-        codec_open(b->conn.codec, wish->method, wish->arena, wish->on, wish->owner);
-    BUG_IF(s == NULL);
-    wish->ready(wish->owner, s, true);
+    wish_add(b, wish);
     return true;
+}
+
+static void take(struct pool *p, struct back_wish *wish)
+{
+    wish->back = NULL;
+    if ((!wish->fresh && reuse(p, wish)) || wait_for_other(p, wish))
+        return;
+    enum err e = back_new(p, wish);
+    if (e == ERR_OK || (e == ERR_BACKEND_BUSY && reuse(p, wish)))
+        return;
+    note_failure(p, e, e == ERR_CONNECT_FAILED || e == ERR_SYSTEM ? strerror(errno) : "");
+    wish->failed(wish->owner, e);
 }
 
 void back_take(struct worker *w, const struct view *v, size_t backend, enum pool_kind kind,
@@ -282,22 +423,12 @@ void back_take(struct worker *w, const struct view *v, size_t backend, enum pool
 {
     struct pool **pools = kind == POOL_SERVE ? v->serve : v->mirror;
     size_t n = v->first[backend + 1] - v->first[backend];
-    struct pool *p = pools[v->first[backend] + v->turn[backend]++ % n];
     UNUSED(w);
-    wish->back = NULL;
-    if (reuse(p, wish))
-        return;
-    enum err e = back_new(p, wish);
-    if (e == ERR_OK)
-        return;
-    note_failure(p, e, e == ERR_CONNECT_FAILED || e == ERR_SYSTEM ? strerror(errno) : "");
-    wish->failed(wish->owner, e);
+    take(pools[v->first[backend] + v->turn[backend]++ % n], wish);
 }
 
 void back_cancel(struct back_wish *wish)
 {
-    if (wish->back == NULL)
-        return;
-    wish->back->wish = NULL;
-    wish->back = NULL;
+    if (wish->back != NULL)
+        wish_remove(wish->back, wish);
 }

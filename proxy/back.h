@@ -1,5 +1,7 @@
 /* Connections to servers, kept in pools. A pool is one worker's connections to one server for one
- * purpose (serving, or copies, which must never share). Private to proxy/. */
+ * purpose (serving, or copies, which must never share), HTTP/1 and HTTP/2 alike: over HTTP/1 a
+ * connection is for one request at a time, over HTTP/2 for as many as both sides allow. Private to
+ * proxy/. */
 #ifndef PROXY_BACK_H
 #define PROXY_BACK_H
 
@@ -17,9 +19,10 @@ struct back_wish {
     const struct http_stream_events *on; /* the stream's */
     void *owner;
     enum http_method method;
-    struct arena *arena; /* for the answer's head */
-    bool fresh;          /* do not reuse a kept connection */
-    struct back *back;   /* the connection that is being made for it */
+    struct arena *arena;    /* for the answer's head */
+    bool fresh;             /* do not reuse a kept connection */
+    struct back *back;      /* the connection it waits for */
+    struct back_wish *next; /* who waits for the same one */
 };
 
 void back_take(struct worker *w, const struct view *v, size_t backend, enum pool_kind kind,

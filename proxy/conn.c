@@ -216,14 +216,14 @@ static void ended(struct conn *c)
 
 /* A short read says that the socket is empty, not whether it was reset behind these bytes: libevent
  * reports an error as plain readiness, and there is no second edge. So who waits for the rest of a
- * message looks once more; HTTP/2 notices with its next write. */
+ * message looks once more; HTTP/2 towards a client notices with its next write. */
 static void look_behind(struct conn *c)
 {
     bool within = c->rx.n > 0 || !codec_is_idle(c->codec);
     if (c->readable || !within || !codec_is_reading(c->codec))
         return;
-    if (c->tls != NULL && tls_is_h2(c->tls))
-        return;
+    if (c->role->lingers && c->tls != NULL && tls_is_h2(c->tls))
+        return; /* a client */
     c->readable = true;
     if (c->tls != NULL)
         tls_readable(c->tls);

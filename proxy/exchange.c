@@ -3,6 +3,7 @@
 #include "proxy/exchange.h"
 
 #include "base/log.h"
+#include "proxy/grpc.h"
 #include "proxy/mirror.h"
 
 #include <stdlib.h>
@@ -199,6 +200,15 @@ static unsigned class_of(const struct exchange *x)
     return x->status >= 100 && x->status < 600 ? x->status / 100u : 0;
 }
 
+static void count_call(const struct exchange *x)
+{
+    const struct decision *d = &x->decision;
+    const struct plane *p = plane_of(x->hold->snapshot);
+    size_t i = x->grpc_status == GRPC_NO_STATUS ? GRPC_STATUS_MAX + 1 : (size_t)x->grpc_status;
+    _Static_assert(ARRAY_LEN(p->backends->grpc) == GRPC_STATUSES, "a series for each");
+    metric_inc(p->backends[d->route->backends[d->side]].grpc[i]);
+}
+
 static void count(struct exchange *x)
 {
     metric_dec(METRIC_REQUESTS_OPEN);
@@ -208,6 +218,8 @@ static void count(struct exchange *x)
     const struct plane_route *r = &plane_of(x->hold->snapshot)->routes[d->route->index];
     metric_inc(r->requests[d->side][class_of(x)]);
     metric_inc(r->decisions[d->side][d->reason]);
+    if (x->grpc)
+        count_call(x);
     metric_observe(r->latency[d->side], loop_now_us(x->worker->loop) - x->start_us);
     if (x->first_byte_us > 0 && !x->own_answer)
         metric_observe(r->first_byte[d->side], x->first_byte_us - x->sent_us);
@@ -296,6 +308,8 @@ static bool may_retry(const struct exchange *x, enum err why)
     switch (err_retry(why)) {
     case RETRY_UNSENT:
         return !x->sent;
+    case RETRY_REFUSED:
+        return !x->has_body;
     case RETRY_IDEMPOTENT:
         return x->reused && !x->has_body && http_method_is_idempotent(x->request->method);
     default:

@@ -29,6 +29,7 @@ struct exchange {
     /* the client's side */
     struct http_stream *client; /* NULL: gone */
     struct http_head *request;
+    bool grpc;    /* a gRPC call */
     bool is_copy; /* it came with a shadow mark: never mirrored again */
     bool request_ended;
     bool has_body; /* some of the request's body was seen */
@@ -59,12 +60,14 @@ struct exchange {
     bool answer_ended;
     bool own_answer; /* it is weir's own */
     uint16_t status;
-    enum err failure; /* why it went wrong, ERR_OK when it did not */
+    int8_t grpc_status; /* of a call; -1: none was seen */
+    enum err failure;   /* why it went wrong, ERR_OK when it did not */
 
     struct timer timer;
     struct loop_task reap;
     struct span request_id;
     char shadow_id[33];
+    uint64_t deadline_ms; /* 0: none */
     uint64_t start_us, sent_us, first_byte_us;
     uint64_t bytes_in, bytes_out;
 };

@@ -144,7 +144,8 @@ static enum err identity_of(struct plane_backend *b)
 {
     const struct config_backend_tls *t = b->config->tls;
     struct buf id = BUF_INIT(0);
-    enum err e = buf_printf(&id, "%s|%s", b->config->name, t == NULL ? "plain" : "tls");
+    enum err e = buf_printf(&id, "%s|%d|%s", b->config->name, (int)b->config->protocol,
+                            t == NULL ? "plain" : "tls");
     if (e == ERR_OK && t != NULL)
         e = buf_printf(&id, "|%d|%s|%s", t->verify, t->ca == NULL ? "" : t->ca,
                        t->server_name == NULL ? "" : t->server_name);
@@ -164,7 +165,7 @@ static enum err backend_fill(const struct plane *p, struct plane_backend *b,
     for (size_t i = 0; i < b->nservers; i++)
         TRY(server_fill(&b->servers[i], b->config->servers.list[i]));
     if (b->config->tls != NULL)
-        TRY(tls_ctx_client(b->config->tls, where, &b->tls, wrong));
+        TRY(tls_ctx_client(b->config->tls, b->config->protocol, where, &b->tls, wrong));
     TRY(identity_of(b));
     const char *const label[] = {b->config->name};
     for (enum err i = 0; i < ERR_COUNT; i++) {
@@ -172,6 +173,12 @@ static enum err backend_fill(const struct plane *p, struct plane_backend *b,
         b->errors[i] = METRIC_COUNT;
         if (err_fault(i) == FAULT_BACKEND || err_fault(i) == FAULT_WEIR)
             TRY(metrics_series(METRIC_BACKEND_ERRORS, v, &b->errors[i]));
+    }
+    for (unsigned i = 0; i < ARRAY_LEN(b->grpc); i++) {
+        char digits[20];
+        digits[bytes_u64(digits, i)] = '\0';
+        const char *const v[] = {b->config->name, i + 1 < ARRAY_LEN(b->grpc) ? digits : "none"};
+        TRY(metrics_series(METRIC_GRPC, v, &b->grpc[i]));
     }
     TRY(metrics_series(METRIC_BACKEND_CONNECTIONS, label, &b->connections));
     TRY(metrics_series(METRIC_BACKEND_CONNECTIONS_OPEN, label, &b->connections_open));
@@ -253,6 +260,7 @@ static struct codec_options codec_options_of(const struct config_limits *l)
         .h2_streams = l->h2_streams,
         .h2_stream_window = (unsigned)l->h2_stream_window,
         .h2_connection_window = (unsigned)l->h2_connection_window,
+        .h2_backend_streams = l->backend_streams,
     };
 }
 

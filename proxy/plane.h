@@ -35,6 +35,7 @@ struct plane_backend {
     metric_slot connections;
     metric_slot connections_open;
     metric_slot retries;
+    metric_slot grpc[18];          /* by grpc-status, GRPC_STATUSES of them */
     metric_slot errors[ERR_COUNT]; /* those that may be a backend's; the others count for nothing */
 };
 

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 /* --- pools --- */
@@ -50,6 +51,9 @@ static struct pool *pool_make(struct worker *w, char *identity, enum pool_kind k
         pool_free(p);
         return NULL;
     }
+    p->protocol = b->config->protocol;
+    p->h2 = p->protocol != BACKEND_HTTP1;
+    p->streams = UINT_MAX;
     p->connections = b->connections;
     p->connections_open = b->connections_open;
     p->next = w->pools;

@@ -6,6 +6,13 @@
 
 struct back;
 
+/* Connections in a certain state, last used first. */
+struct back_list {
+    struct back *first;
+    struct back *last;
+    unsigned n;
+};
+
 enum { POOL_MAGIC = 0x504f4f4c };
 
 struct pool {
@@ -25,9 +32,12 @@ struct pool {
     metric_slot connections_open;
     unsigned users; /* views that refer to it */
     struct back *all;
-    struct back *idle;      /* last used first */
-    struct back *idle_last; /* unused for longest */
-    unsigned nidle;
+    struct back_list idle;   /* no requests */
+    struct back_list shared; /* HTTP/2: some requests, and room for more */
+    struct back *waited;     /* HTTP/2: the one being made that wishes may still wait for */
+    enum backend_protocol protocol;
+    bool h2;               /* HTTP/2 is spoken, or likely to be */
+    unsigned streams;      /* how many requests such a connection takes at once, as was last seen */
     unsigned nconns;       /* open or being made */
     unsigned nobjects;     /* those, and closed ones not yet freed */
     struct log_gate *gate; /* one line a second about its failures */

@@ -1,6 +1,7 @@
 /* What arrives on either stream goes to the other. Bytes are `consumed` on one side when the other
  * has room for more, so a slow reader slows its writer down and nothing piles up. */
 #include "proxy/exchange.h"
+#include "proxy/grpc.h"
 #include "proxy/mirror.h"
 
 static struct exchange *exchange_of(void *owner)
@@ -12,15 +13,24 @@ static struct exchange *exchange_of(void *owner)
 
 /* --- what is awaited, and for how long --- */
 
+static uint64_t until_deadline(const struct exchange *x, uint64_t ms)
+{
+    uint64_t now = loop_now_ms(x->worker->loop);
+    uint64_t left = x->deadline_ms > now ? x->deadline_ms - now : 0;
+    return left < ms ? left : ms;
+}
+
 /* One timer: it means whatever the exchange waits for when it fires (relay_timeout). */
 static void touch(struct exchange *x)
 {
     const struct config_timeouts *t = &x->worker->timeouts;
     uint64_t ms = t->stream_idle;
     if (!x->request_ended && !x->answered && x->client_held == 0)
-        ms = t->client_body;
+        ms = x->grpc ? t->stream_idle : t->client_body; /* a stream of messages may rest */
     else if (x->sent_all && !x->answered)
         ms = t->first_byte;
+    if (x->deadline_ms > 0 && !x->answer_ended)
+        ms = until_deadline(x, ms);
     loop_timer_set(x->worker->loop, &x->timer, ms);
 }
 
@@ -36,6 +46,8 @@ void relay_wait_for_answer(struct exchange *x)
 
 static enum err what_timed_out(const struct exchange *x)
 {
+    if (grpc_is_overdue(x))
+        return ERR_DEADLINE;
     if (x->answer_ended || x->backend_held > 0)
         return ERR_CLIENT_SEND_TIMEOUT;
     if (x->answered)
@@ -227,6 +239,8 @@ static enum err send_answer(struct exchange *x, struct http_head *head)
     TRY(answer_edit(x, head));
     x->answered = true;
     x->answer_whole = head->bodiless;
+    if (x->grpc)
+        grpc_note_status(x, head);
     return http_send_head(x->client, head, head->bodiless);
 }
 
@@ -259,6 +273,8 @@ static void backend_end(void *owner, enum err how, struct http_head *trailers)
     struct exchange *x = exchange_of(owner);
     UNUSED(how); /* towards servers only complete messages end; the others are gone */
     x->answer_ended = true;
+    if (x->grpc)
+        grpc_note_status(x, trailers);
     if (x->mirror != NULL)
         mirror_served_end(&x->mirror, ERR_OK);
     if (!x->answer_whole && http_send_end(x->client, trailers) != ERR_OK) {

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/rand.h"
+#include "proxy/grpc.h"
 
 #include <stdio.h>
 
@@ -57,8 +58,12 @@ enum err request_admit(struct exchange *x)
     struct http_head *h = x->request;
     x->path = SPAN("/");
     x->is_copy = http_head_find(h, HTTP_X_WEIR_SHADOW) != NULL;
+    x->grpc = grpc_is_call(h);
+    x->grpc_status = GRPC_NO_STATUS;
     TRY(give_id(x));
     TRY(h->refuse);
+    if (x->grpc)
+        TRY(grpc_admit(x));
     return normalise(x);
 }
 

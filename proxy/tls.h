@@ -13,8 +13,9 @@ enum err tls_ctx_server(const struct config_listener_tls *config, const char *wh
 /* Loads the certificates; complains under `where` with OpenSSL's own reason. ALPN h2 and http/1.1.
  */
 
-enum err tls_ctx_client(const struct config_backend_tls *config, const char *where,
-                        struct tls_ctx **out, struct complaints *wrong) MUST_USE;
+enum err tls_ctx_client(const struct config_backend_tls *config, enum backend_protocol protocol,
+                        const char *where, struct tls_ctx **out, struct complaints *wrong) MUST_USE;
+/* protocol: what ALPN offers. */
 
 void tls_ctx_hold(struct tls_ctx *c);
 void tls_ctx_release(struct tls_ctx **c);

@@ -141,13 +141,19 @@ enum err tls_ctx_server(const struct config_listener_tls *config, const char *wh
 
 /* --- towards backends --- */
 
-enum err tls_ctx_client(const struct config_backend_tls *config, const char *where,
-                        struct tls_ctx **out, struct complaints *wrong)
+static const struct span alpn_offers[] = {
+    [BACKEND_HTTP1] = SPAN("\x08http/1.1"),
+    [BACKEND_H2] = SPAN("\x02h2"),
+    [BACKEND_AUTO] = SPAN("\x02h2\x08http/1.1"),
+};
+
+enum err tls_ctx_client(const struct config_backend_tls *config, enum backend_protocol protocol,
+                        const char *where, struct tls_ctx **out, struct complaints *wrong)
 {
     TRY(ctx_new(TLS_client_method(), out));
     SSL_CTX *ssl = (*out)->ssl;
-    static const unsigned char h1_only[] = "\x08http/1.1";
-    (void)SSL_CTX_set_alpn_protos(ssl, h1_only, sizeof(h1_only) - 1);
+    struct span offer = alpn_offers[protocol];
+    (void)SSL_CTX_set_alpn_protos(ssl, (const unsigned char *)offer.p, (unsigned)offer.n);
     SSL_CTX_set_verify(ssl, config->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
     ERR_clear_error();
     int ok = config->ca != NULL ? SSL_CTX_load_verify_file(ssl, config->ca)

@@ -221,7 +221,7 @@ def _watch_window(stage: Stage, row: Row, subject: Subject, setting: Setting, pr
     reloads = _pass(stage, subject, setting, WINDOW * seconds)
     cpu_b, count_b = _moment(stage, proc)
     if not run.proc.running():
-        raise Failed(f"{subject.label}: the load ended before the window did")
+        raise Stuck(f"{subject.label}: the load ended before the window did")
     return Watched(cpu_a, cpu_b, count_b - count_a, run.finish(), run.cut, reloads)
 
 

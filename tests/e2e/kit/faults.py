@@ -69,6 +69,7 @@ class Seen:
     sha256: str = ""
     trailers: list = field(default_factory=list)
     whole: bool = False  # the body came to its end
+    reset: object = None  # the code of the client's RST_STREAM, over HTTP/2
 
     def values(self, name):
         return [v for n, v in self.fields if n.lower() == name.lower()]
@@ -180,7 +181,7 @@ class FaultServer:
                     self.sockets.add(sock)
             if accept == "speak":
                 sock.sendall(self.behaviour["say"].encode("latin-1"))
-            Conversation(self, sock, link).run()
+            self.converse(sock, link)
         except Stop as stop:
             how = str(stop) or "close"
         except (OSError, ValueError, Failure):
@@ -190,6 +191,9 @@ class FaultServer:
             with self.lock:
                 self.sockets.discard(sock)
             _end(sock, how)
+
+    def converse(self, sock, link):
+        Conversation(self, sock, link).run()
 
     def behaviour_for(self, seen, number):
         b = self.behaviour

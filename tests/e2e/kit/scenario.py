@@ -2,7 +2,8 @@
 
     about = "one sentence"
     threads = true    it is also run under ThreadSanitizer
-    [backends.NAME]   server = "nginx" (kit/servers.py) or else a behaviour of kit/faults.py; tls = a kind of
+    [backends.NAME]   server = "nginx" (kit/servers.py), "h2" (kit/h2server.py), "grpc" (kit/grpcpeer.py) or else a
+                      behaviour of kit/faults.py; tls = a kind of
                       certificate (kit/certs.py); down = true: a step starts it
     [redis]           a redis-server of its own; password = ...
     [weir]            merged over a small default configuration (kit/proxy.py); `weir_starts = false`: a step starts it
@@ -23,6 +24,8 @@ from kit import proxy
 from kit.certs import Certs
 from kit.failure import Failure
 from kit.faults import FaultServer
+from kit.grpcpeer import GrpcServer
+from kit.h2server import H2Server
 from kit.place import Place, free_port
 from kit.servers import Nginx, Redis
 
@@ -116,7 +119,8 @@ class Run:
         tls = self.cert(spec["tls"]) if "tls" in spec else None
         if spec.get("server") == "nginx":
             return Nginx(self.place, name, self.fill(spec), tls)
-        return FaultServer(name, free_port(), spec, tls)
+        kinds = {"h2": H2Server, "grpc": GrpcServer, None: FaultServer}
+        return kinds[spec.get("server")](name, free_port(), spec, tls)
 
     def close_clients(self):
         for load in self.loads.values():

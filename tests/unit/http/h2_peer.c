@@ -1,4 +1,4 @@
-/* A client that tells what it got. */
+/* A client or a server that tells what it got. */
 #include "tests/unit/http/h2_peer.h"
 
 #include <stdlib.h>
@@ -79,6 +79,37 @@ static int on_close(nghttp2_session *ng, int32_t id, uint32_t code, void *arg)
     return 0;
 }
 
+static int on_request(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
+{
+    struct peer *p = arg;
+    UNUSED(ng);
+    if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST)
+        return 0;
+    BUG_IF(p->n == PEER_STREAMS);
+    p->streams[p->n++] = (struct peer_stream){.id = frame->hd.stream_id};
+    return 0;
+}
+
+static void answer_frame(struct peer *p, struct peer_stream *s, const nghttp2_frame *frame)
+{
+    bool end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    const struct peer_answer *a = &p->answers[min_size((size_t)(s - p->streams), p->nanswers - 1)];
+    bool data = frame->hd.type == NGHTTP2_DATA, head = frame->hd.type == NGHTTP2_HEADERS;
+    if ((a->at_head && head && frame->headers.cat == NGHTTP2_HCAT_REQUEST) ||
+        (!a->at_head && end && (data || head)))
+        s->due = true;
+}
+
+static int on_server_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
+{
+    struct peer *p = arg;
+    int rv = on_frame(ng, frame, arg);
+    struct peer_stream *s = find(p, frame->hd.stream_id);
+    if (rv == 0 && s != NULL)
+        answer_frame(p, s, frame);
+    return rv;
+}
+
 void peer_begin(struct peer *p, struct rig *r, bool manual_windows)
 {
     nghttp2_session_callbacks *cb;
@@ -95,6 +126,23 @@ void peer_begin(struct peer *p, struct rig *r, bool manual_windows)
     nghttp2_session_callbacks_del(cb);
     nghttp2_option_del(opt);
     BUG_IF(nghttp2_submit_settings(p->ng, NGHTTP2_FLAG_NONE, NULL, 0) != 0);
+}
+
+void peer_begin_server(struct peer *p, struct rig *r, const struct peer_answer *answers, size_t n)
+{
+    nghttp2_session_callbacks *cb;
+    memset(p, 0, sizeof(*p));
+    p->rig = r;
+    p->answers = answers;
+    p->nanswers = n;
+    BUG_IF(nghttp2_session_callbacks_new(&cb) != 0);
+    nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_request);
+    nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_server_frame);
+    nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_close);
+    BUG_IF(nghttp2_session_server_new(&p->ng, cb, p) != 0);
+    nghttp2_session_callbacks_del(cb);
 }
 
 void peer_end(struct peer *p)
@@ -132,7 +180,8 @@ static ssize_t read_body(nghttp2_session *ng, int32_t id, uint8_t *buf, size_t m
     UNUSED(arg);
     if (n == 0 && s->pause)
         return NGHTTP2_ERR_DEFERRED;
-    memcpy(buf, s->send + s->sent, n);
+    for (size_t i = 0; i < n; i++)
+        buf[i] = (uint8_t)s->send[s->repeats ? (s->sent + i) % s->send_unit : s->sent + i];
     s->sent += n;
     if (s->sent == s->send_n && !s->pause) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
@@ -158,6 +207,54 @@ struct peer_stream *peer_ask(struct peer *p, const char *fields, const char *bod
         nghttp2_submit_request(p->ng, NULL, nv, fill(nv, fields), bodiless ? NULL : &data, NULL);
     BUG_IF(s->id < 0);
     return s;
+}
+
+/* --- answering --- */
+
+static void say_head(struct peer *p, struct peer_stream *s, const struct peer_answer *a)
+{
+    nghttp2_nv nv[FIELDS_MAX];
+    nghttp2_data_provider data = {.source = {.ptr = s}, .read_callback = read_body};
+    bool bodiless = a->body == NULL && a->trailers == NULL && !a->open;
+    s->send = a->body == NULL ? "" : a->body;
+    s->send_unit = strlen(s->send);
+    s->send_n = s->send_unit * max_size(a->repeat, 1);
+    s->repeats = true;
+    s->trailers = a->trailers;
+    s->pause = a->open;
+    BUG_IF(nghttp2_submit_response(p->ng, s->id, nv, fill(nv, a->fields),
+                                   bodiless ? NULL : &data) != 0);
+}
+
+/* A reset comes a turn later: RST_STREAM would overtake what is queued. */
+static void answer(struct peer *p, struct peer_stream *s)
+{
+    const struct peer_answer *a = &p->answers[min_size((size_t)(s - p->streams), p->nanswers - 1)];
+    nghttp2_nv nv[FIELDS_MAX];
+    if (s->said) {
+        s->due = false;
+        BUG_IF(nghttp2_submit_rst_stream(p->ng, NGHTTP2_FLAG_NONE, s->id, a->code) != 0);
+        return;
+    }
+    s->said = true;
+    s->due = a->reset;
+    for (unsigned i = 0; i < a->interims; i++)
+        BUG_IF(nghttp2_submit_headers(p->ng, NGHTTP2_FLAG_NONE, s->id, NULL, nv,
+                                      fill(nv, ":status: 103|link: x"), NULL) != 0);
+    if (a->fields != NULL)
+        say_head(p, s, a);
+}
+
+static bool answer_all(struct peer *p)
+{
+    bool any = false;
+    for (size_t i = 0; i < p->n; i++) {
+        if (!p->streams[i].due)
+            continue;
+        any = true;
+        answer(p, &p->streams[i]);
+    }
+    return any;
 }
 
 /* --- moving bytes --- */
@@ -196,7 +293,8 @@ void peer_pump(struct peer *p, size_t piece, struct seeded *seed)
     for (int quiet = 0; quiet < 2; quiet++) {
         BUG_IF(++turns > 1000000);
         size_t before = p->wire_at;
-        bool wants = nghttp2_session_want_write(p->ng) != 0;
+        bool wants = answer_all(p);
+        wants = nghttp2_session_want_write(p->ng) != 0 || wants;
         peer_send(p, piece, seed);
         if (!p->rig->failed && p->rig->out.n > 0)
             rig_flush(p->rig);

@@ -1,5 +1,5 @@
-/* An HTTP/2 client, by nghttp2, at the other end of a rig. What it receives is kept as one line of
- * text per stream: fields, body, END, and the code it was closed with. */
+/* An HTTP/2 client or server, by nghttp2, at the other end of a rig. What it receives is kept as
+ * one line of text per stream: fields, body, END, and the code it was closed with. */
 #ifndef TESTS_H2_PEER_H
 #define TESTS_H2_PEER_H
 
@@ -16,15 +16,37 @@ struct peer_stream {
     bool in_body;
     bool closed;
     uint32_t code;
-    const char *send; /* the request's body */
+    const char *send; /* the message's body */
+    size_t send_unit; /* of which it repeats so much, */
+    bool repeats;     /* when this says so */
     size_t send_n;
     size_t sent;
     const char *trailers; /* "a: b|c: d" */
     bool pause;           /* it has more to send, later */
+    bool due;             /* a server has something to say */
+    bool said;            /* all but the reset */
+};
+
+/* What a server says to a request: interim, head, body, trailers, a reset, as far as they are
+ * given.
+ */
+struct peer_answer {
+    bool at_head;       /* at the request's head, not its end */
+    unsigned interims;  /* so many 103 */
+    const char *fields; /* ":status: 200|a: b"; NULL: no head */
+    const char *body;   /* NULL: the head ends the answer */
+    size_t repeat;      /* the body is so many times that text; 0: once */
+    const char *trailers;
+    bool open;  /* the end is never sent */
+    bool reset; /* RST_STREAM behind what was said, with */
+    uint32_t code;
 };
 
 struct peer {
     nghttp2_session *ng;
+    const struct peer_answer
+        *answers; /* a server: the n-th request gets the n-th, later the last */
+    size_t nanswers;
     struct rig *rig;
     size_t wire_at; /* of the rig's wire that was read */
     struct peer_stream streams[PEER_STREAMS];
@@ -38,6 +60,9 @@ struct peer {
 };
 
 void peer_begin(struct peer *p, struct rig *r, bool manual_windows);
+void peer_begin_server(struct peer *p, struct rig *r, const struct peer_answer *answers, size_t n);
+/* The rig's role is RIG_H2_BACKEND. Sends SETTINGS with the first peer_send(). */
+
 void peer_end(struct peer *p);
 
 struct peer_stream *peer_ask(struct peer *p, const char *fields, const char *body, size_t n,

@@ -83,6 +83,11 @@ void rig_text_free(struct rig_text *t)
     *t = (struct rig_text){NULL, 0, 0};
 }
 
+static bool is_backend(const struct rig *r)
+{
+    return r->role == RIG_H1_BACKEND || r->role == RIG_H2_BACKEND;
+}
+
 /* --- the diary --- */
 
 static void note(struct rig *r, unsigned stream, const char *text)
@@ -92,7 +97,7 @@ static void note(struct rig *r, unsigned stream, const char *text)
     if (r->in_body != 0)
         rig_add(&r->diary, SPAN("\n"));
     r->in_body = 0;
-    if (r->role == RIG_H2_CLIENT)
+    if (r->role == RIG_H2_CLIENT || r->role == RIG_H2_BACKEND)
         rig_printf(&r->diary, "%u ", stream);
     rig_add(&r->diary, span_str(text));
 }
@@ -166,7 +171,7 @@ static bool fill_fields(struct http_head *h, const char *fields)
 static struct http_head *make_head(struct rig_owner *o, const char *fields)
 {
     const struct rig_script *t = &o->todo;
-    bool is_response = o->rig->role != RIG_H1_BACKEND;
+    bool is_response = !is_backend(o->rig);
     struct http_head *h = arena_alloc(&o->arena, sizeof(*h));
     if (h == NULL)
         return NULL;
@@ -251,7 +256,7 @@ static void speak(struct rig_owner *o)
         return;
     o->spoken = true;
     r->in_verb = true;
-    enum err e = t->interim != 0 && r->role != RIG_H1_BACKEND ? send_interim(o) : ERR_OK;
+    enum err e = t->interim != 0 && !is_backend(r) ? send_interim(o) : ERR_OK;
     struct http_head *h = make_head(o, t->fields);
     if (e == ERR_OK)
         e = h == NULL ? ERR_NO_MEMORY : http_send_head(o->stream, h, t->body == NULL);
@@ -345,7 +350,7 @@ static void on_end(void *arg, enum err how, struct http_head *trailers)
     struct rig *r = o->rig;
     BUG_IF(!o->has_head || o->ended || (how != ERR_OK && trailers != NULL));
     BUG_IF(o->bodiless && (how != ERR_OK || trailers != NULL));
-    BUG_IF(how != ERR_OK && r->role == RIG_H1_BACKEND);
+    BUG_IF(how != ERR_OK && is_backend(r));
     o->ended = true;
     note(r, o->number, "end ");
     note_bytes(r, span_str(how == ERR_OK ? "ok" : err_word(how)));
@@ -430,6 +435,7 @@ void rig_options(struct rig *r)
     o->h2_streams = o->h2_streams == 0 ? 100 : o->h2_streams;
     o->h2_stream_window = o->h2_stream_window == 0 ? 65535 : o->h2_stream_window;
     o->h2_connection_window = o->h2_connection_window == 0 ? 1024 * 1024 : o->h2_connection_window;
+    o->h2_backend_streams = o->h2_backend_streams == 0 ? 100 : o->h2_backend_streams;
 }
 
 enum err rig_begin(struct rig *r, enum rig_role role, const struct rig_script *script, size_t n)
@@ -445,6 +451,8 @@ enum err rig_begin(struct rig *r, enum rig_role role, const struct rig_script *s
         return codec_h1_client(&r->codec, &r->options, &host, r, &r->out);
     case RIG_H1_BACKEND:
         return codec_h1_backend(&r->codec, &r->options, &host, r, &r->out);
+    case RIG_H2_BACKEND:
+        return codec_h2_backend(&r->codec, &r->options, false, &host, r, &r->out);
     default:
         return codec_h2_client(&r->codec, &r->options, &host, r, &r->out);
     }

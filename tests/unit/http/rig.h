@@ -11,7 +11,7 @@
 
 #include "http/codec.h"
 
-enum rig_role { RIG_H1_CLIENT, RIG_H1_BACKEND, RIG_H2_CLIENT };
+enum rig_role { RIG_H1_CLIENT, RIG_H1_BACKEND, RIG_H2_CLIENT, RIG_H2_BACKEND };
 
 /* Where in a stream's life something is done. */
 enum rig_point { NOWHERE, ON_HEAD, ON_BODY, ON_END, SENT_HEAD, SENT_BODY, BY_HAND };

@@ -29,7 +29,7 @@ static struct tls_ctx *client_ctx(bool verify)
     struct config_backend_tls t = {.verify = verify};
     struct complaints wrong = {.n = 0};
     struct tls_ctx *c = NULL;
-    assert_int_equal(tls_ctx_client(&t, "$", &c, &wrong), ERR_OK);
+    assert_int_equal(tls_ctx_client(&t, BACKEND_HTTP1, "$", &c, &wrong), ERR_OK);
     return c;
 }
 
@@ -258,7 +258,7 @@ static void names_are_verified(void **state)
     for (int i = 0; i < 2; i++) {
         struct pair p;
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, p.fd), 0);
-        assert_int_equal(tls_ctx_client(&bt, "$", &p.ctx[0], &wrong), ERR_OK);
+        assert_int_equal(tls_ctx_client(&bt, BACKEND_HTTP1, "$", &p.ctx[0], &wrong), ERR_OK);
         assert_int_equal(tls_ctx_server(&lt, "$", &p.ctx[1], &wrong), ERR_OK);
         assert_int_equal(tls_connect(p.ctx[0], p.fd[0], names[i], &p.client), ERR_OK);
         assert_int_equal(tls_accept(p.ctx[1], p.fd[1], &p.server), ERR_OK);
@@ -275,7 +275,7 @@ static void a_missing_ca_is_named(void **state)
     struct complaints wrong = {.n = 0};
     struct tls_ctx *c = NULL;
     UNUSED(state);
-    assert_int_equal(tls_ctx_client(&t, "$.backends.b.tls", &c, &wrong), ERR_CONFIG);
+    assert_int_equal(tls_ctx_client(&t, BACKEND_HTTP1, "$.backends.b.tls", &c, &wrong), ERR_CONFIG);
     assert_non_null(strstr(wrong.list[0].what, "none.pem cannot be used: No such file"));
     complaints_free(&wrong);
 }
