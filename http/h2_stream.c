@@ -151,7 +151,8 @@ static enum err h2_send_head(struct http_stream *st, const struct http_head *hea
     BUG_IF(s->tx_head);
     TRY(h2_response_submit(s, head, end ? NULL : &body));
     h2_wants_write(s->h2);
-    if (head->status >= 200) {
+    s->tunnel = head->status == 101;
+    if (head->status >= 200 || s->tunnel) {
         s->tx_head = true;
         s->tx_end = end;
     }

@@ -56,6 +56,9 @@ static enum err head_of(struct exchange *x, enum err why, bool json, size_t leng
     TRY(http_head_add_id(h, HTTP_CONTENT_LENGTH, span_str(n)));
     TRY(http_head_add(h, SPAN("cache-control"), SPAN("no-store")));
     TRY(http_head_add_id(h, HTTP_X_REQUEST_ID, x->request_id));
+    h->websocket = why == ERR_WEBSOCKET_VERSION;
+    if (h->websocket)
+        TRY(http_head_add_id(h, HTTP_SEC_WEBSOCKET_VERSION, SPAN("13")));
     return http_head_add_id(h, HTTP_X_BACKEND, backend_name(x));
 }
 

@@ -146,6 +146,8 @@ static void settled(struct conn *c)
             conn_close(c, ERR_OK);
         return;
     }
+    if (c->out.n > 0 && codec_is_done(c->codec)) /* the last bytes: not for ever */
+        loop_timer_set(w->loop, &c->timer, w->timeouts.stream_idle);
     if (b->wish != NULL || !codec_is_idle(c->codec))
         return;
     if (!codec_is_reusable(c->codec) || c->rx.n > 0 || b->pool->users == 0) {
@@ -204,7 +206,7 @@ static void on_timer(void *arg)
     OBJ_CAST(c, arg, CONN_MAGIC);
     if (c->state == CONN_CONNECTING || c->state == CONN_HANDSHAKE)
         conn_close(c, ERR_CONNECT_TIMEOUT);
-    else if (back_of(c)->idle)
+    else if (back_of(c)->idle || codec_is_done(c->codec))
         conn_close(c, ERR_OK);
     worker_flush(c->worker); /* what the asker answers now */
 }

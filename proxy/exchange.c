@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "proxy/mirror.h"
+#include "proxy/tunnel.h"
 
 #include <stdlib.h>
 
@@ -198,7 +199,8 @@ static void count(struct exchange *x)
     const struct plane_route *r = &plane_of(x->hold->snapshot)->routes[d->route->index];
     metric_inc(r->requests[d->side][class_of(x)]);
     metric_inc(r->decisions[d->side][d->reason]);
-    metric_observe(r->latency[d->side], loop_now_us(x->worker->loop) - x->start_us);
+    if (x->tunnel == NULL)
+        metric_observe(r->latency[d->side], loop_now_us(x->worker->loop) - x->start_us);
     if (x->first_byte_us > 0 && !x->own_answer)
         metric_observe(r->first_byte[d->side], x->first_byte_us - x->sent_us);
 }
@@ -214,6 +216,8 @@ static enum next step_finish(struct exchange *x)
     loop_timer_clear(x->worker->loop, &x->timer);
     chunkq_free(&x->pending);
     count(x);
+    if (x->tunnel != NULL)
+        tunnel_end(x);
     access_write(x);
     forget_decision(x);
     loop_defer(x->worker->loop, &x->reap, reap, x);

@@ -3,6 +3,7 @@
 #include "proxy/exchange.h"
 
 #include "base/rand.h"
+#include "http/ws.h"
 
 /* --- request id --- */
 
@@ -112,6 +113,8 @@ enum err request_edit(struct exchange *x)
     drop_weir_fields(h);
     if (h->version == HTTP_1_0)
         http_head_drop(h, HTTP_EXPECT); /* RFC 9110 10.1.1 */
+    if (h->websocket && h->version == HTTP_2)
+        TRY(ws_open_key(h));
     TRY(add_forwarded(x));
     TRY(http_head_add_id(h, HTTP_VIA, via_of(h)));
     http_head_drop(h, HTTP_X_REQUEST_ID);
