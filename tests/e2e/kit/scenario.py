@@ -2,7 +2,8 @@
 
     about = "one sentence"
     threads = true    it is also run under ThreadSanitizer
-    [backends.NAME]   server = "nginx" (kit/servers.py) or else a behaviour of kit/faults.py; tls = a kind of
+    [backends.NAME]   server = "nginx" (kit/servers.py), "websockets", "libwebsockets" (kit/websocket.py) or else a
+                      behaviour of kit/faults.py; tls = a kind of
                       certificate (kit/certs.py); down = true: a step starts it
     [redis]           a redis-server of its own; password = ...
     [weir]            merged over a small default configuration (kit/proxy.py); `weir_starts = false`: a step starts it
@@ -25,6 +26,7 @@ from kit.failure import Failure
 from kit.faults import FaultServer
 from kit.place import Place, free_port
 from kit.servers import Nginx, Redis
+from kit.websocket import EchoServer, LibwebsocketsServer
 
 STEPS = {}
 TOP_KEYS = {"about", "threads", "backends", "redis", "weir", "weir_starts", "step", "env"}
@@ -114,8 +116,9 @@ class Run:
 
     def _server(self, name, spec):
         tls = self.cert(spec["tls"]) if "tls" in spec else None
-        if spec.get("server") == "nginx":
-            return Nginx(self.place, name, self.fill(spec), tls)
+        kinds = {"nginx": Nginx, "websockets": EchoServer, "libwebsockets": LibwebsocketsServer}
+        if "server" in spec:
+            return kinds[spec["server"]](self.place, name, self.fill(spec), tls)
         return FaultServer(name, free_port(), spec, tls)
 
     def close_clients(self):
