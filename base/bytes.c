@@ -128,6 +128,23 @@ void bytes_hex(char *out, const void *in, size_t n)
     }
 }
 
+size_t bytes_base64(char *out, const void *in, size_t n)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *b = in;
+    size_t at = 0;
+    for (size_t i = 0; i < n; i += 3) {
+        unsigned v = (unsigned)b[i] << 16;
+        v |= i + 1 < n ? (unsigned)b[i + 1] << 8 : 0;
+        v |= i + 2 < n ? (unsigned)b[i + 2] : 0;
+        out[at++] = digits[v >> 18];
+        out[at++] = digits[(v >> 12) & 63];
+        out[at++] = i + 1 < n ? digits[(v >> 6) & 63] : '=';
+        out[at++] = i + 2 < n ? digits[v & 63] : '=';
+    }
+    return at;
+}
+
 void buf_free(struct buf *b)
 {
     free(b->p);

@@ -86,6 +86,9 @@ size_t bytes_u64(char out[20], uint64_t v);
 void bytes_hex(char *out, const void *in, size_t n);
 /* Writes 2*n lower-case hex digits, no terminator. */
 
+size_t bytes_base64(char *out, const void *in, size_t n);
+/* Writes (n + 2) / 3 * 4 characters of base64 (RFC 4648 4), no terminator; returns how many. */
+
 /* --- buf: growable, contiguous, with a ceiling --- */
 
 struct buf {

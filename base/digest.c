@@ -9,19 +9,21 @@
 #include <pthread.h>
 
 static EVP_MD *sha256;
+static EVP_MD *sha1;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void release(void)
 {
     EVP_MD_free(sha256);
-    sha256 = NULL;
+    EVP_MD_free(sha1);
+    sha256 = sha1 = NULL;
 }
 
 static void fetch(void)
 {
     sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    if (sha256 != NULL)
-        (void)OPENSSL_atexit(release);
+    sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
+    (void)OPENSSL_atexit(release);
 }
 
 static const EVP_MD *algorithm(void)
@@ -80,6 +82,15 @@ enum err digest_hmac(struct span key, struct span s, unsigned char out[DIGEST_BY
     if (HMAC(algorithm(), k, (int)key.n, (const unsigned char *)s.p, s.n, out, &n) == NULL)
         return ERR_NO_MEMORY;
     return n == DIGEST_BYTES ? ERR_OK : ERR_INVALID;
+}
+
+enum err digest_sha1(struct span s, unsigned char out[DIGEST_SHA1_BYTES])
+{
+    unsigned n;
+    pthread_once(&once, fetch);
+    if (sha1 == NULL || EVP_Digest(s.p, s.n, out, &n, sha1, NULL) != 1)
+        return ERR_NO_MEMORY;
+    return ERR_OK;
 }
 
 bool digest_same(struct span a, struct span b)

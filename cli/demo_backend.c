@@ -235,7 +235,7 @@ static void nothing(void *host)
                      empty */
 }
 
-static const struct codec_host host = {on_open, nothing, nothing};
+static const struct codec_host host = {on_open, nothing, nothing, nothing};
 
 /* --- the connection --- */
 

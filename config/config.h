@@ -220,6 +220,7 @@ struct config_timeouts { /* milliseconds */
     uint64_t connect;
     uint64_t backend_idle;
     uint64_t backend_ping;
+    uint64_t tunnel;
     uint64_t drain;
 };
 

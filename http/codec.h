@@ -22,6 +22,10 @@ struct codec_host {
     void (*wants_read)(void *host);
     /* The codec will take bytes again after it had taken fewer than it was fed, or a body was
      * consumed. */
+
+    void (*ends_sending)(void *host);
+    /* Nothing more will be sent, though the peer may still be sending: end that half of the
+     * connection when everything is written. Tunnels only. */
 };
 
 struct codec_options {

@@ -28,6 +28,7 @@ void h1_pair_begin(struct h1 *h)
     h->scanned = h->held = 0;
     h->interim = 0;
     h->tx_full = h->skipped = h->bodiless = false;
+    h->accept = SPAN_NULL;
 }
 
 void h1_detach(struct h1 *h)
@@ -60,6 +61,18 @@ void h1_give_up(struct h1 *h, enum err why)
     h1_gone(h, why);
 }
 
+void h1_tunnel_begin(struct h1 *h)
+{
+    const struct http_body_plan plan = {HTTP_BODY_UNTIL_CLOSE, 0};
+    h->tunnel = true;
+    h->keep = false;
+    h1_body_begin(&h->rx_body, &plan);
+    h->rx = RX_BODY;
+    h->tx = TX_BODY;
+    h->tx_kind = HTTP_BODY_UNTIL_CLOSE;
+    h1_wants_read(h);
+}
+
 static void pair_end(struct h1 *h)
 {
     bool again = h->keep && !h->draining && h->rx == RX_COMPLETE;
@@ -78,10 +91,11 @@ void h1_end_if_over(struct h1 *h)
 {
     if (!h->open || h->tx != TX_COMPLETE || h->codec.out->n > 0)
         return;
-    if (h->rx == RX_COMPLETE || h->client)
+    if (h->rx == RX_COMPLETE || (h->client && !h->tunnel))
         pair_end(h); /* towards a client an unfinished request does not hold the end up: the
                         connection closes */
 }
+
 /* --- the connection breaks or ends --- */
 
 /* The server sends no more: right for a body that lasts until then, else the answer is cut. */
@@ -97,6 +111,16 @@ static void backend_closed(struct h1 *h)
         h1_give_up(h, ERR_BACKEND_CLOSED);
     else
         h1_end_if_over(h);
+}
+
+/* The peer's half of a tunnel is over; ours goes on. */
+static void tunnel_closed(struct h1 *h)
+{
+    if (h->rx != RX_BODY)
+        return;
+    h->rx = RX_COMPLETE;
+    h->stream.on->end(h->stream.owner, ERR_OK, NULL);
+    h1_end_if_over(h);
 }
 
 /* Whether an orderly end of the connection now would make an unfinished answer look complete. */
@@ -117,6 +141,8 @@ static void h1_closed(struct codec *c, enum err why)
         h->done = true;
         h->abort = ends_by_close(h);
         h1_gone(h, why);
+    } else if (h->tunnel) {
+        tunnel_closed(h);
     } else if (!h->client) {
         backend_closed(h);
     } else if (h->rx == RX_BODY || h->rx == RX_HEAD) {

@@ -289,7 +289,7 @@ static enum err pen_end(struct pen *w, enum err e)
 static bool is_written(const struct http_field *f)
 {
     return (f->flags & HTTP_FIELD_DROPPED) == 0 && f->id != HTTP_TRANSFER_ENCODING &&
-           f->id != HTTP_CONNECTION;
+           f->id != HTTP_CONNECTION && f->id != HTTP_UPGRADE;
 }
 
 enum {
@@ -324,7 +324,10 @@ static enum err put_framing(struct pen *pen, const struct h1_write *w)
         TRY(put(pen, SPAN("Transfer-Encoding: chunked\r\n")));
     if (w->zero_length)
         TRY(put(pen, SPAN("Content-Length: 0\r\n")));
-    if (w->close)
+    if (w->upgrade)
+        TRY(put(pen, w->close ? SPAN("Upgrade: websocket\r\nConnection: close, Upgrade\r\n")
+                              : SPAN("Upgrade: websocket\r\nConnection: Upgrade\r\n")));
+    else if (w->close)
         TRY(put(pen, SPAN("Connection: close\r\n")));
     else if (w->keep_alive)
         TRY(put(pen, SPAN("Connection: keep-alive\r\n")));

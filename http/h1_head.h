@@ -28,6 +28,7 @@ struct h1_write {
     bool zero_length; /* Content-Length: 0 */
     bool close;       /* Connection: close */
     bool keep_alive;  /* Connection: keep-alive (for HTTP/1.0 clients) */
+    bool upgrade;     /* Upgrade: websocket, and Connection says so */
 };
 
 enum err h1_request_write(const struct http_head *h, const struct h1_write *w,
@@ -35,7 +36,7 @@ enum err h1_request_write(const struct http_head *h, const struct h1_write *w,
 enum err h1_response_write(const struct http_head *h, const struct h1_write *w,
                            struct chunkq *out) MUST_USE;
 enum err h1_trailers_write(const struct http_head *h, struct chunkq *out) MUST_USE;
-/* Appends the head without h's own Connection and Transfer-Encoding. ERR_TOO_LARGE when it would be
- * over 256 KiB. On failure nothing was appended. */
+/* Appends the head without h's own Connection, Upgrade and Transfer-Encoding. ERR_TOO_LARGE when it
+ * would be over 256 KiB. On failure nothing was appended. */
 
 #endif

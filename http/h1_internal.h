@@ -32,11 +32,13 @@ struct h1 {
     uint64_t tx_left; /* HTTP_BODY_LENGTH */
     bool tx_full;     /* send_body said 0 */
 
-    bool keep;     /* the connection may serve another pair */
-    bool draining; /* codec_shutdown: this pair is the last */
-    bool done;     /* nothing more can happen */
-    bool abort;    /* what was sent would look complete: close with a reset */
-    bool skipped;  /* the one empty line before a request was seen */
+    bool keep;          /* the connection may serve another pair */
+    bool draining;      /* codec_shutdown: this pair is the last */
+    bool done;          /* nothing more can happen */
+    bool abort;         /* what was sent would look complete: close with a reset */
+    bool tunnel;        /* the 101 was given or sent: both bodies are a tunnel's halves */
+    struct span accept; /* towards a server: the Sec-WebSocket-Accept that is due */
+    bool skipped;       /* the one empty line before a request was seen */
 };
 
 static inline struct h1 *h1_of(const struct codec *c)
@@ -63,6 +65,9 @@ void h1_detach(struct h1 *h);
 void h1_gone(struct h1 *h, enum err why);
 void h1_finish(struct h1 *h);
 /* Nothing more can happen on this connection. */
+
+void h1_tunnel_begin(struct h1 *h);
+/* The 101 is on its way: from here on both directions are bytes until they end. */
 
 void h1_give_up(struct h1 *h, enum err why);
 /* Towards a server: the answer cannot be used and neither can the connection. */

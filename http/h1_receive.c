@@ -5,6 +5,7 @@
  * depend on how the bytes were cut. */
 #include "http/h1_head.h"
 #include "http/h1_internal.h"
+#include "http/ws.h"
 
 static bool wants_keep_alive(const struct http_head *head)
 {
@@ -111,23 +112,26 @@ static void client_head(struct h1 *h, struct span raw, enum err known)
     h->method = head->method;
     if (e == ERR_OK)
         e = http_framing(head, HTTP_OTHER_METHOD, &plan);
+    if (e == ERR_OK && http_head_find(head, HTTP_UPGRADE) != NULL)
+        e = ws_open_check(head, plan.kind != HTTP_BODY_NONE);
     if (e != ERR_OK) {
         refuse(h, head, e);
         return;
     }
-    h->keep = wants_keep_alive(head);
+    h->keep = wants_keep_alive(head) && !head->websocket; /* what is behind it is no request */
     h->bodiless = head->bodiless = plan.kind == HTTP_BODY_NONE;
     h->stream.on->head(h->stream.owner, head);
     if (h->open)
         begin_body(h, &plan);
 }
 
-static bool is_usable(struct h1 *h, const struct http_head *head)
+static bool is_usable(struct h1 *h, struct http_head *head)
 {
-    if (head->status >= 200)
-        return true;
-    return head->status != 101 &&
-           ++h->interim <= HTTP_INTERIM_MAX; /* no Upgrade is ever forwarded */
+    if (head->status == 101)
+        head->websocket = h->accept.n > 0 && ws_is_accepted(head, h->accept);
+    if (head->status == 101 || head->status >= 200)
+        return head->status != 101 || head->websocket;
+    return ++h->interim <= HTTP_INTERIM_MAX;
 }
 
 static void backend_head(struct h1 *h, struct span raw)
@@ -152,6 +156,8 @@ static void backend_head(struct h1 *h, struct span raw)
         h->rx = RX_BODY;
     }
     head->bodiless = plan.kind == HTTP_BODY_NONE;
+    if (head->websocket)
+        h1_tunnel_begin(h);
     h->stream.on->head(h->stream.owner, head);
     if (h->open && head->status >= 200)
         begin_body(h, &plan);

@@ -5,6 +5,7 @@
  * shows it. */
 #include "http/h1_head.h"
 #include "http/h1_internal.h"
+#include "http/ws.h"
 
 static bool response_has_body(const struct h1 *h, const struct http_head *head)
 {
@@ -36,14 +37,28 @@ static enum err plan_tx(struct h1 *h, const struct http_head *head, bool end, st
     return ERR_OK;
 }
 
-static enum err send_response(struct h1 *h, const struct http_head *head, bool end)
+static enum err send_switch(struct h1 *h, const struct http_head *head)
+{
+    struct h1_write w = {.upgrade = true};
+    BUG_IF(h->rx != RX_COMPLETE); /* the request ends first */
+    TRY(h1_response_write(head, &w, h->codec.out));
+    h1_tunnel_begin(h);
+    return ERR_OK;
+}
+
+static enum err send_interim(struct h1 *h, const struct http_head *head)
 {
     struct h1_write w = {0};
-    if (head->status < 200) {
-        if (h->version == HTTP_1_0)
-            return ERR_OK; /* does not know interim answers (RFC 9110 15.2) */
-        return h1_response_write(head, &w, h->codec.out);
-    }
+    if (h->version == HTTP_1_0)
+        return ERR_OK; /* does not know interim answers (RFC 9110 15.2) */
+    return h1_response_write(head, &w, h->codec.out);
+}
+
+static enum err send_response(struct h1 *h, const struct http_head *head, bool end)
+{
+    struct h1_write w = {.upgrade = head->websocket};
+    if (head->status < 200)
+        return head->websocket ? send_switch(h, head) : send_interim(h, head);
     TRY(plan_tx(h, head, end, &w));
     if (h->draining || (h->rx != RX_COMPLETE && !h->bodiless))
         h->keep = false; /* an answer before the request's end: what is left of it would have to be
@@ -55,6 +70,17 @@ static enum err send_response(struct h1 *h, const struct http_head *head, bool e
     return ERR_OK;
 }
 
+/* Keeps what the server must answer to the key that is about to be sent. */
+static enum err expect_accept(struct h1 *h, const struct http_head *head)
+{
+    char *accept = arena_alloc(h->arena, WS_ACCEPT_LEN);
+    if (accept == NULL)
+        return ERR_NO_MEMORY;
+    TRY(ws_accept_for(http_head_value(head, HTTP_SEC_WEBSOCKET_KEY), accept));
+    h->accept = span_of(accept, WS_ACCEPT_LEN);
+    return ERR_OK;
+}
+
 static enum err h1_send_head(struct http_stream *s, const struct http_head *head, bool end)
 {
     struct h1 *h = h1_of_stream(s);
@@ -62,7 +88,9 @@ static enum err h1_send_head(struct http_stream *s, const struct http_head *head
     h1_wants_write(h);
     if (h->client)
         return send_response(h, head, end);
-    struct h1_write w = {0};
+    struct h1_write w = {.upgrade = head->websocket};
+    if (head->websocket)
+        TRY(expect_accept(h, head));
     TRY(plan_tx(h, head, end, &w));
     TRY(h1_request_write(head, &w, h->codec.out));
     h->tx = end ? TX_COMPLETE : TX_BODY;
@@ -88,6 +116,15 @@ static enum err put_data(struct h1 *h, struct span data)
         return chunkq_append(h->codec.out, SPAN("\r\n"));
     }
     return ERR_OK;
+}
+
+/* Ends both directions. The last bytes of a tunnel's half that is over are still written; one that
+ * is not ends with a reset, unless its other end has gone without one. */
+static void tunnel_cut(struct h1 *h, enum err why)
+{
+    bool gone = why == ERR_OK || why == ERR_CLIENT_CLOSED || why == ERR_BACKEND_CLOSED;
+    h->abort = !gone && h->tx != TX_COMPLETE;
+    h1_finish(h);
 }
 
 /* What we promised cannot be kept: the peer must see that the message was cut. */
@@ -139,6 +176,8 @@ static enum err h1_send_end(struct http_stream *s, const struct http_head *trail
     if (e == ERR_OK) {
         h->tx = TX_COMPLETE;
         h1_wants_write(h);
+        if (h->tunnel)
+            h->codec.host->ends_sending(h->codec.host_arg);
     } else {
         tx_break(h);
     }
@@ -158,11 +197,12 @@ static void h1_consumed(struct http_stream *s, size_t n)
 static void h1_reset(struct http_stream *s, enum err why)
 {
     struct h1 *h = h1_of_stream(s);
-    UNUSED(why);
     bool untouched = h->rx == RX_HEAD && h->tx == TX_HEAD && h->scanned == 0;
     h1_detach(h);
     h->busy = false;
-    if (h->client || !untouched || h->done)
+    if (h->tunnel)
+        tunnel_cut(h, why);
+    else if (h->client || !untouched || h->done)
         cut(h);
     else
         h1_wants_write(h); /* the connection is as good as before: let it be put back */

@@ -64,6 +64,8 @@ struct h2_stream {
     bool tx_deferred; /* nghttp2 waits for nghttp2_session_resume_data */
     bool tx_full;     /* send_body said 0 */
 
+    bool tunnel; /* both bodies are a tunnel's halves */
+
     bool rest;      /* answered; the rest of the request is thrown away */
     size_t dropped; /* bytes of it */
 };

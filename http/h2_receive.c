@@ -94,6 +94,8 @@ static void request_complete(struct h2_stream *s, bool end)
     head->bodiless = end;
     if (head->refuse == ERR_OK)
         head->refuse = h2_request_complete(head, &s->h2->codec.opts->limits);
+    head->websocket = head->websocket && head->refuse == ERR_OK;
+    head->bodiless = end || head->websocket;
     s->stream.on->head(s->stream.owner, head);
 }
 
@@ -155,6 +157,16 @@ static void connection_frame(struct h2 *h, const nghttp2_frame *frame)
         h->pinged = false;
 }
 
+/* A request that opens a tunnel ends with its head, though its stream does not. */
+static void give_head(struct h2_stream *s, bool end)
+{
+    head_complete(s, end);
+    if (end)
+        body_complete(s, NULL);
+    else if (s->open && s->head->websocket)
+        s->stream.on->end(s->stream.owner, ERR_OK, NULL);
+}
+
 static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
 {
     struct h2_stream *s = find(ng, frame->hd.stream_id);
@@ -164,11 +176,10 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
     if (s == NULL || !s->open)
         return 0;
     if (frame->hd.type == NGHTTP2_HEADERS) {
-        bool first = !s->head_given;
-        if (first)
-            head_complete(s, end);
-        if (end)
-            body_complete(s, first ? NULL : s->head);
+        if (!s->head_given)
+            give_head(s, end);
+        else if (end)
+            body_complete(s, s->head);
     } else if (frame->hd.type == NGHTTP2_DATA && end) {
         body_complete(s, NULL);
     } else if (frame->hd.type == NGHTTP2_RST_STREAM) {
@@ -251,7 +262,7 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
     if (s == NULL)
         return 0;
     s->tx_done = true;
-    if (h->client && !s->rx_end)
+    if (h->client && !s->rx_end && !s->tunnel)
         h2_stream_rest(s);
     return 0;
 }

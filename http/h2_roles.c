@@ -3,6 +3,7 @@
 #include "http/h2_internal.h"
 
 #include "http/scan.h"
+#include "http/ws.h"
 
 #include <stdlib.h>
 
@@ -28,6 +29,8 @@ static enum err pseudo_field(struct http_head *h, struct span name, struct span 
         h->scheme = value;
     } else if (span_eq(name, SPAN(":authority"))) {
         h->authority = value;
+    } else if (span_eq(name, SPAN(":protocol"))) { /* nghttp2 has checked that it is a CONNECT */
+        h->websocket = span_eq_nocase(value, SPAN("websocket"));
     } else {
         return ERR_BAD_FIELD;
     }
@@ -112,11 +115,23 @@ static enum err check_target(const struct http_head *h)
     return clean && http_is_scheme(h->scheme) ? ERR_OK : ERR_BAD_TARGET;
 }
 
+/* RFC 8441 5: what HTTP/1 says with GET and Upgrade. From here on they are one. */
+static enum err check_connect(struct http_head *h)
+{
+    if (!h->websocket)
+        return ERR_METHOD_NOT_SUPPORTED;
+    h->method = HTTP_GET;
+    h->method_name = SPAN("GET");
+    TRY(ws_open_version(h));
+    /* The stream has ended with it: no tunnel could follow. */
+    return h->bodiless ? ERR_BAD_WEBSOCKET : ERR_OK;
+}
+
 enum err h2_request_complete(struct http_head *h, const struct http_limits *l)
 {
     h->version = HTTP_2;
     if (h->method == HTTP_CONNECT)
-        return ERR_METHOD_NOT_SUPPORTED;
+        TRY(check_connect(h));
     if (h->target.n > l->target_bytes)
         return ERR_TARGET_TOO_LONG;
     TRY(check_target(h));
@@ -152,6 +167,7 @@ static bool is_sent(const struct http_field *f)
     case HTTP_UPGRADE:
     case HTTP_TE:
     case HTTP_HOST:
+    case HTTP_SEC_WEBSOCKET_ACCEPT: /* nor has this (RFC 8441 5) */
         return false;
     default:
         return (f->flags & HTTP_FIELD_DROPPED) == 0;
@@ -205,15 +221,16 @@ static enum err block_end(struct block *b, int rv)
 enum err h2_response_submit(struct h2_stream *s, const struct http_head *h,
                             const nghttp2_data_provider *body)
 {
-    const char status[3] = {(char)('0' + h->status / 100 % 10), (char)('0' + h->status / 10 % 10),
-                            (char)('0' + h->status % 10)};
+    unsigned code = h->status == 101 ? 200 : h->status; /* RFC 8441 5 */
+    const char status[3] = {(char)('0' + code / 100 % 10), (char)('0' + code / 10 % 10),
+                            (char)('0' + code % 10)};
     nghttp2_session *ng = s->h2->ng;
     struct block b;
     int rv;
     TRY(block_begin(&b, h));
     block_add(&b, SPAN(":status"), span_of(status, sizeof(status)));
     block_add_fields(&b, h);
-    if (h->status < 200)
+    if (code < 200)
         rv = nghttp2_submit_headers(ng, NGHTTP2_FLAG_NONE, s->id, NULL, b.nv, b.n, NULL);
     else
         rv = nghttp2_submit_response(ng, s->id, b.nv, b.n, body);

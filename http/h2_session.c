@@ -249,6 +249,7 @@ static enum err send_settings(struct h2 *h)
     nghttp2_settings_entry iv[] = {
         first,
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, o->h2_stream_window},
+        {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)o->limits.header_bytes},
     };
     if (nghttp2_submit_settings(h->ng, NGHTTP2_FLAG_NONE, iv, ARRAY_LEN(iv)) != 0 ||

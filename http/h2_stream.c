@@ -169,7 +169,8 @@ static enum err h2_send_head(struct http_stream *st, const struct http_head *hea
     BUG_IF(s->tx_head || head->is_response != s->h2->client);
     TRY(s->h2->client ? h2_response_submit(s, head, follows) : h2_request_submit(s, head, follows));
     h2_wants_write(s->h2);
-    if (!head->is_response || head->status >= 200) {
+    s->tunnel = head->is_response && head->status == 101;
+    if (!head->is_response || head->status >= 200 || s->tunnel) {
         s->tx_head = true;
         s->tx_end = end;
     }

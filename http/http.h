@@ -48,7 +48,9 @@ struct http_head {
     uint8_t version; /* enum http_version */
     uint8_t method;  /* enum http_method */
     uint16_t status; /* responses */
-    bool bodiless; /* no body follows: `end` is the next event (for interim answers: nothing is) */
+    bool bodiless;  /* no body follows: `end` is the next event (for interim answers: nothing is) */
+    bool websocket; /* a request to open a WebSocket (it ends with its head); the 101 that does so
+                       (a tunnel follows); a 426 that offers it */
     enum err refuse; /* not ERR_OK: the request broke a rule; answer with err_status() and end it */
 
     struct span method_name;
@@ -180,6 +182,12 @@ bool http_trailer_allowed(const struct http_field *f);
  * event before it returns. */
 
 struct http_stream;
+
+/* A tunnel (RFC 6455, RFC 8441) is what follows an ordinary request without a body, `end` and all,
+ * whose head says websocket, once the answer to it is a 101 that says so too: `body` and `end` then
+ * come once more and are sent once more, on both streams and in both directions, each direction
+ * ending by itself. HTTP/1 holds back what a client sends before the 101; HTTP/2 gives it to the
+ * owner at once, who keeps it until then. Any other answer, and there is no tunnel. */
 
 struct http_stream_events {
     void (*head)(void *owner, struct http_head *head);

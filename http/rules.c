@@ -125,6 +125,9 @@ static bool may_be_nominated(enum http_field_id id)
     case HTTP_CONTENT_TYPE:
     case HTTP_CONTENT_ENCODING:
     case HTTP_AUTHORIZATION:
+    case HTTP_SEC_WEBSOCKET_ACCEPT:
+    case HTTP_SEC_WEBSOCKET_KEY:
+    case HTTP_SEC_WEBSOCKET_VERSION:
     case HTTP_COOKIE:
     case HTTP_SET_COOKIE:
         return false;

@@ -74,6 +74,9 @@ enum err answer_send_own(struct exchange *x, enum err why)
     struct span body = SPAN_NULL;
     bool json = wants_json(x);
     TRY(head_of(x, x->grpc ? 200 : (unsigned)err_status(why), &h));
+    h->websocket = why == ERR_WEBSOCKET_VERSION;
+    if (h->websocket)
+        TRY(http_head_add_id(h, HTTP_SEC_WEBSOCKET_VERSION, SPAN("13")));
     if (x->grpc) {
         TRY(grpc_answer_fields(x, why, h));
     } else {

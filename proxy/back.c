@@ -219,10 +219,13 @@ static bool established(struct conn *c)
     return true;
 }
 
-/* HTTP/2 with requests under way. The timer asks for a sign of life; setting it later is free. */
+/* Requests are under way, or their last bytes, which a server that does not read must not hold for
+ * ever. Over HTTP/2 the timer asks for a sign of life; setting it later is free. */
 static void settled_busy(struct back *b)
 {
     struct worker *w = b->conn.worker;
+    if (b->conn.out.n > 0 && codec_is_done(b->conn.codec))
+        loop_timer_set(w->loop, &b->conn.timer, w->timeouts.stream_idle);
     if (!b->h2)
         return;
     loop_timer_set(w->loop, &b->conn.timer, w->timeouts.backend_ping);
@@ -316,7 +319,7 @@ static void on_timer(void *arg)
     struct back *b = back_of(c);
     if (c->state == CONN_CONNECTING || c->state == CONN_HANDSHAKE)
         conn_close(c, ERR_CONNECT_TIMEOUT);
-    else if (b->in == &b->pool->idle)
+    else if (b->in == &b->pool->idle || codec_is_done(c->codec))
         conn_close(c, ERR_OK);
     else if (b->h2)
         ping(b);

@@ -39,9 +39,18 @@ void conn_wants_read(void *arg)
         loop_defer(c->worker->loop, &c->again, again, c);
 }
 
+void conn_ends_sending(void *arg)
+{
+    struct conn *c;
+    OBJ_CAST(c, arg, CONN_MAGIC);
+    c->half_close = true;
+    worker_dirty(c->worker, c);
+}
+
 const struct codec_host conn_codec_host_backend = {
     .wants_write = conn_wants_write,
     .wants_read = conn_wants_read,
+    .ends_sending = conn_ends_sending,
 };
 
 /* --- life --- */
@@ -440,6 +449,15 @@ static void write_out(struct conn *c)
         conn_close(c, ERR_NO_MEMORY);
 }
 
+/* Half of a tunnel is over: the peer sees the end of what was sent, and may go on. */
+static void end_sending(struct conn *c)
+{
+    c->half_close = false;
+    if (c->tls != NULL)
+        tls_bye(c->tls);
+    (void)shutdown(c->fd, SHUT_WR);
+}
+
 void conn_flush(struct conn *c)
 {
     if (c->state != CONN_OPEN)
@@ -459,6 +477,8 @@ void conn_flush(struct conn *c)
             conn_finish(c);
             return;
         }
+        if (UNLIKELY(c->half_close) && c->out.n == 0 && c->state == CONN_OPEN)
+            end_sending(c);
     }
     if (!c->in_turn)
         c->role->settled(c);

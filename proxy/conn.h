@@ -50,16 +50,18 @@ struct conn {
     bool in_turn;  /* conn_turn is on the stack */
     bool readable; /* the socket may have bytes */
     bool writable;
+    bool half_close;   /* our sending ends when `out` is written */
     bool peer_ended;   /* the kernel says the peer sends no more */
     size_t lingered;   /* bytes thrown away since CONN_LINGER */
     uint64_t wrote_ms; /* when bytes last went out, or out was empty */
 };
 
 extern const struct codec_host conn_codec_host_backend;
-/* For codecs on servers' connections: wants_write and wants_read. */
+/* For codecs on servers' connections: wants_write, wants_read and ends_sending. */
 
 void conn_wants_write(void *conn);
 void conn_wants_read(void *conn);
+void conn_ends_sending(void *conn);
 /* codec_host functions. */
 
 void conn_begin(struct conn *c, struct worker *w, const struct conn_role *role, int fd,

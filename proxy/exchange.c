@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "proxy/grpc.h"
 #include "proxy/mirror.h"
+#include "proxy/tunnel.h"
 
 #include <stdlib.h>
 
@@ -220,7 +221,8 @@ static void count(struct exchange *x)
     metric_inc(r->decisions[d->side][d->reason]);
     if (x->grpc)
         count_call(x);
-    metric_observe(r->latency[d->side], loop_now_us(x->worker->loop) - x->start_us);
+    if (x->tunnel == NULL)
+        metric_observe(r->latency[d->side], loop_now_us(x->worker->loop) - x->start_us);
     if (x->first_byte_us > 0 && !x->own_answer)
         metric_observe(r->first_byte[d->side], x->first_byte_us - x->sent_us);
 }
@@ -236,6 +238,8 @@ static enum next step_finish(struct exchange *x)
     loop_timer_clear(x->worker->loop, &x->timer);
     chunkq_free(&x->pending);
     count(x);
+    if (x->tunnel != NULL)
+        tunnel_end(x);
     access_write(x);
     forget_decision(x);
     loop_defer(x->worker->loop, &x->reap, reap, x);

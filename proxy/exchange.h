@@ -2,8 +2,8 @@
  *
  *   admit -> decide -> pick -> send -> relay -> finish
  *
- * exchange.c has the steps and what may fail in each; relay.c moves bodies between the two streams.
- */
+ * exchange.c has the steps and what may fail in each; relay.c moves bodies between the two streams;
+ * tunnel.c takes over from it when the server switches to WebSocket. */
 #ifndef PROXY_EXCHANGE_H
 #define PROXY_EXCHANGE_H
 
@@ -11,6 +11,7 @@
 #include "proxy/front.h"
 
 struct mirror;
+struct tunnel;
 
 enum exchange_step { STEP_ADMIT, STEP_DECIDE, STEP_PICK, STEP_SEND, STEP_RELAY, STEP_FINISH };
 
@@ -32,7 +33,8 @@ struct exchange {
     bool grpc;    /* a gRPC call */
     bool is_copy; /* it came with a shadow mark: never mirrored again */
     bool request_ended;
-    bool has_body; /* some of the request's body was seen */
+    bool has_body;   /* some of the request's body was seen */
+    bool half_ended; /* the client ended its half of a tunnel that is not there yet */
     struct http_head *request_trailers;
     struct chunkq pending; /* body that came before there was a server to send it to */
     size_t client_held;    /* body bytes not yet said `consumed` to the client's stream */
@@ -53,6 +55,7 @@ struct exchange {
     unsigned attempts;
     size_t backend_held;
     struct mirror *mirror;
+    struct tunnel *tunnel; /* there from the server's 101 on */
 
     /* the answer */
     bool answered;     /* the final head went to the client */

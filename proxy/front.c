@@ -29,6 +29,7 @@ static const struct codec_host host = {
     .open = open_stream,
     .wants_write = conn_wants_write,
     .wants_read = conn_wants_read,
+    .ends_sending = conn_ends_sending,
 };
 
 /* --- the role --- */

@@ -283,7 +283,7 @@ static bool is_wanted(struct exchange *x)
     if (!x->decision.shadow || w->lane == NULL)
         return false;
     enum shadow_drop why;
-    if (!is_mirrored_method(x->request->method))
+    if (!is_mirrored_method(x->request->method) || x->request->websocket)
         why = SHADOW_DROP_METHOD;
     else if (x->is_copy)
         why = SHADOW_DROP_LOOP;

@@ -54,6 +54,8 @@ struct plane_route {
     metric_slot first_byte[2];
     metric_slot decisions[2][REASON_COUNT];
     metric_slot copies;
+    metric_slot tunnels[2];
+    metric_slot tunnels_open[2];
 };
 
 struct plane {

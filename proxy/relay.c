@@ -3,6 +3,7 @@
 #include "proxy/exchange.h"
 #include "proxy/grpc.h"
 #include "proxy/mirror.h"
+#include "proxy/tunnel.h"
 
 static struct exchange *exchange_of(void *owner)
 {
@@ -64,6 +65,8 @@ void relay_timeout(void *arg)
     if (x->request == NULL) { /* HTTP/2: nothing can follow a head that does not end */
         metric_inc(w->refused[ERR_CLIENT_HEADER_TIMEOUT]);
         conn_close(&x->front->conn, ERR_CLIENT_HEADER_TIMEOUT);
+    } else if (x->tunnel != NULL) {
+        tunnel_timeout(x);
     } else {
         enum err why = what_timed_out(x);
         if (err_fault(why) == FAULT_BACKEND)
@@ -127,7 +130,7 @@ enum err relay_send_request(struct exchange *x)
     x->sent_all = whole;
     if (x->mirror == NULL)
         x->mirror = mirror_begin(x);
-    if (x->pending.n > 0) {
+    if (x->pending.n > 0 && !x->request->websocket) {
         if (x->mirror != NULL)
             mirror_request_body(x->mirror, &x->pending);
         TRY(send_pending(x));
@@ -155,6 +158,10 @@ static void client_head(void *owner, struct http_head *head)
 static void client_body(void *owner, struct span data)
 {
     struct exchange *x = exchange_of(owner);
+    if (x->tunnel != NULL) {
+        tunnel_from_client(x, data);
+        return;
+    }
     x->bytes_in += data.n;
     x->has_body = true;
     if (x->backend == NULL && !x->picking) { /* it was answered already: nobody wants this */
@@ -162,7 +169,7 @@ static void client_body(void *owner, struct span data)
         return;
     }
     touch(x);
-    if (x->sent) {
+    if (x->sent && !x->request->websocket) {
         if (x->mirror != NULL)
             mirror_request_data(x->mirror, data);
         send_body(x, data);
@@ -175,9 +182,21 @@ static void client_body(void *owner, struct span data)
     }
 }
 
+/* What opens a tunnel ends with its head; what ends then is the tunnel's half. */
+static void half_end(struct exchange *x)
+{
+    x->half_ended = true;
+    if (x->tunnel != NULL)
+        tunnel_client_end(x);
+}
+
 static void client_end(void *owner, enum err how, struct http_head *trailers)
 {
     struct exchange *x = exchange_of(owner);
+    if (x->request_ended) {
+        half_end(x);
+        return;
+    }
     if (how != ERR_OK) {
         exchange_fail(x, how);
         exchange_run(x);
@@ -202,12 +221,16 @@ static void client_ready(void *owner)
     x->backend_held = 0;
     if (x->backend != NULL && held > 0)
         http_consumed(x->backend, held);
+    if (x->tunnel != NULL)
+        tunnel_touch(x);
 }
 
 static void client_gone(void *owner, enum err why)
 {
     struct exchange *x = exchange_of(owner);
     x->client = NULL;
+    if (x->tunnel != NULL)
+        why = tunnel_client_gone(x, why);
     if (x->failure == ERR_OK)
         x->failure = why;
     x->step = STEP_RELAY;
@@ -244,12 +267,26 @@ static enum err send_answer(struct exchange *x, struct http_head *head)
     return http_send_head(x->client, head, head->bodiless);
 }
 
+static enum err take_head(struct exchange *x, struct http_head *head)
+{
+    if (head->status < 200 && !head->websocket)
+        return send_interim(x, head);
+    if (head->status < 200)
+        return tunnel_begin(x, head);
+    if (x->request->websocket)
+        TRY(tunnel_refused(x, head));
+    return send_answer(x, head);
+}
+
 static void backend_head(void *owner, struct http_head *head)
 {
     struct exchange *x = exchange_of(owner);
-    enum err e = head->status < 200 ? send_interim(x, head) : send_answer(x, head);
-    touch(x);
+    enum err e = take_head(x, head);
+    if (x->tunnel == NULL)
+        touch(x);
     if (e != ERR_OK) {
+        if (err_fault(e) == FAULT_BACKEND)
+            exchange_blame_backend(x, e);
         exchange_fail(x, e);
         exchange_run(x);
     }
@@ -258,6 +295,10 @@ static void backend_head(void *owner, struct http_head *head)
 static void backend_body(void *owner, struct span data)
 {
     struct exchange *x = exchange_of(owner);
+    if (x->tunnel != NULL) {
+        tunnel_from_backend(x, data);
+        return;
+    }
     x->bytes_out += data.n;
     if (x->mirror != NULL)
         mirror_served_body(x->mirror, data);
@@ -272,6 +313,10 @@ static void backend_end(void *owner, enum err how, struct http_head *trailers)
 {
     struct exchange *x = exchange_of(owner);
     UNUSED(how); /* towards servers only complete messages end; the others are gone */
+    if (x->tunnel != NULL) {
+        tunnel_backend_end(x);
+        return;
+    }
     x->answer_ended = true;
     if (x->grpc)
         grpc_note_status(x, trailers);
@@ -297,11 +342,17 @@ static void backend_ready(void *owner)
     x->client_held = 0;
     if (x->client != NULL && held > 0)
         http_consumed(x->client, held);
+    if (x->tunnel != NULL)
+        tunnel_touch(x);
 }
 
 static void backend_gone(void *owner, enum err why)
 {
     struct exchange *x = exchange_of(owner);
+    if (x->tunnel != NULL) {
+        tunnel_backend_gone(x, why);
+        return;
+    }
     if (why == ERR_OK || x->answer_ended) {
         x->backend = NULL;
         return;

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/rand.h"
+#include "http/ws.h"
 #include "proxy/grpc.h"
 
 #include <stdio.h>
@@ -231,6 +232,8 @@ enum err request_edit(struct exchange *x, enum side side, struct http_head *h)
     TRY(drop_weir_cookies(h));
     if (h->version == HTTP_1_0)
         http_head_drop(h, HTTP_EXPECT); /* RFC 9110 10.1.1 */
+    if (h->websocket && h->version == HTTP_2)
+        TRY(ws_open_key(h));
     TRY(add_forwarded(x, h));
     TRY(http_head_add_id(h, HTTP_VIA, via_of(h)));
     http_head_drop(h, HTTP_X_REQUEST_ID);

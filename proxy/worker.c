@@ -6,6 +6,7 @@
 #include "proxy/back.h"
 #include "proxy/exchange.h"
 #include "proxy/mirror.h"
+#include "proxy/tunnel.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,6 +179,7 @@ static void on_drain(void *arg)
     w->draining = true;
     listener_close_all(w);
     drain_fronts(w, false);
+    tunnels_drain(w);
     loop_timer_set(w->loop, &w->goaway_timer, GOAWAY_MS);
     loop_timer_set(w->loop, &w->drain_timer, w->timeouts.drain);
     worker_left(w);
@@ -245,6 +247,7 @@ enum err worker_new(struct proxy *p, unsigned index, struct worker **out)
     timer_begin(&w->tick, on_tick, w);
     timer_begin(&w->drain_timer, on_drain_timer, w);
     timer_begin(&w->goaway_timer, on_goaway_timer, w);
+    tunnels_begin(w);
     enum err e = worker_begin(w);
     if (e != ERR_OK) {
         worker_free(&w);

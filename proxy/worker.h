@@ -16,6 +16,7 @@ struct exchange;
 struct front;
 struct mirror;
 struct pool;
+struct tunnel;
 
 enum {
     WORKER_SCRATCH = 64 * 1024, /* one read */
@@ -85,6 +86,11 @@ struct worker {
     struct timer tick;         /* flushes logs, renews the date */
     char http_date[32];
     uint64_t date_s;
+
+    struct tunnel *tunnels; /* not yet asked to close */
+    size_t ntunnels;
+    struct timer tunnel_timer;
+    uint64_t tunnels_until_ms; /* when draining: all are asked by then */
 
     bool draining;
     bool drained;

@@ -67,31 +67,15 @@ void html_format(struct html *h, const char *fmt, ...)
 
 /* --- head --- */
 
-static void base64(const unsigned char in[DIGEST_BYTES], char out[48])
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    size_t n = 0;
-    for (size_t i = 0; i < DIGEST_BYTES; i += 3) {
-        unsigned v = (unsigned)in[i] << 16;
-        v |= i + 1 < DIGEST_BYTES ? (unsigned)in[i + 1] << 8 : 0;
-        v |= i + 2 < DIGEST_BYTES ? (unsigned)in[i + 2] : 0;
-        out[n++] = digits[v >> 18];
-        out[n++] = digits[(v >> 12) & 63];
-        out[n++] = i + 1 < DIGEST_BYTES ? digits[(v >> 6) & 63] : '=';
-        out[n++] = i + 2 < DIGEST_BYTES ? digits[v & 63] : '=';
-    }
-    out[n] = '\0';
-}
-
 static void head(struct html *h)
 {
     unsigned char hash[DIGEST_BYTES];
-    char encoded[48];
+    char encoded[48] = {0};
     if (h->err == ERR_OK)
         h->err = digest_of(span_str(report_style), hash);
     if (h->err != ERR_OK)
         return;
-    base64(hash, encoded);
+    (void)bytes_base64(encoded, hash, sizeof(hash));
     html_raw(h, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n");
     html_format(
         h,

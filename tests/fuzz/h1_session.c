@@ -10,6 +10,9 @@ enum { SETUP = 6 };
 
 #define LONG "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-+"
 
+/* Answers 101 to who asks for a tunnel; others get a 200. */
+#define TUNNEL .tunnel = true, .fields = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+
 static const struct rig_script scripts[] = {
     {.when = ON_END, .body = LONG, .repeat = 3, .piece = 23},
     {.when = ON_HEAD, .body = "early", .method = "POST", .fields = "Content-Length: 5"},
@@ -20,6 +23,9 @@ static const struct rig_script scripts[] = {
     {.reset = ON_BODY},
     {.when = ON_HEAD, .body = "stopped", .stop = SENT_BODY},
     {.refuse = true},
+    {TUNNEL, .when = ON_END, .status = 101, .body = LONG, .repeat = 3, .piece = 23},
+    {TUNNEL, .when = ON_END, .status = 101, .hold = true, .body = "half", .stop = SENT_BODY},
+    {TUNNEL, .when = BY_HAND, .status = 101, .reset = ON_BODY},
 };
 
 /* Something happens between two reads. */
@@ -79,6 +85,7 @@ static const struct rig_script calm[] = {
     {.when = ON_END, .reset = SENT_BODY, .body = "cut", .piece = 1},
     {.when = ON_END, .arena = 1500, .fields = "Content-Length: 0"},
     {.reset = ON_END},
+    {TUNNEL, .when = ON_END, .status = 101, .body = LONG},
 };
 
 static void run_calm(struct rig *r, const uint8_t *setup, size_t piece, struct span in)

@@ -18,6 +18,8 @@ static const struct rig_script scripts[] = {
     {.when = ON_END, .reset = SENT_BODY, .body = "cut", .piece = 1},
     {.reset = ON_BODY},
     {.refuse = true},
+    {.when = ON_END, .tunnel = true, .status = 101, .body = LONG, .repeat = 20},
+    {.when = BY_HAND, .tunnel = true, .status = 101, .body = LONG, .stop = SENT_BODY, .hold = true},
 };
 
 static size_t expand(struct span in, char *out)

@@ -6,6 +6,7 @@ endif()
 
 weir_fuzz(h1_head LINKS weir_http)
 weir_fuzz(h1_body LINKS weir_http)
+weir_fuzz(ws LINKS weir_http)
 weir_fuzz(h1_session LINKS weir_http_rig)
 weir_fuzz(h2_session LINKS weir_http_rig)
 weir_fuzz(h2_backend LINKS weir_http_rig)

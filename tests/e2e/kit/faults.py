@@ -17,6 +17,9 @@ and with each request on them (`kind`):
     script   whatever `say` lists: {send = "bytes"}, {gate = "name"} (waits until the scenario opens it),
              {pause = seconds}, {times = N, send = "bytes"}; `when` = "request" (default), "head" or "body" (when the
              first of the body has come); `then` = "keep" (default), "close", "reset", "hang" or "cut" (TLS without close_notify)
+    websocket  101 with the right Sec-WebSocket-Accept (`accept` instead; `head` instead of the other fields), then
+             `say` like a script, which may also {recv = "bytes"} (exactly these, or the connection is reset), {fin = true},
+             {echo = true} and {end = true} (wait for the peer's end); `then` = "hang" (default), "close", "reset"
 
 `paths` gives behaviours by request path, `sequence` by the number of the request on its connection (the last one
 stays), `max_requests` closes a connection without a word after that many answers.
@@ -32,7 +35,7 @@ import time
 from dataclasses import dataclass, field
 
 from kit.failure import Failure, expect
-from kit.wire import CHUNK, Wire, parse_fields
+from kit.wire import CHUNK, Wire, accept_of, parse_fields
 
 _BLOCK = bytes((i * 131 + (i >> 8) * 17 + 7) & 0xFF for i in range(65521))  # a prime length: no period divides a buffer
 BODY_KEPT = 1 << 20
@@ -83,6 +86,7 @@ class Link:
     received: int = 0
     sent: int = 0
     ended: str = ""
+    got: bytes = b""  # instead of what was expected
 
 
 class Stop(Exception):
@@ -411,7 +415,32 @@ class Conversation:
         if when != "request":
             self.read_body(seen)
 
+    def do_websocket(self, b, seen):
+        self.read_body(seen)
+        accept = b.get("accept", accept_of((seen.values("sec-websocket-key") or [""])[0]))
+        head = b.get("head", "Upgrade: websocket\r\nConnection: Upgrade\r\n")
+        self.send(f"HTTP/1.1 101 Switching Protocols\r\n{head}Sec-WebSocket-Accept: {accept}\r\n\r\n".encode())
+        for line in b.get("say", []):
+            self._say(line)
+        then = b.get("then", "hang")
+        if then == "hang":
+            raise_gone(self)
+        raise Stop(then)
+
     def _say(self, line):
+        if "recv" in line:
+            want, got = line["recv"].encode("latin-1"), bytearray()
+            self.wire.exactly(len(want), got.extend)
+            if bytes(got) != want:
+                self.link.got = bytes(got)
+                raise Stop("reset")
+        if "echo" in line:
+            self.wire.to_end(self.send)
+        if "end" in line:
+            self.wire.to_end()
+            self.link.ended = self.wire.ended
+        if "fin" in line:
+            self.wire.fin()
         if "gate" in line:
             if not self.server.gate(line["gate"]).wait(120):
                 raise Stop("close")

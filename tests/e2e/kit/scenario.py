@@ -2,7 +2,8 @@
 
     about = "one sentence"
     threads = true    it is also run under ThreadSanitizer
-    [backends.NAME]   server = "nginx" (kit/servers.py), "h2" (kit/h2server.py), "grpc" (kit/grpcpeer.py) or else a
+    [backends.NAME]   server = "nginx" (kit/servers.py), "h2" (kit/h2server.py), "grpc" (kit/grpcpeer.py),
+                      "websockets" or "libwebsockets" (kit/websocket.py), or else a
                       behaviour of kit/faults.py; tls = a kind of
                       certificate (kit/certs.py); down = true: a step starts it
     [redis]           a redis-server of its own; password = ...
@@ -28,6 +29,7 @@ from kit.grpcpeer import GrpcServer
 from kit.h2server import H2Server
 from kit.place import Place, free_port
 from kit.servers import Nginx, Redis
+from kit.websocket import EchoServer, LibwebsocketsServer
 
 STEPS = {}
 TOP_KEYS = {"about", "threads", "backends", "redis", "weir", "weir_starts", "step", "env"}
@@ -117,8 +119,9 @@ class Run:
 
     def _server(self, name, spec):
         tls = self.cert(spec["tls"]) if "tls" in spec else None
-        if spec.get("server") == "nginx":
-            return Nginx(self.place, name, self.fill(spec), tls)
+        placed = {"nginx": Nginx, "websockets": EchoServer, "libwebsockets": LibwebsocketsServer}
+        if spec.get("server") in placed:
+            return placed[spec["server"]](self.place, name, self.fill(spec), tls)
         kinds = {"h2": H2Server, "grpc": GrpcServer, None: FaultServer}
         return kinds[spec.get("server")](name, free_port(), spec, tls)
 

@@ -8,11 +8,11 @@ from kit.faults import check_seen
 from kit.h2peer import H2Peer, head_of
 from kit.match import ANSWER_KEYS, check_answer, matches
 from kit.scenario import step
-from kit.wire import Answer, dial, parse_fields, read_answer
+from kit.wire import Answer, dial, parse_fields, read_answer, read_head
 
 # --- raw bytes ---
 
-TALK_KEYS = {"about", "send", "lines", "times", "answer", "method", "recv", "end", "silent", "fin", "reset", "close", "no_answer", "answer_rest"}
+TALK_KEYS = {"about", "send", "lines", "times", "answer", "method", "recv", "end", "silent", "fin", "reset", "close", "no_answer", "answer_rest", "head"}
 
 
 def bytes_of(item):
@@ -31,6 +31,10 @@ def talk(wire, item, what):
         unknown = set(item["answer"]) - ANSWER_KEYS
         expect(not unknown, f"answer: unknown {sorted(unknown)}")
         check_answer(item["answer"], read_answer(wire, item.get("method", "GET")), what)
+    if "head" in item:
+        unknown = set(item["head"]) - ANSWER_KEYS
+        expect(not unknown, f"head: unknown {sorted(unknown)}")
+        check_answer(item["head"], read_head(wire), what)
     if "no_answer" in item:
         expect(read_answer(wire) is None, f"{what}: no answer")
     if "recv" in item:
@@ -57,7 +61,7 @@ def talk(wire, item, what):
 @step("raw", "talk", to="http", tls=None, conn=None, source=None)
 def raw(run, t):
     """One connection, item after item: send / lines; answer = {...} (method = "HEAD" for one without a body);
-    recv (exactly these bytes); answer_rest = how (whatever comes until the end); end = "closed", "reset" or "*"; silent = seconds; fin, reset, close = true. `conn`
+    head = {...} (the next head, interim or not, and nothing behind it); recv (exactly these bytes); answer_rest = how (whatever comes until the end); end = "closed", "reset" or "*"; silent = seconds; fin, reset, close = true. `conn`
     names a connection that stays open for later steps."""
     name = t["conn"] or ""
     wire = run.wires.get(name)
@@ -152,8 +156,8 @@ def _curl_answer(head, body):
 # --- HTTP/2 ---
 
 ACT_KEYS = {"about", "head", "headers", "path", "method", "on", "end", "data", "times", "trailers", "answer", "interim",
-            "reset", "expect_reset", "goaway", "code", "closed", "window", "initial_window", "got_bytes", "silent", "raw",
-            "frames", "reset_at_once", "fin", "streams", "host", "scheme"}
+            "reset", "expect_reset", "goaway", "code", "closed", "window", "initial_window", "got_bytes", "opened", "silent",
+            "raw", "frames", "reset_at_once", "fin", "streams", "host", "scheme"}
 
 
 @step("h2", "session", "acts", to="https", window=None, manual=False, strict=True, tls_version=None, source=None)
@@ -161,9 +165,9 @@ def h2_session(run, t):
     """A session named `session`, opened when it is not yet. acts, in order, each about the stream `on`:
     head = [["name", "value"], ...] as it stands, or path (method, host, headers) for an ordinary request; end = false
     leaves it open; data (times, end); trailers; reset = code; answer = {...} waits for all of it; interim = status;
-    expect_reset = code; got_bytes = N waits for so much body; window = true opens the windows for what came (manual
-    sessions); initial_window = N changes that setting; goaway = last stream id ("*": any) waits for one more GOAWAY, with
-    this `code`; closed = how; silent = seconds; raw bytes; frames = [{type, flags, stream, hex}] as they stand, `times`;
+    expect_reset = code; opened = status waits for the head, got_bytes = N for so much body; window = true opens the
+    windows for what came (manual sessions); initial_window = N changes that setting; goaway = last stream id ("*": any)
+    waits for one more GOAWAY, with this `code`; closed = how; silent = seconds; raw bytes; frames = [{type, flags, stream, hex}] as they stand, `times`;
     reset_at_once = N requests for `path` that are reset in the same breath; fin = true ends what we send;
     streams = N believes that so many may be open, whatever weir says."""
     peer = run.peers.get(t["session"])
@@ -222,6 +226,10 @@ def _expectations(peer, act, name):
         peer.pump_until(lambda: stream.answer.interim, "an interim answer")
         expect(stream.answer.interim[-1].status == act["interim"], f"interim answer {act['interim']}",
                stream.answer.interim[-1].status)
+    if "opened" in act:
+        stream = peer.named[name]
+        peer.pump_until(lambda: stream.has_head, "the head of the answer")
+        expect(stream.answer.status == act["opened"], f"status {act['opened']}", stream.answer.status)
     if "got_bytes" in act:
         stream = peer.named[name]
         peer.pump_until(lambda: len(stream.body) >= act["got_bytes"], f"{act['got_bytes']} bytes of body")

@@ -1,5 +1,7 @@
 """A socket with a deadline, and HTTP/1 answers read from it strictly: a body that ends too early says so."""
 
+import base64
+import hashlib
 import socket
 import ssl
 import time
@@ -8,6 +10,11 @@ from dataclasses import dataclass, field
 from kit.failure import PATIENCE, Failure, shown
 
 CHUNK = 256 * 1024
+
+
+def accept_of(key):
+    """Sec-WebSocket-Accept for a key (RFC 6455 4.2.2)."""
+    return base64.b64encode(hashlib.sha1(key.encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()).decode()
 
 
 class Wire:
@@ -152,22 +159,29 @@ def parse_fields(lines):
     return fields
 
 
+def read_head(wire):
+    """The next head, interim or final; None when the connection ended before one began."""
+    raw, whole = wire.until(b"\r\n\r\n")
+    if not whole:
+        if raw:
+            raise Failure(f"the connection was {wire.ended} within a head: {shown(raw)}")
+        return None
+    lines = raw[:-4].decode("latin-1").split("\r\n")
+    first = lines[0].split(" ", 2)
+    if len(first) < 2 or not first[0].startswith("HTTP/1.") or not first[1].isdigit():
+        raise Failure(f"not a status line: {shown(lines[0])}")
+    return Answer(status=int(first[1]), version=first[0], reason=first[2] if len(first) > 2 else "",
+                  fields=parse_fields(lines[1:]), raw=raw)
+
+
 def read_answer(wire, method="GET", sink=None, keep=1 << 20):
     """The next final answer; interim ones before it are kept in it. None when the connection ended before one began.
     sink gets the body's bytes; at most `keep` of them are kept in .body."""
     interim = []
     while True:
-        raw, whole = wire.until(b"\r\n\r\n")
-        if not whole:
-            if raw:
-                raise Failure(f"the connection was {wire.ended} within a head: {shown(raw)}")
+        answer = read_head(wire)
+        if answer is None:
             return None
-        lines = raw[:-4].decode("latin-1").split("\r\n")
-        first = lines[0].split(" ", 2)
-        if len(first) < 2 or not first[0].startswith("HTTP/1.") or not first[1].isdigit():
-            raise Failure(f"not a status line: {shown(lines[0])}")
-        answer = Answer(status=int(first[1]), version=first[0], reason=first[2] if len(first) > 2 else "",
-                        fields=parse_fields(lines[1:]), raw=raw)
         if answer.status >= 200:
             break
         interim.append(answer)

@@ -102,6 +102,19 @@ static void test_numbers(void **state)
     }
 }
 
+static void test_base64(void **state)
+{
+    /* RFC 4648 10 */
+    static const struct span in[] = {SPAN(""),    SPAN("f"),      SPAN("fo"),
+                                     SPAN("foo"), SPAN("foobar"), SPAN("\xff\xfe\xfd")};
+    static const struct span want[] = {SPAN(""),     SPAN("Zg=="),     SPAN("Zm8="),
+                                       SPAN("Zm9v"), SPAN("Zm9vYmFy"), SPAN("//79")};
+    char out[8];
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_LEN(in); i++)
+        assert_true(span_eq(span_of(out, bytes_base64(out, in[i].p, in[i].n)), want[i]));
+}
+
 static void test_hex_numbers(void **state)
 {
     UNUSED(state);
@@ -207,17 +220,12 @@ static void test_buf_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_span_basics),
-        cmocka_unit_test(test_span_trim),
-        cmocka_unit_test(test_span_cut),
-        cmocka_unit_test(test_span_cmp),
-        cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_hex_numbers),
-        cmocka_unit_test(test_number_round_trip),
-        cmocka_unit_test(test_buf_ceiling),
-        cmocka_unit_test(test_buf_printf),
-        cmocka_unit_test(test_buf_drop_front),
-        cmocka_unit_test(test_buf_without_memory),
+        cmocka_unit_test(test_span_basics),    cmocka_unit_test(test_span_trim),
+        cmocka_unit_test(test_span_cut),       cmocka_unit_test(test_span_cmp),
+        cmocka_unit_test(test_numbers),        cmocka_unit_test(test_hex_numbers),
+        cmocka_unit_test(test_base64),         cmocka_unit_test(test_number_round_trip),
+        cmocka_unit_test(test_buf_ceiling),    cmocka_unit_test(test_buf_printf),
+        cmocka_unit_test(test_buf_drop_front), cmocka_unit_test(test_buf_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

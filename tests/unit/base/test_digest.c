@@ -23,6 +23,16 @@ static void test_sha256(void **state)
           "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
+static void test_sha1(void **state)
+{
+    unsigned char out[DIGEST_SHA1_BYTES];
+    char text[2 * DIGEST_SHA1_BYTES];
+    UNUSED(state);
+    assert_int_equal(digest_sha1(SPAN("abc"), out), ERR_OK);
+    bytes_hex(text, out, sizeof(out));
+    assert_memory_equal(text, "a9993e364706816aba3e25717850c26c9cd0d89d", sizeof(text));
+}
+
 static void test_in_pieces(void **state)
 {
     unsigned char whole[DIGEST_BYTES], parts[DIGEST_BYTES];
@@ -80,9 +90,9 @@ static void test_random(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sha256), cmocka_unit_test(test_in_pieces),
-        cmocka_unit_test(test_hmac),   cmocka_unit_test(test_same),
-        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_sha256),    cmocka_unit_test(test_sha1),
+        cmocka_unit_test(test_in_pieces), cmocka_unit_test(test_hmac),
+        cmocka_unit_test(test_same),      cmocka_unit_test(test_random),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

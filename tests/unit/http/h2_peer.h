@@ -80,7 +80,9 @@ void peer_pump(struct peer *p, size_t piece, struct seeded *seed);
 
 const char *peer_got(struct peer_stream *s);
 
-#define PEER_GET(path)  ":method: GET|:scheme: https|:authority: a|:path: " path
+#define PEER_GET(path) ":method: GET|:scheme: https|:authority: a|:path: " path
+#define PEER_TUNNEL(protocol) \
+    ":method: CONNECT|:protocol: " protocol "|:scheme: https|:authority: a|:path: /"
 #define PEER_POST(path) ":method: POST|:scheme: https|:authority: a|:path: " path
 
 #endif

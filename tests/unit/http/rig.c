@@ -20,6 +20,10 @@ struct rig_owner {
     bool full;  /* send_body said 0: ready may come */
     bool ended; /* the peer's message */
     bool has_head;
+    bool early_end; /* the end of a tunnel that is not open yet (HTTP/2) */
+    bool asked;     /* for a tunnel, by a client */
+    bool tunnel;    /* it is open */
+    bool end_sent;
     bool bodiless; /* it was said that no body follows */
     size_t held;
 };
@@ -177,7 +181,10 @@ static struct http_head *make_head(struct rig_owner *o, const char *fields)
         return NULL;
     http_head_begin(h, &o->arena, is_response);
     h->version = HTTP_1_1;
+    h->websocket = t->tunnel && (o->asked || !is_response);
     h->status = is_response ? (uint16_t)(t->status == 0 ? 200 : t->status) : 0;
+    if (h->status == 101 && !o->asked)
+        h->status = 200;
     if (!is_response) {
         h->method_name = span_str(t->method == NULL ? "GET" : t->method);
         h->method = (uint8_t)http_method_lookup(h->method_name);
@@ -224,12 +231,15 @@ static void send_rest(struct rig_owner *o)
 {
     const struct rig_script *t = &o->todo;
     struct rig *r = o->rig;
+    if (o->end_sent)
+        return;
     r->in_verb = true;
     bool whole = send_body(o);
     if (whole && t->stop != SENT_BODY && t->reset != SENT_BODY) {
         struct http_head *trailers = t->trailers == NULL ? NULL : make_head(o, t->trailers);
         enum err e = t->trailers != NULL && trailers == NULL ? ERR_NO_MEMORY
                                                              : http_send_end(o->stream, trailers);
+        o->end_sent = true;
         r->in_verb = false;
         if (e != ERR_OK)
             give_up(o, e);
@@ -248,6 +258,30 @@ static enum err send_interim(struct rig_owner *o)
     return http_send_head(o->stream, h, false);
 }
 
+static void leave_tunnel(struct rig_owner *o)
+{
+    if (!o->tunnel || o->stream == NULL || o->end_sent)
+        return;
+    o->end_sent = true;
+    o->rig->in_verb = true;
+    enum err e = http_send_end(o->stream, NULL);
+    o->rig->in_verb = false;
+    if (e != ERR_OK)
+        give_up(o, e);
+}
+
+/* The 101 was sent or came: the stream begins anew. */
+static void enter_tunnel(struct rig_owner *o)
+{
+    o->tunnel = true;
+    o->bodiless = false;
+    o->ended = o->early_end;
+    if (o->todo.body != NULL && o->todo.stop != SENT_HEAD)
+        send_rest(o);
+    if (o->ended)
+        leave_tunnel(o);
+}
+
 static void speak(struct rig_owner *o)
 {
     const struct rig_script *t = &o->todo;
@@ -255,15 +289,19 @@ static void speak(struct rig_owner *o)
     if (o->spoken || o->stream == NULL)
         return;
     o->spoken = true;
+    bool opens = t->status == 101 && o->asked;
     r->in_verb = true;
     enum err e = t->interim != 0 && !is_backend(r) ? send_interim(o) : ERR_OK;
     struct http_head *h = make_head(o, t->fields);
     if (e == ERR_OK)
-        e = h == NULL ? ERR_NO_MEMORY : http_send_head(o->stream, h, t->body == NULL);
+        e = h == NULL ? ERR_NO_MEMORY
+                      : http_send_head(o->stream, h, !opens && (t->body == NULL || t->tunnel));
     r->in_verb = false;
     if (e != ERR_OK || t->reset == SENT_HEAD)
         give_up(o, e == ERR_OK ? ERR_BACKEND_RESET : e);
-    else if (t->body != NULL && t->stop != SENT_HEAD)
+    else if (opens)
+        enter_tunnel(o);
+    else if (t->body != NULL && t->stop != SENT_HEAD && !t->tunnel)
         send_rest(o);
 }
 
@@ -308,10 +346,15 @@ static void on_head(void *arg, struct http_head *h)
     } else {
         note_fields(r, h);
     }
+    if (h->websocket && h->refuse == ERR_OK)
+        note_bytes(r, SPAN(" websocket"));
     note_end(r);
-    o->has_head = h->status >= 200 || !h->is_response;
+    o->has_head = h->status >= 200 || !h->is_response || h->websocket;
     o->bodiless = h->bodiless;
-    if (o->has_head)
+    o->asked = !h->is_response && h->websocket && h->refuse == ERR_OK;
+    if (h->is_response && h->websocket)
+        enter_tunnel(o);
+    else if (o->has_head)
         act(o, ON_HEAD);
     if (h->refuse != ERR_OK && o->todo.when == ON_END)
         speak(o); /* no end will come */
@@ -329,7 +372,9 @@ static void on_body(void *arg, struct span data)
 {
     struct rig_owner *o = owner_of(arg);
     struct rig *r = o->rig;
-    BUG_IF(!o->has_head || o->ended || o->bodiless || data.n == 0);
+    bool early = o->asked && !o->tunnel && r->role == RIG_H2_CLIENT;
+    BUG_IF(!o->has_head || o->early_end || data.n == 0);
+    BUG_IF((o->ended || o->bodiless) && !early);
     if (r->in_body != o->number)
         note(r, o->number, "body ");
     r->in_body = o->number;
@@ -348,16 +393,21 @@ static void on_end(void *arg, enum err how, struct http_head *trailers)
 {
     struct rig_owner *o = owner_of(arg);
     struct rig *r = o->rig;
-    BUG_IF(!o->has_head || o->ended || (how != ERR_OK && trailers != NULL));
-    BUG_IF(o->bodiless && (how != ERR_OK || trailers != NULL));
-    BUG_IF(how != ERR_OK && is_backend(r));
+    bool early = o->asked && !o->tunnel && o->ended && r->role == RIG_H2_CLIENT;
+    BUG_IF(!o->has_head || (o->ended && !early) || o->early_end);
+    BUG_IF(how != ERR_OK && (trailers != NULL || is_backend(r)));
+    BUG_IF(o->bodiless && !early && (how != ERR_OK || trailers != NULL));
+    o->early_end = early;
     o->ended = true;
     note(r, o->number, "end ");
     note_bytes(r, span_str(how == ERR_OK ? "ok" : err_word(how)));
     if (trailers != NULL)
         note_fields(r, trailers);
     note_end(r);
-    act(o, ON_END);
+    if (o->tunnel)
+        leave_tunnel(o);
+    else if (!early)
+        act(o, ON_END);
 }
 
 static void on_ready(void *arg)
@@ -365,7 +415,7 @@ static void on_ready(void *arg)
     struct rig_owner *o = owner_of(arg);
     BUG_IF(!o->full);
     o->full = false;
-    if (o->sent < body_size(&o->todo))
+    if (o->todo.body != NULL && o->sent < body_size(&o->todo))
         send_rest(o);
 }
 
@@ -423,8 +473,17 @@ static void host_wants_read(void *arg)
     r->reads++;
 }
 
-static const struct codec_host host = {
-    .open = host_open, .wants_write = host_wants_write, .wants_read = host_wants_read};
+static void host_ends_sending(void *arg)
+{
+    struct rig *r = arg;
+    BUG_IF(r->half_closed);
+    r->half_closed = true;
+}
+
+static const struct codec_host host = {.open = host_open,
+                                       .wants_write = host_wants_write,
+                                       .wants_read = host_wants_read,
+                                       .ends_sending = host_ends_sending};
 
 void rig_options(struct rig *r)
 {

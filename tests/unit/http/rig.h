@@ -31,9 +31,12 @@ struct rig_script {
     const char *trailers;
     enum rig_point reset; /* the owner gives up here */
     enum rig_point stop;  /* SENT_HEAD, SENT_BODY: it sends no further than this */
-    bool hold;            /* says `consumed` only when told by rig_release() */
-    size_t arena;         /* ceiling; 0: plenty */
-    bool refuse;          /* the host has no capacity for it */
+    bool tunnel; /* it asks for a tunnel, or opens one with 101 (who does not ask gets 200); body is
+                    what it says there, then (or with stop SENT_BODY: when the peer's half ends) its
+                    half ends */
+    bool hold;   /* says `consumed` only when told by rig_release() */
+    size_t arena; /* ceiling; 0: plenty */
+    bool refuse;  /* the host has no capacity for it */
 };
 
 struct rig_owner;
@@ -73,6 +76,7 @@ struct rig {
     bool in_codec; /* events may come */
     bool in_verb;  /* events may not */
     bool dirty;
+    bool half_closed;      /* the codec said ends_sending */
     bool failed;           /* codec_feed or codec_drain said so */
     bool quiet;            /* no diary: fuzzers */
     unsigned reads;        /* how often the codec asked to be fed again */

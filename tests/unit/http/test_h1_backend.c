@@ -346,6 +346,76 @@ static const struct h1_case cases[] = {
      "POST / HTTP/1.1\r\nHost: b\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
      "done",
      .closes = true},
+/* --- tunnels --- */
+#define UP     "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+#define ACCEPT "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
+#define SWITCH "HTTP/1.1 101 Switching Protocols\r\n"
+#define TUNNEL \
+    .when = ON_HEAD, .tunnel = true, .fields = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+#define ASK "GET / HTTP/1.1\r\nHost: b\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" UP "\r\n"
+#define OPENED                                      \
+    "head 101 Upgrade=websocket Connection=Upgrade" \
+    " Sec-WebSocket-Accept=s3pPLMBiTxaQ9kYGzzhZRbK+xOo= websocket\n"
+    {.name = "tunnel",
+     {{TUNNEL, .body = "hello"}},
+     {SPAN(SWITCH UP ACCEPT "\r\nHTTP/1.1 200 OK\r\n\r\n")},
+     OPENED "body HTTP/1.1 200 OK\\x0d\\x0a\\x0d\\x0a\nend ok\ngone ok\n",
+     ASK "hello",
+     "done",
+     .closes = true},
+    {.name = "tunnel: the server ends first",
+     {{TUNNEL, .body = "hello", .stop = SENT_BODY}},
+     {SPAN("HTTP/1.1 103 X\r\n\r\n" SWITCH UP ACCEPT "\r\n")},
+     "head 103\n" OPENED "end ok\ngone ok\n",
+     ASK "hello",
+     "done",
+     .closes = true},
+    {.name = "tunnel: half of it over",
+     {{TUNNEL, .body = "hello"}},
+     {SPAN(SWITCH UP ACCEPT "\r\nabc")},
+     OPENED "body abc\n",
+     ASK "hello",
+     "busy"},
+    {.name = "tunnel: broken",
+     {{TUNNEL}},
+     {SPAN(SWITCH UP ACCEPT "\r\nabc")},
+     OPENED "body abc\ngone backend_reset\n",
+     ASK,
+     "done",
+     .breaks = ERR_BACKEND_RESET},
+    {.name = "tunnel: lengths mean nothing",
+     {{TUNNEL, .body = "hello", .stop = SENT_BODY}},
+     {SPAN(SWITCH "Upgrade: WebSocket\r\nConnection: x, upgrade\r\n" ACCEPT
+                  "Content-Length: 2\r\n\r\nabc")},
+     "head 101 Upgrade=WebSocket Connection=x, upgrade"
+     " Sec-WebSocket-Accept=s3pPLMBiTxaQ9kYGzzhZRbK+xOo= websocket\nbody abc\nend ok\ngone ok\n",
+     ASK "hello",
+     "done",
+     .closes = true},
+    {.name = "tunnel refused",
+     {{TUNNEL}, GET},
+     {SPAN("HTTP/1.1 403 X\r\nContent-Length: 0\r\n\r\n"), SPAN(OK(0))},
+     "head 403 Content-Length=0\nend ok\ngone ok\nhead 200 Content-Length=0\nend ok\n"
+     "gone ok\n",
+     ASK SENT,
+     "reusable"},
+    {.name = "tunnel nobody asked for",
+     {GET},
+     {SPAN(SWITCH UP ACCEPT "\r\nabc")},
+     BAD,
+     SENT,
+     "done"},
+#define NO_TUNNEL(what, head)                                                     \
+    {                                                                             \
+        .name = what, {{TUNNEL}}, {SPAN(SWITCH head "\r\nabc")}, BAD, ASK, "done" \
+    }
+    NO_TUNNEL("no accept", UP),
+    NO_TUNNEL("a wrong accept", UP "Sec-WebSocket-Accept: S3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"),
+    NO_TUNNEL("the key repeated", UP "Sec-WebSocket-Accept: dGhlIHNhbXBsZSBub25jZQ==\r\n"),
+    NO_TUNNEL("two accepts", UP ACCEPT ACCEPT),
+    NO_TUNNEL("no upgrade", "Connection: Upgrade\r\n" ACCEPT),
+    NO_TUNNEL("another upgrade", "Upgrade: h2c\r\nConnection: Upgrade\r\n" ACCEPT),
+    NO_TUNNEL("no connection", "Upgrade: websocket\r\n" ACCEPT),
 };
 
 struct run {
@@ -561,10 +631,29 @@ static enum err exchange(void *arg)
     return e;
 }
 
+static enum err tunnel(void *arg)
+{
+    static const struct rig_script script[] = {
+        {TUNNEL, .body = "0123456789", .repeat = 300, .piece = 700}};
+    struct rig r = {.quiet = true};
+    UNUSED(arg);
+    enum err e = rig_begin(&r, RIG_H1_BACKEND, script, 1);
+    if (e == ERR_OK) {
+        (void)rig_ask(&r);
+        rig_feed(&r, SPAN(SWITCH UP ACCEPT "\r\nhello"), 7, &(struct seeded){1, 1});
+        if (codec_is_done(r.codec) || !r.half_closed)
+            e = ERR_NO_MEMORY;
+        rig_close(&r, ERR_BACKEND_RESET);
+    }
+    rig_end(&r);
+    return e;
+}
+
 static void test_without_memory(void **state)
 {
     UNUSED(state);
     alloc_walk(exchange, NULL);
+    alloc_walk(tunnel, NULL);
 }
 
 int main(void)

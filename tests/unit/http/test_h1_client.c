@@ -344,6 +344,110 @@ static const struct h1_case cases[] = {
      "head GET / a Host=a\nend ok\ngone ok\n",
      "HTTP/1.1 200 OK\r\nX: y\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
      "idle"},
+/* --- tunnels --- */
+#define UPGRADE "Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
+#define VERSION "Sec-WebSocket-Version: 13\r\n"
+#define KEY     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+#define ASKED                                                               \
+    "head GET /t a Host=a Upgrade=websocket Connection=keep-alive, Upgrade" \
+    " Sec-WebSocket-Version=13 Sec-WebSocket-Key=dGhlIHNhbXBsZSBub25jZQ== websocket\nend ok\n"
+#define OPENING    "GET /t HTTP/1.1\r\n" A UPGRADE VERSION KEY "\r\n"
+#define SWITCH     "HTTP/1.1 101 Switching Protocols\r\n"
+#define SWITCHED   SWITCH "Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+#define TUNNEL     .when = ON_END, .tunnel = true, .status = 101
+#define LIKE(what) "head GET / a Host=a " what "\nend ok\ngone ok\n"
+    {.name = "tunnel",
+     SPAN(OPENING "\x81\x80mask"),
+     {{TUNNEL, .body = "\x81\x02hi", .stop = SENT_BODY, .fields = "X: y"}},
+     ASKED "body \\x81\\x80mask\nend ok\ngone ok\n",
+     SWITCH "X: y\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n\x81\x02hi",
+     "done",
+     .closes = true},
+    {.name = "tunnel: we end first",
+     SPAN(OPENING "anything\r\n\r\nGET / HTTP/1.1\r\n\r\n"),
+     {{TUNNEL, .body = "bye"}},
+     ASKED "body anything\\x0d\\x0a\\x0d\\x0aGET / HTTP/1.1\\x0d\\x0a\\x0d\\x0a\n"
+           "end ok\ngone ok\n",
+     SWITCHED "bye",
+     "done",
+     .closes = true},
+    {.name = "tunnel: half of it over",
+     SPAN(OPENING "abc"),
+     {{TUNNEL, .body = "bye"}},
+     ASKED "body abc\n",
+     SWITCHED "bye",
+     "busy"},
+    {.name = "tunnel: broken",
+     SPAN(OPENING "abc"),
+     {{TUNNEL}},
+     ASKED "body abc\ngone client_reset\n",
+     SWITCHED,
+     "cut",
+     .breaks = ERR_CLIENT_RESET},
+    {.name = "tunnel refused: what is behind it is nobody's",
+     SPAN(OPENING "GET /smuggled HTTP/1.1\r\n" A "\r\n"),
+     {{.when = ON_END, .status = 403, EMPTY_A}},
+     ASKED "gone ok\n",
+     "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n" CLOSE "\r\n",
+     "done"},
+    {.name = "tunnel answered 200",
+     SPAN(OPENING "GET /smuggled HTTP/1.1\r\n" A "\r\n"),
+     {{.when = ON_END, EMPTY_A}},
+     ASKED "gone ok\n",
+     CLOSING,
+     "done"},
+    {.name = "tunnel waits for its answer", SPAN(OPENING "abc"), {{0}}, ASKED, "", "busy"},
+    {.name = "upgrade to h2c",
+     SPAN("GET / HTTP/1.1\r\n" A "Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\n\r\n"),
+     {{.when = ON_END, EMPTY_A}},
+     LIKE("Upgrade=h2c Connection=Upgrade, HTTP2-Settings"),
+     EMPTY,
+     "idle"},
+    {.name = "upgrade, one of several",
+     SPAN("GET /t HTTP/1.1\r\n" A "Upgrade: h2c\r\nUpgrade: x, WebSocket\r\nConnection: x\r\n"
+          "Connection: upgrade\r\n" VERSION KEY "\r\n"),
+     {{TUNNEL}},
+     "head GET /t a Host=a Upgrade=h2c Upgrade=x, WebSocket Connection=x Connection=upgrade"
+     " Sec-WebSocket-Version=13 Sec-WebSocket-Key=dGhlIHNhbXBsZSBub25jZQ== websocket\nend ok\n",
+     SWITCHED,
+     "busy"},
+    {.name = "upgrade nobody nominated",
+     SPAN("GET / HTTP/1.1\r\n" A "Upgrade: websocket\r\n\r\n"),
+     {{.when = ON_END, EMPTY_A}},
+     LIKE("Upgrade=websocket"),
+     EMPTY,
+     "idle"},
+    {.name = "upgrade in 1.0",
+     SPAN("GET / HTTP/1.0\r\n" A UPGRADE VERSION KEY "\r\n"),
+     {{.when = ON_END, EMPTY_A}},
+     "head GET / a Host=a Upgrade=websocket Connection=keep-alive, Upgrade Sec-WebSocket-Version=13"
+     " Sec-WebSocket-Key=dGhlIHNhbXBsZSBub25jZQ==\nend ok\ngone ok\n",
+     OK(0) "Connection: keep-alive\r\n\r\n",
+     "idle"},
+    {.name = "upgrade with POST",
+     SPAN("POST / HTTP/1.1\r\n" A UPGRADE "\r\n"),
+     {{.when = ON_END, EMPTY_A}},
+     "head POST / a Host=a Upgrade=websocket Connection=keep-alive, Upgrade\nend ok\ngone ok\n",
+     EMPTY,
+     "idle"},
+#define NO_TUNNEL(what, why, rest)                                                             \
+    {                                                                                          \
+        .name = what, SPAN("GET /t HTTP/1.1\r\n" A UPGRADE rest), {{.when = ON_END, EMPTY_A}}, \
+        "head GET /t a refused " why "\ngone ok\n", CLOSING, "done"                            \
+    }
+    NO_TUNNEL("another version", "websocket_version", "Sec-WebSocket-Version: 8\r\n" KEY "\r\nabc"),
+    NO_TUNNEL("no version", "bad_websocket", KEY "\r\n"),
+    NO_TUNNEL("two versions", "bad_websocket", VERSION VERSION KEY "\r\n"),
+    NO_TUNNEL("no key", "bad_websocket", VERSION "\r\n"),
+    NO_TUNNEL("two keys", "bad_websocket", VERSION KEY KEY "\r\n"),
+    NO_TUNNEL("a short key", "bad_websocket", VERSION "Sec-WebSocket-Key: dGhlIA==\r\n\r\n"),
+    NO_TUNNEL("a key of 17 bytes", "bad_websocket",
+              VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZWU=\r\n\r\n"),
+    NO_TUNNEL("a key that is none", "bad_websocket",
+              VERSION "Sec-WebSocket-Key: dGhlIHNhbXBs.SBub25jZQ==\r\n\r\n"),
+    NO_TUNNEL("with a length", "bad_websocket", VERSION KEY "Content-Length: 3\r\n\r\nabc"),
+    NO_TUNNEL("with chunks", "bad_websocket",
+              VERSION KEY "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
 };
 
 static size_t scripts_in(const struct h1_case *c)
@@ -623,6 +727,47 @@ static void test_shutdown(void **state)
     rig_end(&r);
 }
 
+/* --- tunnels --- */
+
+/* Given up because the other end broke: reset. Because it ended without a word: an orderly end, but
+ * what we had said is still written. */
+static void test_tunnel_given_up(void **state)
+{
+    static const struct rig_script script[] = {{TUNNEL, .body = "bye", .stop = SENT_BODY}};
+    UNUSED(state);
+    for (int reset = 0; reset < 2; reset++) {
+        struct rig r;
+        start(&r, script);
+        rig_feed(&r, SPAN(OPENING "abc"), 0, NULL);
+        rig_say(&r, 1, reset ? ERR_BACKEND_RESET : ERR_BACKEND_CLOSED);
+        assert_true(codec_is_done(r.codec));
+        assert_int_equal(codec_is_cut(r.codec), reset);
+        assert_true(span_eq(rig_span(&r.wire), SPAN(SWITCHED "bye")));
+        rig_end(&r);
+    }
+}
+
+/* Our half has ended and the client's goes on: the connection is told, and once. */
+static void test_tunnel_half_closed(void **state)
+{
+    static const struct rig_script script[] = {{TUNNEL, .body = "bye", .hold = true}};
+    struct rig r = {.options.buffer = 4};
+    UNUSED(state);
+    assert_int_equal(rig_begin(&r, RIG_H1_CLIENT, script, 1), ERR_OK);
+    rig_feed(&r, SPAN(OPENING "abcdefgh"), 1, NULL);
+    assert_true(r.half_closed);
+    assert_false(codec_is_done(r.codec));
+    assert_false(codec_is_reading(r.codec)); /* four bytes are held */
+    assert_string_equal(rig_diary(&r), ASKED "body abcd\n");
+    rig_release(&r);
+    assert_string_equal(rig_diary(&r), ASKED "body abcd\nbody efgh\n");
+    rig_release(&r);
+    rig_close(&r, ERR_OK);
+    assert_string_equal(rig_diary(&r), ASKED "body abcd\nbody efgh\nend ok\ngone ok\n");
+    assert_false(codec_is_cut(r.codec));
+    rig_end(&r);
+}
+
 /* --- early answers, written at once --- */
 
 static void test_early_answer_at_once(void **state)
@@ -668,10 +813,28 @@ static enum err exchange(void *arg)
     return e;
 }
 
+static enum err tunnel(void *arg)
+{
+    static const struct rig_script script[] = {
+        {TUNNEL, .body = "0123456789", .repeat = 300, .piece = 700}};
+    struct rig r = {.options.buffer = 1000, .quiet = true};
+    UNUSED(arg);
+    enum err e = rig_begin(&r, RIG_H1_CLIENT, script, 1);
+    if (e == ERR_OK) {
+        rig_feed(&r, SPAN(OPENING "hello"), 7, &(struct seeded){1, 1});
+        if (r.failed || codec_is_done(r.codec) || !r.half_closed)
+            e = ERR_NO_MEMORY;
+        rig_close(&r, ERR_CLIENT_RESET);
+    }
+    rig_end(&r);
+    return e;
+}
+
 static void test_without_memory(void **state)
 {
     UNUSED(state);
     alloc_walk(exchange, NULL);
+    alloc_walk(tunnel, NULL);
 }
 
 int main(void)
@@ -685,6 +848,8 @@ int main(void)
         cmocka_unit_test(test_next_request_waits_for_the_socket),
         cmocka_unit_test(test_cut_with_the_rest_queued),
         cmocka_unit_test(test_shutdown),
+        cmocka_unit_test(test_tunnel_given_up),
+        cmocka_unit_test(test_tunnel_half_closed),
         cmocka_unit_test(test_early_answer_at_once),
         cmocka_unit_test(test_without_memory),
     };

@@ -125,6 +125,11 @@ static const struct h2_case cases[] = {
     REFUSED(PEER_GET("/\xc3\xa9"), "bad_target", "GET /\\xc3\\xa9 a"),
     REFUSED(":method: GET|:scheme: ftp|:authority: a|:path: /", "bad_target", "GET / a"),
     REFUSED(":method: CONNECT|:authority: a:1", "method_not_supported", "CONNECT  a:1"),
+    REFUSED(PEER_TUNNEL("connect-udp") "|sec-websocket-version: 13", "method_not_supported",
+            "CONNECT / a"),
+    REFUSED(PEER_TUNNEL("websocket") "|sec-websocket-version: 8", "websocket_version", "GET / a"),
+    REFUSED(PEER_TUNNEL("websocket"), "bad_websocket", "GET / a"),
+    REFUSED(PEER_TUNNEL("websocket") "|sec-websocket-version: 13", "bad_websocket", "GET / a"),
 
     /* --- answered early --- */
     {.name = "answered at the head",
@@ -654,6 +659,88 @@ static void test_stream_limit_is_announced(void **state)
     rig_end(&rig);
 }
 
+/* --- tunnels --- */
+
+#define TUNNEL PEER_TUNNEL("WebSocket") "|sec-websocket-version: 13"
+#define ASKED  "1 head GET / a sec-websocket-version=13 websocket\n1 end ok\n"
+
+/* Both halves end by themselves, whoever is first; what the client says before it was answered is
+ * for the owner to keep. */
+static void test_tunnel(void **state)
+{
+    static struct peer p;
+    static const struct rig_script scripts[] = {
+        {.when = BY_HAND,
+         .tunnel = true,
+         .status = 101,
+         .body = "hello",
+         .fields = "Sec-WebSocket-Accept: x|Upgrade: websocket|Connection: Upgrade|A: b"},
+        {.when = BY_HAND, .tunnel = true, .status = 101, .body = "hello", .stop = SENT_BODY}};
+    UNUSED(state);
+    for (size_t i = 0; i < 2; i++) {
+        struct rig rig = {.window = 0};
+        assert_int_equal(rig_begin(&rig, RIG_H2_CLIENT, &scripts[i], 1), ERR_OK);
+        peer_begin(&p, &rig, false);
+        peer_pump(&p, 0, NULL);
+        struct peer_stream *s = peer_ask(&p, TUNNEL, "abc", 3, NULL);
+        s->pause = true;
+        peer_pump(&p, 0, NULL);
+        assert_string_equal(rig_diary(&rig), ASKED "1 body abc\n");
+        rig_say(&rig, 1, ERR_OK);
+        peer_pump(&p, 0, NULL);
+        assert_string_equal(peer_got(s),
+                            i == 0 ? ":status=200 a=b body=hello END " : ":status=200 body=hello");
+        assert_false(s->closed);
+        s->pause = false;
+        nghttp2_session_resume_data(p.ng, s->id);
+        peer_pump(&p, 1, NULL);
+        assert_string_equal(rig_diary(&rig), ASKED "1 body abc\n1 end ok\n1 gone ok\n");
+        assert_true(s->closed);
+        assert_int_equal(s->code, 0);
+        assert_true(codec_is_idle(rig.codec));
+        peer_end(&p);
+        rig_end(&rig);
+    }
+}
+
+static void test_tunnel_refused(void **state)
+{
+    static struct peer p;
+    static const struct rig_script script[] = {{.when = ON_END, .status = 403, .body = "no"}};
+    struct rig rig = {.window = 0};
+    UNUSED(state);
+    assert_int_equal(rig_begin(&rig, RIG_H2_CLIENT, script, 1), ERR_OK);
+    peer_begin(&p, &rig, false);
+    peer_pump(&p, 0, NULL);
+    struct peer_stream *s = peer_ask(&p, TUNNEL, "frames", 6, NULL);
+    peer_pump(&p, 0, NULL);
+    assert_string_equal(peer_got(s), ":status=403 body=no END closed 0");
+    assert_string_equal(rig_diary(&rig), ASKED "1 body frames\n1 end ok\n1 gone ok\n");
+    peer_end(&p);
+    rig_end(&rig);
+}
+
+static void test_tunnel_reset(void **state)
+{
+    static struct peer p;
+    static const struct rig_script script[] = {
+        {.when = ON_END, .tunnel = true, .status = 101, .body = "", .stop = SENT_BODY}};
+    struct rig rig = {.window = 0};
+    UNUSED(state);
+    assert_int_equal(rig_begin(&rig, RIG_H2_CLIENT, script, 1), ERR_OK);
+    peer_begin(&p, &rig, false);
+    peer_pump(&p, 0, NULL);
+    struct peer_stream *s = peer_ask(&p, TUNNEL, "abc", 3, NULL);
+    s->pause = true;
+    peer_pump(&p, 0, NULL);
+    assert_int_equal(nghttp2_submit_rst_stream(p.ng, 0, s->id, NGHTTP2_CANCEL), 0);
+    peer_pump(&p, 0, NULL);
+    assert_string_equal(rig_diary(&rig), ASKED "1 body abc\n1 gone client_reset\n");
+    assert_false(rig.failed);
+    peer_end(&p);
+    rig_end(&rig);
+}
+
 /* --- without memory --- */
 
 static enum err exchange(void *arg)
@@ -699,6 +786,9 @@ int main(void)
         cmocka_unit_test(test_shutdown_of_an_idle_connection),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_stream_limit_is_announced),
+        cmocka_unit_test(test_tunnel),
+        cmocka_unit_test(test_tunnel_refused),
+        cmocka_unit_test(test_tunnel_reset),
         cmocka_unit_test(test_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,7 @@ endif()
 add_library(weir_http_peer STATIC ${CMAKE_SOURCE_DIR}/tests/unit/http/h2_peer.c)
 target_link_libraries(weir_http_peer PUBLIC weir_http_rig)
 
-foreach(file test_head test_rules test_framing test_path test_h1_head test_h1_body)
+foreach(file test_head test_rules test_framing test_path test_h1_head test_h1_body test_ws)
   weir_test(http ${file} LINKS weir_http)
 endforeach()
 foreach(file test_h1_client test_h1_backend)
