@@ -55,6 +55,8 @@ enum err complaints_render(const struct complaints *c, struct buf *out) MUST_USE
 
 enum tls_version { TLS_1_2, TLS_1_3 };
 enum shadow_store { SHADOW_STORE_NONE, SHADOW_STORE_PATHS, SHADOW_STORE_TOKENS, SHADOW_STORE_FULL };
+enum underscore { UNDERSCORE_DROP, UNDERSCORE_PASS, UNDERSCORE_REJECT };
+enum passing { PASSING_REJECT, PASSING_PASS };
 enum access_format { ACCESS_JSON, ACCESS_COMBINED };
 
 struct config_names {
@@ -124,6 +126,12 @@ struct config_route {
     unsigned new_weight; /* basis points */
     struct config_names sticky;
     struct config_route_shadow shadow;
+};
+
+struct config_http {
+    enum underscore underscore_fields;
+    enum passing encoded_nul;
+    enum passing encoded_slash;
 };
 
 struct config_limits {
@@ -208,6 +216,8 @@ struct config {
     struct config_defaults defaults;
     struct config_route *routes;
     size_t nroutes;
+    struct config_names trusted_proxies;
+    struct config_http http;
     struct config_limits limits;
     struct config_timeouts timeouts;
     struct config_shadow shadow;
@@ -248,6 +258,15 @@ const struct config_backend *config_backend_find(const struct config *c, const c
 enum err config_percent(struct span text, unsigned *basis_points) MUST_USE;
 /* "12.5" -> 1250. Strict: 0 to 100, at most two decimals. Also for the command line and control
  * documents. */
+
+struct config_network {
+    bool local;           /* "unix:": every peer on a Unix socket */
+    unsigned char ip[16]; /* IPv4 mapped into IPv6 */
+    unsigned bits;        /* of the 128 */
+};
+
+const char *config_network(struct span text, struct config_network *out);
+/* "10.0.0.0/8", "192.0.2.7", "2001:db8::/32", "unix:". NULL, or what is wrong. */
 
 enum err config_host_port(struct span text, struct span *host, unsigned *port) MUST_USE;
 /* "host:443", "1.2.3.4:80", "[::1]:80" (host "::1"), "*:80" (host "*"); port 0 to 65535.

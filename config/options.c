@@ -18,6 +18,10 @@ static const char *const words_shadow_store[] = {
     [SHADOW_STORE_FULL] = "full",
     NULL,
 };
+static const char *const words_underscore[] = {
+    [UNDERSCORE_DROP] = "drop", [UNDERSCORE_PASS] = "pass", [UNDERSCORE_REJECT] = "reject", NULL};
+static const char *const words_passing[] = {
+    [PASSING_REJECT] = "reject", [PASSING_PASS] = "pass", NULL};
 static const char *const words_access_format[] = {
     [ACCESS_JSON] = "json", [ACCESS_COMBINED] = "combined", NULL};
 static const char *const words_log_level[] = {

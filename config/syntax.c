@@ -91,6 +91,12 @@ static const char *listen_fault(struct span s)
     return NULL;
 }
 
+static const char *network_fault(struct span s)
+{
+    struct config_network n;
+    return config_network(s, &n);
+}
+
 /* --- paths of requests --- */
 
 static bool is_unreserved(char c)
@@ -255,6 +261,12 @@ const struct syntax syntax_server = {
     .fault = server_fault,
     .right = "HOST:PORT, such as \"app.internal:8000\", \"10.0.0.7:80\" or \"[::1]:80\"",
     .pattern = "^([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\]):[0-9]+$",
+};
+
+const struct syntax syntax_network = {
+    .fault = network_fault,
+    .right = "an address, a network such as \"10.0.0.0/8\" or \"2001:db8::/32\", or \"unix:\"",
+    .pattern = "^(unix:|[0-9A-Fa-f:.]+(/[0-9]{1,3})?)$",
 };
 
 const struct syntax syntax_sticky = {

@@ -102,7 +102,7 @@ static enum next step_decide(struct exchange *x)
     struct route_query q = {.host = x->request->authority,
                             .path = x->path,
                             .head = x->request,
-                            .client_ip = front_client_ip(x->front)};
+                            .client_ip = exchange_client_ip(x)};
     forget_decision(x);
     x->hold = worker_snapshot(x->worker);
     snapshot_take(x->hold);

@@ -11,6 +11,7 @@
 #include "proxy/front.h"
 
 struct mirror;
+struct forwarded;
 
 enum exchange_step { STEP_ADMIT, STEP_DECIDE, STEP_PICK, STEP_SEND, STEP_RELAY, STEP_FINISH };
 
@@ -29,8 +30,9 @@ struct exchange {
     /* the client's side */
     struct http_stream *client; /* NULL: gone */
     struct http_head *request;
-    bool edited;  /* request_edit was done */
-    bool is_copy; /* it came with a shadow mark: never mirrored again */
+    struct forwarded *forwarded; /* what a trusted proxy said; NULL: the peer is the client */
+    bool edited;                 /* request_edit was done */
+    bool is_copy;                /* it came with a shadow mark: never mirrored again */
     bool request_ended;
     bool has_body; /* some of the request's body was seen */
     struct http_head *request_trailers;
@@ -109,6 +111,20 @@ enum err request_admit(struct exchange *x) MUST_USE;
 enum err request_edit(struct exchange *x) MUST_USE;
 /* The head as servers get it: hop-by-hop fields out, X-Forwarded-*, Via and X-Request-ID in. Done
  * once. */
+
+void request_trailers_edit(struct exchange *x, struct http_head *trailers);
+/* What holds for fields holds for these. */
+
+/* forwarded.c */
+enum err forwarded_read(struct exchange *x) MUST_USE;
+/* Believes the peer if it is a trusted proxy: who the client is, and what it asked for. */
+
+enum err forwarded_write(struct exchange *x) MUST_USE;
+/* X-Forwarded-For, -Proto and -Host as servers get them; Forwarded is taken out. */
+
+struct span exchange_client_ip(const struct exchange *x);
+struct span exchange_client_text(const struct exchange *x);
+/* The client's address; of a client on a Unix socket no bytes, and "unix". */
 
 enum err answer_edit(struct exchange *x, struct http_head *answer) MUST_USE;
 /* The head as the client gets it: hop-by-hop fields out, Via and X-Backend in. */

@@ -228,8 +228,7 @@ struct span front_client_ip(const struct front *f)
 struct span front_client_text(struct front *f)
 {
     if (f->text_n == 0) {
-        inet_ntop(f->ip_n == 4 ? AF_INET : AF_INET6, f->ip, f->text, sizeof(f->text));
-        f->text_n = (uint8_t)strlen(f->text);
+        f->text_n = (uint8_t)networks_text(front_client_ip(f), f->text);
     }
     return span_of(f->text, f->text_n);
 }

@@ -14,7 +14,7 @@ struct front {
     unsigned char ip[16]; /* the peer's address for the sticky key: 4 or 16 bytes */
     uint8_t ip_n;
     uint8_t text_n; /* of the address without the port; 0: not yet written */
-    char text[46];
+    char text[ADDRESS_TEXT];
     bool h2;
     bool head_timer; /* the timer runs for a request head */
     uint64_t requests;
@@ -28,6 +28,6 @@ void front_drain(struct front *f, bool now);
 
 struct span front_client_ip(const struct front *f);
 struct span front_client_text(struct front *f);
-/* The client's address as bytes and as text, without the port. */
+/* The peer's address as bytes and as text, without the port; on a Unix socket none, and "unix". */
 
 #endif

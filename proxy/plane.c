@@ -52,6 +52,7 @@ static void plane_free(void *arg)
     for (size_t i = 0; p->routes != NULL && i < p->config->nroutes; i++)
         if (p->routes[i].rules != NULL)
             shadow_rules_release(&p->routes[i].rules);
+    networks_free(&p->trusted);
     free(p->backends);
     free(p->listeners);
     free(p->routes);
@@ -233,6 +234,7 @@ static enum err fill(struct plane *p, const struct route_table *t, struct compla
     p->routes = calloc(c->nroutes, sizeof(*p->routes));
     if (p->backends == NULL || p->listeners == NULL || p->routes == NULL)
         return ERR_NO_MEMORY;
+    TRY(networks_fill(&p->trusted, &c->trusted_proxies));
     enum err e = fill_listeners(p, wrong);
     for (size_t i = 0; i < c->nbackends; i++) {
         p->backends[i].config = &c->backends[i];

@@ -5,6 +5,7 @@
 
 #include "base/metrics.h"
 #include "http/codec.h"
+#include "proxy/networks.h"
 #include "proxy/tls.h"
 #include "router/router.h"
 #include "shadow/shadow.h"
@@ -61,6 +62,7 @@ struct plane {
     struct plane_listener *listeners;
     struct plane_route *routes;
     struct codec_options codec;
+    struct networks trusted;
 };
 
 enum err plane_new(struct route_table *table, struct complaints *wrong) MUST_USE;

@@ -171,6 +171,8 @@ static void client_end(void *owner, enum err how, struct http_head *trailers)
         return;
     }
     x->request_ended = true;
+    if (trailers != NULL)
+        request_trailers_edit(x, trailers);
     x->request_trailers = trailers;
     if (!x->sent || x->backend == NULL)
         return;

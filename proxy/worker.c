@@ -102,6 +102,8 @@ static bool look_at(struct worker *w, struct snapshot_hold *h)
     w->timeouts = c->timeouts;
     w->limits = c->limits;
     w->shadow = c->shadow;
+    w->http = c->http;
+    w->trusted = &p->trusted;
     if (!w->draining && listener_sync(w, p) != ERR_OK)
         log_error("listen", "worker %u does not listen on every address", w->index);
     return true;

@@ -61,6 +61,8 @@ struct worker {
     struct config_timeouts timeouts;
     struct config_limits limits;
     struct config_shadow shadow;
+    struct config_http http;
+    const struct networks *trusted; /* of the newest plane, which `hold` keeps */
 
     metric_slot handshakes[2]; /* with clients: full, resumed */
     metric_slot refused[ERR_COUNT];

@@ -207,7 +207,7 @@ static void words_are_exact(void **state)
     UNUSED(state);
     rows = 0;
     each_option(words_of);
-    assert_int_equal(rows, 5);
+    assert_int_equal(rows, 8);
     const struct option *verify = scope_find(SCOPE_backend_tls, "verify");
     assert_true(fill(verify, "true", &m) && m.b);
     assert_true(fill(verify, "false", &m) && !m.b);
