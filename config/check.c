@@ -261,6 +261,18 @@ static void same_address(struct loader *l, const void *arg, size_t index, size_t
                     "is the address of $.listeners[%zu] too", first);
 }
 
+static void check_proxy_protocol(struct loader *l)
+{
+    const struct config *c = l->tree;
+    for (size_t i = 0; i < c->nlisteners && c->trusted_proxies.n == 0; i++) {
+        struct place here = {.up = &listeners, .index = i};
+        struct place place = {.up = &here, .key = "proxy_protocol"};
+        if (c->listeners[i].proxy_protocol)
+            loader_complain(l, &place, "say in \"trusted_proxies\" who may send PROXY headers",
+                            "would refuse every connection");
+    }
+}
+
 /* cert or self_signed is the scope's own rule; a key belongs to a cert. */
 static void check_certificate(struct loader *l, size_t listener, size_t index)
 {
@@ -361,6 +373,7 @@ enum err check_tree(struct loader *l)
     for (size_t i = 0; i < c->nroutes; i++)
         check_sticky(l, i);
     TRY(check_listeners(l));
+    check_proxy_protocol(l);
     check_certificates(l);
     for (size_t i = 0; i < c->nbackends; i++)
         TRY(check_servers(l, &c->backends[i]));

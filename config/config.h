@@ -80,6 +80,7 @@ struct config_listener_tls {
 struct config_listener {
     const char *address;
     struct config_listener_tls *tls; /* NULL: plaintext */
+    bool proxy_protocol;
 };
 
 struct config_backend_tls {
@@ -92,6 +93,7 @@ struct config_backend {
     const char *name;
     struct config_names servers;
     struct config_backend_tls *tls; /* NULL: plaintext */
+    bool proxy_protocol;
 };
 
 struct config_defaults {
@@ -149,6 +151,7 @@ struct config_limits {
 
 struct config_timeouts { /* milliseconds */
     uint64_t handshake;
+    uint64_t proxy_header;
     uint64_t client_header;
     uint64_t client_body;
     uint64_t client_idle;

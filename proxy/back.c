@@ -119,6 +119,19 @@ static void fail_wish(struct back *b, enum err why)
     wish->failed(wish->owner, why);
 }
 
+/* The header fits into the empty buffer of a new socket, or something is wrong with it. */
+static bool greet(struct conn *c)
+{
+    static const struct endpoints nobody;
+    const struct back *b = back_of(c);
+    char header[PROXY_WRITE_MAX];
+    if (!b->pool->proxy_protocol)
+        return true;
+    size_t n = proxy_header_write(b->wish == NULL || b->wish->who == NULL ? &nobody : b->wish->who,
+                                  header);
+    return send(c->fd, header, n, MSG_NOSIGNAL) == (ssize_t)n;
+}
+
 static bool established(struct conn *c)
 {
     struct back *b = back_of(c);
@@ -148,7 +161,8 @@ static void settled(struct conn *c)
     }
     if (b->wish != NULL || !codec_is_idle(c->codec))
         return;
-    if (!codec_is_reusable(c->codec) || c->rx.n > 0 || b->pool->users == 0) {
+    if (!codec_is_reusable(c->codec) || c->rx.n > 0 || b->pool->users == 0 ||
+        b->pool->proxy_protocol) {
         conn_close(c, ERR_OK);
         return;
     }
@@ -188,6 +202,7 @@ static void back_free(struct conn *c)
 }
 
 static const struct conn_role role = {
+    .greet = greet,
     .established = established,
     .settled = settled,
     .closed = closed,

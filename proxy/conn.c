@@ -293,6 +293,31 @@ static void shake(struct conn *c)
     }
 }
 
+/* Looked at before it is taken, so that not a byte of what follows is. */
+static void take_preamble(struct conn *c)
+{
+    size_t used = 0;
+    ssize_t n = recv(c->fd, c->worker->scratch, WORKER_SCRATCH, MSG_PEEK);
+    if (n < 0 && is_again(errno)) {
+        c->readable = false;
+        return;
+    }
+    enum err e = n > 0 ? c->role->preamble(c, span_of(c->worker->scratch, (size_t)n), &used)
+                       : c->role->ended;
+    if (e == ERR_OK && used == 0 && c->peer_ended)
+        e = c->role->ended;
+    if (e == ERR_OK && used > 0 && recv(c->fd, c->worker->scratch, used, 0) != (ssize_t)used)
+        e = c->role->reset;
+    if (e != ERR_OK)
+        conn_close(c, e);
+    else if (used == 0)
+        c->readable = false;
+    else if (c->tls == NULL)
+        open_up(c);
+    else
+        c->state = CONN_HANDSHAKE;
+}
+
 static void connected(struct conn *c)
 {
     int e = 0;
@@ -301,6 +326,10 @@ static void connected(struct conn *c)
         return;
     if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &e, &n) != 0 || e != 0) {
         conn_close(c, e == ECONNREFUSED ? ERR_CONNECT_REFUSED : c->role->connect_failed);
+        return;
+    }
+    if (c->role->greet != NULL && !c->role->greet(c)) {
+        conn_close(c, c->role->connect_failed);
         return;
     }
     if (c->tls == NULL) {
@@ -338,6 +367,8 @@ void conn_turn(struct conn *c)
     c->in_turn = true;
     if (c->state == CONN_CONNECTING)
         connected(c);
+    if (c->state == CONN_PREAMBLE)
+        take_preamble(c);
     if (c->state == CONN_HANDSHAKE)
         shake(c);
     if (c->state == CONN_OPEN)

@@ -131,6 +131,17 @@ static void on_failed(void *owner, enum err why)
     exchange_backend_lost(x, why);
 }
 
+/* NULL: the backend does not ask for it. */
+static const struct endpoints *who_asks(struct exchange *x)
+{
+    const struct decision *d = &x->decision;
+    const struct config *c = x->hold->snapshot->table->config;
+    if (LIKELY(!c->backends[d->route->backends[d->side]].proxy_protocol))
+        return NULL;
+    x->who = exchange_endpoints(x);
+    return &x->who;
+}
+
 static enum next step_pick(struct exchange *x)
 {
     const struct decision *d = &x->decision;
@@ -144,6 +155,7 @@ static enum next step_pick(struct exchange *x)
                                  .owner = x,
                                  .method = x->request->method,
                                  .arena = &x->arena,
+                                 .who = who_asks(x),
                                  .fresh = x->attempts > 0 && x->reused};
     x->attempts++;
     x->picking = true;

@@ -47,6 +47,7 @@ struct exchange {
 
     /* the server's side */
     struct back_wish wish;
+    struct endpoints who;        /* for the wish */
     struct http_stream *backend; /* NULL: none (yet, or any more) */
     bool picking;
     bool reused;   /* the connection had served before */
@@ -125,6 +126,10 @@ enum err forwarded_write(struct exchange *x) MUST_USE;
 struct span exchange_client_ip(const struct exchange *x);
 struct span exchange_client_text(const struct exchange *x);
 /* The client's address; of a client on a Unix socket no bytes, and "unix". */
+
+struct endpoints exchange_endpoints(const struct exchange *x);
+/* For a PROXY header: the client's own address, also behind a trusted proxy (its port is then
+ * unknown, 0). */
 
 enum err answer_edit(struct exchange *x, struct http_head *answer) MUST_USE;
 /* The head as the client gets it: hop-by-hop fields out, Via and X-Backend in. */

@@ -29,6 +29,15 @@ struct span exchange_client_text(const struct exchange *x)
     return f != NULL ? span_of(f->text, f->text_n) : front_client_text(x->front);
 }
 
+struct endpoints exchange_endpoints(const struct exchange *x)
+{
+    struct endpoints who = front_endpoints(x->front);
+    struct span ip = exchange_client_ip(x);
+    if (!span_eq(ip, front_client_ip(x->front)))
+        who.client = endpoint_make(ip.p, ip.n, 0);
+    return who;
+}
+
 /* --- reading --- */
 
 /* Some proxies write the port too: "192.0.2.1:4711", "[2001:db8::1]:4711". */

@@ -15,12 +15,17 @@ enum { ACCEPTS_PER_TURN = 64, BACKLOG = 4096, LAST_ACCEPTS = 4096 };
 
 /* --- accepting --- */
 
-static void refuse(int fd, const char *reason)
+void listener_count_refused(enum err why)
 {
     metric_slot slot;
-    const char *const label[] = {reason};
+    const char *const label[] = {err_word(why)};
     if (metrics_series(METRIC_CONNECTIONS_REFUSED, label, &slot) == ERR_OK)
         metric_inc(slot);
+}
+
+static void refuse(int fd, enum err why)
+{
+    listener_count_refused(why);
     close(fd);
 }
 
@@ -50,11 +55,15 @@ static bool accept_one(struct listener *l)
         return errno == ECONNABORTED || errno == EINTR;
     }
     if (l->connections >= l->worker->limits.connections) {
-        refuse(fd, err_word(ERR_TOO_MANY_CONNECTIONS));
+        refuse(fd, ERR_TOO_MANY_CONNECTIONS);
+        return true;
+    }
+    if (l->proxy_protocol && !front_is_trusted(l, &peer)) {
+        refuse(fd, ERR_UNTRUSTED_PEER);
         return true;
     }
     if (front_new(l, fd, &peer) != ERR_OK)
-        refuse(fd, err_word(ERR_NO_MEMORY));
+        refuse(fd, ERR_NO_MEMORY);
     return true;
 }
 
@@ -106,6 +115,15 @@ static bool bind_to(int fd, int family, const struct address *a)
     return bind(fd, (const struct sockaddr *)(const void *)&any, sizeof(any)) == 0;
 }
 
+/* What a reload may change of a listener that stays. */
+static void take_settings(struct listener *l, const struct plane_listener *pl)
+{
+    l->proxy_protocol = pl->config->proxy_protocol;
+    l->tls = pl->tls;
+    if (l->tls != NULL)
+        tls_ctx_hold(l->tls);
+}
+
 /* -1: errno says why. */
 static int bound_socket(const struct address *at)
 {
@@ -135,9 +153,7 @@ static enum err listener_open(struct listener *l, const struct plane_listener *p
     l->address = pl->address;
     l->bound.len = sizeof(l->bound.sa);
     (void)getsockname(fd, (struct sockaddr *)(void *)&l->bound.sa, &l->bound.len);
-    l->tls = pl->tls;
-    if (l->tls != NULL)
-        tls_ctx_hold(l->tls);
+    take_settings(l, pl);
     return loop_io_add(l->worker->loop, &l->io, fd, LOOP_READ, on_io, l);
 }
 
@@ -235,9 +251,7 @@ enum err listener_sync(struct worker *w, const struct plane *p)
             continue;
         }
         tls_ctx_release(&l->tls);
-        l->tls = pl->tls;
-        if (l->tls != NULL)
-            tls_ctx_hold(l->tls);
+        take_settings(l, pl);
     }
     if (w->index == 0)
         tell(w, p);

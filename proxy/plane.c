@@ -145,7 +145,8 @@ static enum err identity_of(struct plane_backend *b)
 {
     const struct config_backend_tls *t = b->config->tls;
     struct buf id = BUF_INIT(0);
-    enum err e = buf_printf(&id, "%s|%s", b->config->name, t == NULL ? "plain" : "tls");
+    enum err e = buf_printf(&id, "%s|%s%s", b->config->name, t == NULL ? "plain" : "tls",
+                            b->config->proxy_protocol ? "|proxy" : "");
     if (e == ERR_OK && t != NULL)
         e = buf_printf(&id, "|%d|%s|%s", t->verify, t->ca == NULL ? "" : t->ca,
                        t->server_name == NULL ? "" : t->server_name);

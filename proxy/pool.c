@@ -50,6 +50,7 @@ static struct pool *pool_make(struct worker *w, char *identity, enum pool_kind k
         pool_free(p);
         return NULL;
     }
+    p->proxy_protocol = b->config->proxy_protocol;
     p->connections = b->connections;
     p->connections_open = b->connections_open;
     p->next = w->pools;

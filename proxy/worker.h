@@ -33,7 +33,8 @@ struct listener {
     struct address address; /* as configured: the key across reloads */
     struct address bound;   /* with the real port */
     struct tls_ctx *tls;    /* held */
-    unsigned connections;   /* open now */
+    bool proxy_protocol;
+    unsigned connections; /* open now */
 };
 
 /* What a worker has made of one plane: its pools. Shared by the snapshots of one table. */
@@ -138,6 +139,9 @@ void proxy_worker_drained(struct proxy *p);
 enum err listener_sync(struct worker *w, const struct plane *p) MUST_USE;
 /* Opens what the plane has and the worker has not, closes what is gone, takes new TLS contexts
  * over. */
+
+void listener_count_refused(enum err why);
+/* A connection that was closed before TLS and HTTP. */
 
 void listener_close_all(struct worker *w);
 /* Accepts what is queued in the kernel first. */

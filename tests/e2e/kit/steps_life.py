@@ -6,7 +6,7 @@ import stat
 import subprocess
 import time
 
-from kit import proxy
+from kit import proxy, servers
 from kit.failure import PATIENCE, Failure, expect, until
 from kit.match import check_json, matches
 from kit.scenario import checked, step
@@ -135,6 +135,12 @@ def backend(run, t):
         server.go_on()
     if t["op"] == "forget":
         server.forget()
+
+
+@step("haproxy", "name", to="http", words="")
+def haproxy(run, t):
+    """Starts an haproxy in front of a listener of weir's; {{NAME}} is its address from then on."""
+    run.saved[t["name"]] = servers.Haproxy(run.place, t["name"], run.weir.address(t["to"]), t["words"]).address
 
 
 @step("redis", "op")
