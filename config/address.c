@@ -145,6 +145,8 @@ static const char *split_bracketed(struct span text, struct span *host, unsigned
     if (close == text.n)
         return "has a '[' without ']'";
     *host = span_of(text.p + 1, close - 1);
+    if (span_find(*host, '%') < host->n)
+        return "has a zone (%), which means something on one host only";
     if (!is_address(*host, AF_INET6))
         return "has no IPv6 address in its brackets";
     struct span rest = span_from(text, close + 1);
@@ -178,6 +180,11 @@ const char *address_split(struct span text, struct span *host, unsigned *port)
             return fault;
     }
     return port_of(span_from(text, colon + 1), port);
+}
+
+const char *config_unix_path(const char *address)
+{
+    return span_has_prefix(span_str(address), SPAN("unix:")) ? address + strlen("unix:") : NULL;
 }
 
 enum err config_host_port(struct span text, struct span *host, unsigned *port)

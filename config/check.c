@@ -7,8 +7,6 @@
 
 #include <stdlib.h>
 
-enum { UNIX_PATH_BYTES = 107 }; /* sockaddr_un.sun_path without its NUL */
-
 /* A thing that must be unique, under the text that identifies it. */
 struct entry {
     const char *text;
@@ -237,6 +235,10 @@ static enum err add_address(struct loader *l, struct entries *to, const char *ad
     struct buf text = BUF_INIT(0);
     if (address == NULL || address == config_broken)
         return ERR_OK;
+    if (config_unix_path(address) != NULL) {
+        entries_add(to, address, index);
+        return ERR_OK;
+    }
     BUG_IF(address_split(span_str(address), &host, &port) != NULL);
     if (port == 0)
         return ERR_OK; /* each gets another one */
@@ -259,6 +261,19 @@ static void same_address(struct loader *l, const void *arg, size_t index, size_t
     struct place place = {.up = &here, .key = "address"};
     loader_complain(l, &place, "use another port or address",
                     "is the address of $.listeners[%zu] too", first);
+}
+
+static void check_modes(struct loader *l)
+{
+    for (size_t i = 0; i < l->tree->nlisteners; i++) {
+        const struct config_listener *c = &l->tree->listeners[i];
+        struct place here = {.up = &listeners, .index = i};
+        struct place place = {.up = &here, .key = "mode"};
+        if (c->mode != NULL && c->address != NULL && c->address != config_broken &&
+            config_unix_path(c->address) == NULL)
+            loader_complain(l, &place, "only a Unix socket (unix:/PATH) is a file",
+                            "has nothing to do with \"%s\"", c->address);
+    }
 }
 
 static void check_proxy_protocol(struct loader *l)
@@ -323,6 +338,23 @@ static void same_server(struct loader *l, const void *arg, size_t index, size_t 
                     b->servers.list[index]);
 }
 
+/* A path is no name that a certificate could have. */
+static void check_server_name(struct loader *l, const struct config_backend *b)
+{
+    struct place here = {.up = &backends, .key = b->name};
+    struct place place = {.up = &here, .key = "tls"};
+    if (b->tls == NULL || !b->tls->verify || b->tls->server_name != NULL)
+        return;
+    for (size_t i = 0; i < b->servers.n; i++) {
+        const char *s = b->servers.list[i];
+        if (s != config_broken && config_unix_path(s) != NULL) {
+            loader_complain(l, &place, "say whose certificate it must be",
+                            "needs a \"server_name\" for \"%s\"", s);
+            return;
+        }
+    }
+}
+
 static enum err check_servers(struct loader *l, const struct config_backend *b)
 {
     struct entries servers;
@@ -373,10 +405,13 @@ enum err check_tree(struct loader *l)
     for (size_t i = 0; i < c->nroutes; i++)
         check_sticky(l, i);
     TRY(check_listeners(l));
+    check_modes(l);
     check_proxy_protocol(l);
     check_certificates(l);
-    for (size_t i = 0; i < c->nbackends; i++)
+    for (size_t i = 0; i < c->nbackends; i++) {
         TRY(check_servers(l, &c->backends[i]));
+        check_server_name(l, &c->backends[i]);
+    }
     check_admin(l);
     check_state_dir(l);
     check_shadow(l);

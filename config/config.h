@@ -79,6 +79,7 @@ struct config_listener_tls {
 
 struct config_listener {
     const char *address;
+    const char *mode;                /* octal digits; NULL: the default */
     struct config_listener_tls *tls; /* NULL: plaintext */
     bool proxy_protocol;
 };
@@ -261,6 +262,9 @@ const struct config_backend *config_backend_find(const struct config *c, const c
 enum err config_percent(struct span text, unsigned *basis_points) MUST_USE;
 /* "12.5" -> 1250. Strict: 0 to 100, at most two decimals. Also for the command line and control
  * documents. */
+
+const char *config_unix_path(const char *address);
+/* The path of "unix:/path"; NULL: it is another kind of address. */
 
 struct config_network {
     bool local;           /* "unix:": every peer on a Unix socket */

@@ -106,7 +106,10 @@ enum err option_expects(const struct option *o, struct buf *out) MUST_USE;
 /* --- syntaxes (syntax.c, address.c, redis.c) --- */
 
 extern const struct syntax syntax_any, syntax_name, syntax_host, syntax_path, syntax_listen,
-    syntax_server, syntax_network, syntax_sticky, syntax_redis, syntax_token;
+    syntax_tcp, syntax_mode, syntax_mode, syntax_server, syntax_network, syntax_sticky,
+    syntax_redis, syntax_token;
+
+enum { UNIX_PATH_BYTES = 107 }; /* sockaddr_un.sun_path without its NUL */
 
 const char *address_split(struct span text, struct span *host, unsigned *port);
 /* NULL, or what is wrong. */

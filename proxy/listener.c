@@ -3,6 +3,7 @@
  * waiting. */
 #include "base/log.h"
 #include "proxy/front.h"
+#include "proxy/local.h"
 #include "proxy/worker.h"
 
 #include <errno.h>
@@ -137,8 +138,7 @@ static int bound_socket(const struct address *at)
     return -1;
 }
 
-static enum err listener_open(struct listener *l, const struct plane_listener *pl,
-                              const struct address *at)
+static enum err open_inet(const struct address *at, int *out)
 {
     int fd = bound_socket(at);
     if (fd < 0)
@@ -149,10 +149,29 @@ static enum err listener_open(struct listener *l, const struct plane_listener *p
         errno = e;
         return ERR_SYSTEM;
     }
+    *out = fd;
+    return ERR_OK;
+}
+
+static bool is_local(const struct address *a)
+{
+    return a->sa.ss_family == AF_UNIX;
+}
+
+static enum err listener_open(struct listener *l, const struct plane_listener *pl,
+                              const struct address *at)
+{
+    int fd;
+    if (is_local(at))
+        TRY(local_open(proxy_locals(l->worker->proxy), at, pl->mode, BACKLOG, &fd));
+    else
+        TRY(open_inet(at, &fd));
     l->fd = fd;
-    l->address = pl->address;
-    l->bound.len = sizeof(l->bound.sa);
-    (void)getsockname(fd, (struct sockaddr *)(void *)&l->bound.sa, &l->bound.len);
+    l->address = l->bound = pl->address;
+    if (!is_local(at)) {
+        l->bound.len = sizeof(l->bound.sa);
+        (void)getsockname(fd, (struct sockaddr *)(void *)&l->bound.sa, &l->bound.len);
+    }
     take_settings(l, pl);
     return loop_io_add(l->worker->loop, &l->io, fd, LOOP_READ, on_io, l);
 }
@@ -166,7 +185,10 @@ static void listener_close(struct listener *l)
         ; /* what the kernel has queued would be reset otherwise */
     loop_undefer(l->worker->loop, &l->again);
     loop_io_del(&l->io);
-    close(l->fd);
+    if (is_local(&l->address))
+        local_close(proxy_locals(l->worker->proxy), &l->address, l->fd);
+    else
+        close(l->fd);
     l->fd = -1;
     tls_ctx_release(&l->tls);
 }
@@ -222,7 +244,7 @@ static void tell(struct worker *w, const struct plane *p)
     struct buf text = BUF_INIT(0);
     enum err e = ERR_OK;
     for (size_t i = 0; e == ERR_OK && i < p->config->nlisteners; i++) {
-        char at[64];
+        char at[128];
         struct listener *l = find(w, &p->listeners[i].address);
         if (l == NULL)
             continue;
@@ -258,17 +280,24 @@ enum err listener_sync(struct worker *w, const struct plane *p)
     return e;
 }
 
+static bool can_open(const struct address *a)
+{
+    if (is_local(a))
+        return local_try(a);
+    int fd = bound_socket(a);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
 enum err proxy_try_listen(const struct route_table *table, struct complaints *wrong)
 {
     const struct plane *p = table->attachment;
     enum err e = ERR_OK;
     for (size_t i = 0; i < p->config->nlisteners; i++) {
         char where[PLANE_WHERE_MAX];
-        int fd = bound_socket(&p->listeners[i].address);
-        if (fd >= 0) {
-            close(fd);
+        if (can_open(&p->listeners[i].address))
             continue;
-        }
         complain(wrong, plane_where(where, p, "$.listeners[%zu].address", i),
                  "must be an address of this host that no other program listens on",
                  "%s cannot be opened: %s", p->config->listeners[i].address, strerror(errno));

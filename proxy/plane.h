@@ -42,6 +42,7 @@ struct plane_backend {
 struct plane_listener {
     const struct config_listener *config;
     struct address address;
+    unsigned mode; /* of a Unix socket */
     struct tls_ctx *tls;
 };
 
@@ -82,6 +83,6 @@ static inline const struct plane *plane_of(const struct snapshot *s)
 bool address_same(const struct address *a, const struct address *b);
 
 size_t address_text(const struct address *a, char *out, size_t max);
-/* "192.0.2.1:80", "[2001:db8::1]:80"; returns the length. */
+/* "192.0.2.1:80", "[2001:db8::1]:80", "unix:/path"; returns the length. */
 
 #endif

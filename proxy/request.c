@@ -121,6 +121,14 @@ static struct span via_of(const struct http_head *h)
     }
 }
 
+static struct span name_of_server(const struct exchange *x)
+{
+    const struct decision *d = &x->decision;
+    const struct config *c = x->hold->snapshot->table->config;
+    const char *first = c->backends[d->route->backends[d->side]].servers.list[0];
+    return config_unix_path(first) == NULL ? span_str(first) : SPAN("localhost");
+}
+
 enum err request_edit(struct exchange *x)
 {
     struct http_head *h = x->request;
@@ -136,9 +144,7 @@ enum err request_edit(struct exchange *x)
     http_head_drop(h, HTTP_X_REQUEST_ID);
     TRY(http_head_add_id(h, HTTP_X_REQUEST_ID, x->request_id));
     if (h->authority.n == 0) /* HTTP/1.0 without Host */
-        h->authority = span_str(x->hold->snapshot->table->config
-                                    ->backends[x->decision.route->backends[x->decision.side]]
-                                    .servers.list[0]);
+        h->authority = name_of_server(x);
     return ERR_OK;
 }
 

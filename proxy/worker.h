@@ -12,6 +12,7 @@
 #include <pthread.h>
 
 struct access_log;
+struct locals;
 struct exchange;
 struct front;
 struct mirror;
@@ -132,6 +133,7 @@ void proxy_port_is(struct proxy *p, const struct address *wanted, const struct a
 void proxy_set_listening(struct proxy *p, struct buf *text);
 /* Takes the text of the open listeners from the first worker. */
 const struct proxy_options *proxy_options_of(const struct proxy *p);
+struct locals *proxy_locals(struct proxy *p);
 struct scribe_file *proxy_access_file(const struct proxy *p);
 void proxy_worker_drained(struct proxy *p);
 
