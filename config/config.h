@@ -127,6 +127,7 @@ struct config_route {
     const char *legacy; /* after config_load: always the name of a backend */
     const char *new_;
     unsigned new_weight; /* basis points */
+    uint64_t body;       /* limit; never 0 after loading */
     struct config_names sticky;
     struct config_route_shadow shadow;
 };
@@ -139,9 +140,13 @@ struct config_http {
 
 struct config_limits {
     unsigned connections;
+    unsigned client_connections;
+    unsigned file_reserve;
+    uint64_t memory;
     uint64_t header_bytes;
     unsigned header_fields;
     uint64_t target_bytes;
+    uint64_t body;
     uint64_t buffer;
     unsigned h2_streams;
     uint64_t h2_stream_window;

@@ -1,6 +1,7 @@
 /* Reading, feeding, flushing, closing. See conn.h for the order in which things may happen. */
 #include "proxy/conn.h"
 
+#include "base/memory.h"
 #include "proxy/worker.h"
 
 #include <errno.h>
@@ -57,6 +58,14 @@ void conn_begin(struct conn *c, struct worker *w, const struct conn_role *role, 
     timer_begin(&c->timer, on_timer, c);
 }
 
+static void count_rx(struct conn *c)
+{
+    if (LIKELY(c->rx.cap == c->rx_counted))
+        return;
+    memory_note((ptrdiff_t)c->rx.cap - (ptrdiff_t)c->rx_counted);
+    c->rx_counted = c->rx.cap;
+}
+
 static void reap(void *arg)
 {
     struct conn *c;
@@ -67,6 +76,7 @@ static void reap(void *arg)
         tls_free(&c->tls);
     chunkq_free(&c->out);
     buf_free(&c->rx);
+    count_rx(c);
     c->magic = 0;
     c->role->free(c);
 }
@@ -376,6 +386,7 @@ void conn_turn(struct conn *c)
     else if (c->state == CONN_LINGER)
         throw_away(c);
     c->in_turn = false;
+    count_rx(c);
     worker_flush(c->worker);
     if (c->state == CONN_OPEN)
         c->role->settled(c);

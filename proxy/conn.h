@@ -50,7 +50,8 @@ struct conn {
     struct codec *codec; /* from CONN_OPEN on */
     struct tls *tls;     /* NULL: plaintext */
     struct chunkq out;
-    struct buf rx; /* read and not yet taken by the codec */
+    struct buf rx;     /* read and not yet taken by the codec */
+    size_t rx_counted; /* of its memory, in memory_in_buffers() */
     struct loop_io io;
     struct timer timer; /* the role's */
     struct loop_task again;

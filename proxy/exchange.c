@@ -36,6 +36,7 @@ enum err exchange_new(struct front *f, struct http_stream *s, struct arena **are
     x->front = f;
     x->client = s;
     arena_begin(&x->arena, ARENA_MAX);
+    x->arena.counted = true;
     timer_begin(&x->timer, relay_timeout, x);
     x->start_us = loop_now_us(w->loop);
     s->on = &exchange_client_events;
@@ -87,6 +88,8 @@ static enum next fail(struct exchange *x, enum err why)
 static enum next step_admit(struct exchange *x)
 {
     enum err e = request_admit(x);
+    if (e == ERR_OK && UNLIKELY(worker_is_pressed(x->worker, MEMORY_REFUSE)))
+        e = ERR_MEMORY_LIMIT;
     return e == ERR_OK ? NEXT : fail(x, e);
 }
 
@@ -95,6 +98,17 @@ static void forget_decision(struct exchange *x)
     if (x->hold != NULL)
         snapshot_give(x->worker->reader, &x->hold);
     x->decided = false;
+}
+
+/* As far as the head tells. What a body without a length comes to is seen as it comes. */
+static bool is_body_admitted(const struct exchange *x)
+{
+    bool told = false;
+    uint64_t length = 0;
+    if (x->request->bodiless)
+        return true;
+    enum err e = http_content_length(x->request, &told, &length);
+    return e != ERR_OK || !told || length <= x->decision.route->config->body;
 }
 
 static enum next step_decide(struct exchange *x)
@@ -110,7 +124,7 @@ static enum next step_decide(struct exchange *x)
     if (e != ERR_OK)
         return fail(x, e);
     x->decided = true;
-    return NEXT;
+    return is_body_admitted(x) ? NEXT : fail(x, ERR_BODY_TOO_LARGE);
 }
 
 static void on_ready(void *owner, struct http_stream *s, bool reused)

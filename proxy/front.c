@@ -68,10 +68,31 @@ static void settled(struct conn *c)
                    codec_is_idle(c->codec) ? w->timeouts.client_idle : w->timeouts.stream_idle);
 }
 
+static enum err count_in(struct front *f)
+{
+    struct worker *w = f->conn.worker;
+    struct tally_key key = tally_client(&f->peer);
+    if (f->peer.n == 0 || networks_have(w->trusted, front_client_ip(f)))
+        return ERR_OK;
+    enum err e = tally_take(proxy_tally(w->proxy), &key, w->limits.client_connections);
+    f->counted = e == ERR_OK;
+    return e == ERR_QUEUE_FULL ? ERR_TOO_MANY_FROM_CLIENT : e;
+}
+
+static void count_out(struct front *f)
+{
+    struct tally *t = proxy_tally(f->conn.worker->proxy);
+    struct tally_key key = tally_client(&f->peer);
+    tally_give(t, &f->listener->key);
+    if (f->counted)
+        tally_give(t, &key);
+}
+
 static void closed(struct conn *c, enum err why)
 {
     struct front *f = front_of(c);
-    if (why == ERR_BAD_PROXY_HEADER || why == ERR_PROXY_HEADER_TIMEOUT) {
+    if (why == ERR_BAD_PROXY_HEADER || why == ERR_PROXY_HEADER_TIMEOUT ||
+        why == ERR_TOO_MANY_FROM_CLIENT) {
         listener_count_refused(why);
     } else if (c->tls != NULL && c->codec == NULL) {
         metric_inc(METRIC_TLS_FAILED);
@@ -86,6 +107,7 @@ static void closed(struct conn *c, enum err why)
         f->next->prev = f->prev;
     c->worker->nfronts--;
     f->listener->connections--;
+    count_out(f);
     metric_dec(METRIC_CONNECTIONS_OPEN);
 }
 
@@ -205,6 +227,7 @@ static enum err preamble(struct conn *c, struct span in, size_t *used)
         f->peer = who.client;
         f->server = who.server;
         f->text_n = 0;
+        TRY(count_in(f));
     }
     loop_timer_set(c->worker->loop, &c->timer,
                    c->tls != NULL ? c->worker->timeouts.handshake
@@ -223,10 +246,15 @@ enum err front_new(struct listener *l, int fd, const struct address *peer)
     f->listener = l;
     f->peer = endpoint_at(peer);
     c->state = l->proxy_protocol ? CONN_PREAMBLE : CONN_HANDSHAKE;
-    enum err e = l->tls == NULL ? ERR_OK : tls_accept(l->tls, fd, &c->tls);
+    enum err e = l->proxy_protocol ? ERR_OK : count_in(f);
+    if (e == ERR_OK && l->tls != NULL)
+        e = tls_accept(l->tls, fd, &c->tls);
     if (e == ERR_OK)
         e = conn_register(c);
     if (e != ERR_OK) {
+        struct tally_key key = tally_client(&f->peer);
+        if (f->counted)
+            tally_give(proxy_tally(w->proxy), &key);
         if (c->tls != NULL)
             tls_free(&c->tls);
         free(f);

@@ -13,6 +13,7 @@ struct front {
     struct front *next;
     struct endpoint peer;   /* the client, as far as the connection knows */
     struct endpoint server; /* where it connected to, by a PROXY header; n 0: ask the socket */
+    bool counted;           /* in the tally of its client */
     uint8_t text_n;         /* of the peer's address without the port; 0: not yet written */
     char text[ADDRESS_TEXT];
     bool h2;

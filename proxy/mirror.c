@@ -288,7 +288,7 @@ static bool is_wanted(struct exchange *x)
         why = SHADOW_DROP_METHOD;
     else if (x->is_copy)
         why = SHADOW_DROP_LOOP;
-    else if (w->draining)
+    else if (w->draining || worker_is_pressed(w, MEMORY_SHED))
         why = SHADOW_DROP_SHED;
     else if (w->nmirrors >= w->shadow.in_flight)
         why = SHADOW_DROP_BUDGET;

@@ -25,6 +25,7 @@ struct proxy {
     struct worker **workers;
     atomic_uint undrained;
     struct locals locals;
+    struct tally *tally;
     pthread_mutex_t lock;
     struct { /* under lock */
         struct port ports[LISTENERS_MAX];
@@ -38,6 +39,11 @@ struct proxy {
 const struct proxy_options *proxy_options_of(const struct proxy *p)
 {
     return &p->options;
+}
+
+struct tally *proxy_tally(struct proxy *p)
+{
+    return p->tally;
 }
 
 struct locals *proxy_locals(struct proxy *p)
@@ -138,7 +144,9 @@ enum err proxy_start(struct proxy **out, const struct proxy_options *o, struct c
     pthread_mutex_init(&p->locals.lock, NULL);
     atomic_init(&p->undrained, p->nworkers);
     p->workers = calloc(p->nworkers, sizeof(struct worker *));
-    enum err e = p->workers == NULL ? ERR_NO_MEMORY : open_access(p, &c->log, wrong);
+    enum err e = p->workers == NULL ? ERR_NO_MEMORY : tally_new(&p->tally);
+    if (e == ERR_OK)
+        e = open_access(p, &c->log, wrong);
     if (e == ERR_OK)
         e = start_all(p, wrong);
     if (e != ERR_OK) {
@@ -172,6 +180,7 @@ void proxy_stop(struct proxy **pp)
     buf_free(&p->shared.listening);
     pthread_mutex_destroy(&p->lock);
     pthread_mutex_destroy(&p->locals.lock);
+    tally_free(&p->tally);
     p->magic = 0;
     free(p);
 }

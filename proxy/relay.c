@@ -148,6 +148,12 @@ static void client_body(void *owner, struct span data)
         http_consumed(x->client, data.n);
         return;
     }
+    if (x->decided && x->bytes_in > x->decision.route->config->body) {
+        http_consumed(x->client, data.n);
+        exchange_fail(x, ERR_BODY_TOO_LARGE);
+        exchange_run(x);
+        return;
+    }
     touch(x);
     if (x->sent) {
         if (x->mirror != NULL)

@@ -8,6 +8,7 @@
 #include "proxy/conn.h"
 #include "proxy/plane.h"
 #include "proxy/proxy.h"
+#include "proxy/tally.h"
 
 #include <pthread.h>
 
@@ -35,7 +36,9 @@ struct listener {
     struct address bound;   /* with the real port */
     struct tls_ctx *tls;    /* held */
     bool proxy_protocol;
-    unsigned connections; /* open now */
+    unsigned connections; /* of this worker, open now */
+    struct tally_key key; /* under which all workers count them */
+    bool paused;          /* something is used up: looked at again with the next tick */
 };
 
 /* What a worker has made of one plane: its pools. Shared by the snapshots of one table. */
@@ -70,6 +73,7 @@ struct worker {
     metric_slot refused[ERR_COUNT];
 
     struct listener listeners[LISTENERS_MAX];
+    unsigned files_max; /* descriptors with this number and beyond are the reserve */
     struct pool *pools;
     struct front *fronts; /* open client connections */
     unsigned nfronts;
@@ -123,6 +127,11 @@ struct span worker_date(struct worker *w);
 const struct view *worker_view(const struct snapshot_hold *h);
 /* What the worker has made of a snapshot. */
 
+enum { MEMORY_SHED = 12, MEMORY_REFUSE = 14, MEMORY_FULL = 16 }; /* sixteenths of limits.memory */
+
+bool worker_is_pressed(const struct worker *w, unsigned sixteenths);
+/* Whether buffers hold more than this share of what they may. */
+
 void worker_left(struct worker *w);
 /* A client connection or exchange ended: when draining, see whether that was the last. */
 
@@ -134,6 +143,7 @@ void proxy_set_listening(struct proxy *p, struct buf *text);
 /* Takes the text of the open listeners from the first worker. */
 const struct proxy_options *proxy_options_of(const struct proxy *p);
 struct locals *proxy_locals(struct proxy *p);
+struct tally *proxy_tally(struct proxy *p);
 struct scribe_file *proxy_access_file(const struct proxy *p);
 void proxy_worker_drained(struct proxy *p);
 
@@ -144,6 +154,9 @@ enum err listener_sync(struct worker *w, const struct plane *p) MUST_USE;
 
 void listener_count_refused(enum err why);
 /* A connection that was closed before TLS and HTTP. */
+
+void listener_resume_all(struct worker *w);
+/* Those that are paused accept again, if there is what they need. */
 
 void listener_close_all(struct worker *w);
 /* Accepts what is queued in the kernel first. */

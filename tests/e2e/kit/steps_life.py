@@ -1,6 +1,7 @@
 """Steps that change the world: weir, its configuration, backends, Redis, files."""
 
 import os
+import resource
 import signal
 import stat
 import subprocess
@@ -65,6 +66,14 @@ def weir_runs(run, _):
 def send_signal(run, t):
     """A signal to weir: HUP, TERM, USR1, KILL, ..."""
     run.weir.process.signal(signal.Signals[f"SIG{t['name']}"])
+
+
+@step("files-limit", "soft")
+def files_limit(run, t):
+    """How many descriptors weir may have open from now on."""
+    pid = run.weir.process.pid
+    _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (t["soft"], hard))
 
 
 @step("config", set=None, text=None)
