@@ -16,6 +16,7 @@ pid {dir}/nginx.pid;
 error_log {dir}/error.log warn;
 events {{ worker_connections 8192; }}
 http {{
+    {http}
     access_log {dir}/access.log;
     client_body_temp_path {dir}/t1; proxy_temp_path {dir}/t2; fastcgi_temp_path {dir}/t3;
     uwsgi_temp_path {dir}/t4; scgi_temp_path {dir}/t5;
@@ -68,7 +69,7 @@ class Nginx:
             dir=folder, root=self.place.dir, at=self.address, ssl=" ssl" if self.tls else "",
             listen=" " + self.spec["listen"] if "listen" in self.spec else "", certificate=certificate,
             user=f"user {pwd.getpwuid(0).pw_name};" if os.geteuid() == 0 else "",
-            extra=self.spec.get("extra", ""), status=self.spec.get("status", 200),
+            http=self.spec.get("http", ""), extra=self.spec.get("extra", ""), status=self.spec.get("status", 200),
             body=self.spec.get("body", f"{self.name} $request_uri\\n")))
         self.process = self.place.start(f"nginx-{self.name}-{self.starts}",
                                         ["nginx", "-p", folder, "-c", conf, "-e", f"{folder}/error.log"])

@@ -9,8 +9,10 @@ void bench_begin(struct bench *b)
     memset(b, 0, sizeof(*b));
     b->servers[SIDE_LEGACY] = "legacy.test:80";
     b->servers[SIDE_NEW] = "new.test:8080";
-    b->backends[SIDE_LEGACY] = (struct config_backend){"old", {&b->servers[SIDE_LEGACY], 1}, NULL};
-    b->backends[SIDE_NEW] = (struct config_backend){"fresh", {&b->servers[SIDE_NEW], 1}, NULL};
+    b->backends[SIDE_LEGACY] =
+        (struct config_backend){.name = "old", .servers = {&b->servers[SIDE_LEGACY], 1}};
+    b->backends[SIDE_NEW] =
+        (struct config_backend){.name = "fresh", .servers = {&b->servers[SIDE_NEW], 1}};
     b->config.backends = b->backends;
     b->config.nbackends = 2;
     b->route.name = "default";
