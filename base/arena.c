@@ -1,6 +1,8 @@
 /* Exchange memory in 4 KiB blocks; larger requests get a block of their own. */
 #include "base/arena.h"
 
+#include "base/memory.h"
+
 #include <stdalign.h>
 #include <stdlib.h>
 
@@ -63,6 +65,8 @@ void arena_end(struct arena *a)
     while (a->blocks != NULL) {
         struct arena_block *b = a->blocks;
         a->blocks = b->next;
+        if (a->counted)
+            memory_note(-(ptrdiff_t)b->size);
         block_free(b);
     }
     arena_begin(a, a->max);
@@ -81,6 +85,8 @@ void *arena_alloc(struct arena *a, size_t n)
         struct arena_block *b = block_new(max_size(n, BLOCK_BYTES));
         if (b == NULL)
             return NULL;
+        if (a->counted)
+            memory_note((ptrdiff_t)b->size);
         b->next = a->blocks;
         a->blocks = b;
         a->at = b->store;

@@ -12,8 +12,9 @@ struct arena {
     struct arena_block *blocks; /* newest first */
     char *at;
     char *end;
-    size_t used; /* bytes handed out */
-    size_t max;  /* ceiling on what may be handed out */
+    size_t used;  /* bytes handed out */
+    size_t max;   /* ceiling on what may be handed out */
+    bool counted; /* its blocks are buffers: memory_in_buffers() has them. Set before the first */
 };
 
 void arena_begin(struct arena *a, size_t max);

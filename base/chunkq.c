@@ -1,6 +1,7 @@
 /* The chunk queue. Chunks come from a small per-thread cache, so that a request that is written at
  * once costs no malloc; a borrowed segment is a chunk header without storage. */
 #include "base/bytes.h"
+#include "base/memory.h"
 
 #include <stdlib.h>
 
@@ -52,12 +53,14 @@ static struct chunk *chunk_new(size_t cap)
     k->p = k->store;
     k->n = 0;
     k->cap = cap;
+    memory_note((ptrdiff_t)cap);
     return k;
 }
 
 static void chunk_free(struct chunk *k)
 {
     struct cache *c = cache_of(k->cap);
+    memory_note(-(ptrdiff_t)k->cap);
     if (c->n >= CACHE_MAX) {
         free(k);
         return;
@@ -77,6 +80,7 @@ void chunkq_thread_end(void)
         }
         caches[i].n = 0;
     }
+    memory_thread_end();
 }
 
 static void push(struct chunkq *q, struct chunk *k)

@@ -27,6 +27,51 @@ bool address_is_ip(struct span host)
     return is_address(host, AF_INET) || address_is_ipv6(host);
 }
 
+/* --- networks --- */
+
+static bool mapped_of(struct span s, struct config_network *out, unsigned *width)
+{
+    char text[IP_TEXT_MAX];
+    static const unsigned char v4[12] = {[10] = 0xff, [11] = 0xff};
+    if (s.n == 0 || s.n >= sizeof(text) || memchr(s.p, '\0', s.n) != NULL)
+        return false;
+    memcpy(text, s.p, s.n);
+    text[s.n] = '\0';
+    *width = 128;
+    if (inet_pton(AF_INET6, text, out->ip) == 1)
+        return true;
+    *width = 32;
+    memcpy(out->ip, v4, sizeof(v4));
+    return inet_pton(AF_INET, text, out->ip + sizeof(v4)) == 1;
+}
+
+static bool is_cut_clean(const struct config_network *n)
+{
+    for (unsigned bit = n->bits; bit < 128; bit++)
+        if (n->ip[bit / 8] & 0x80 >> bit % 8)
+            return false;
+    return true;
+}
+
+const char *config_network(struct span text, struct config_network *out)
+{
+    size_t slash = span_find(text, '/');
+    struct span length = slash < text.n ? span_from(text, slash + 1) : SPAN_NULL;
+    unsigned width;
+    uint64_t bits;
+    *out = (struct config_network){.local = span_eq(text, SPAN("unix:"))};
+    if (out->local)
+        return NULL;
+    if (!mapped_of(span_until(text, slash), out, &width))
+        return "is not an IP address";
+    bits = width;
+    if (length.p != NULL && (!span_u64(length, &bits) || length.n > 3 || bits > width))
+        return width == 32 ? "has a prefix length that is not a number from 0 to 32"
+                           : "has a prefix length that is not a number from 0 to 128";
+    out->bits = (unsigned)bits + 128 - width;
+    return is_cut_clean(out) ? NULL : "has bits set behind its prefix";
+}
+
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
@@ -100,6 +145,8 @@ static const char *split_bracketed(struct span text, struct span *host, unsigned
     if (close == text.n)
         return "has a '[' without ']'";
     *host = span_of(text.p + 1, close - 1);
+    if (span_find(*host, '%') < host->n)
+        return "has a zone (%), which means something on one host only";
     if (!is_address(*host, AF_INET6))
         return "has no IPv6 address in its brackets";
     struct span rest = span_from(text, close + 1);
@@ -133,6 +180,11 @@ const char *address_split(struct span text, struct span *host, unsigned *port)
             return fault;
     }
     return port_of(span_from(text, colon + 1), port);
+}
+
+const char *config_unix_path(const char *address)
+{
+    return span_has_prefix(span_str(address), SPAN("unix:")) ? address + strlen("unix:") : NULL;
 }
 
 enum err config_host_port(struct span text, struct span *host, unsigned *port)

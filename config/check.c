@@ -7,8 +7,6 @@
 
 #include <stdlib.h>
 
-enum { UNIX_PATH_BYTES = 107 }; /* sockaddr_un.sun_path without its NUL */
-
 /* A thing that must be unique, under the text that identifies it. */
 struct entry {
     const char *text;
@@ -392,6 +390,10 @@ static enum err add_address(struct loader *l, struct entries *to, const char *ad
     struct buf text = BUF_INIT(0);
     if (address == NULL || address == config_broken)
         return ERR_OK;
+    if (config_unix_path(address) != NULL) {
+        entries_add(to, address, index);
+        return ERR_OK;
+    }
     BUG_IF(address_split(span_str(address), &host, &port) != NULL);
     if (port == 0)
         return ERR_OK; /* each gets another one */
@@ -414,6 +416,31 @@ static void same_address(struct loader *l, const void *arg, size_t index, size_t
     struct place place = {.up = &here, .key = "address"};
     loader_complain(l, &place, "use another port or address",
                     "is the address of $.listeners[%zu] too", first);
+}
+
+static void check_modes(struct loader *l)
+{
+    for (size_t i = 0; i < l->tree->nlisteners; i++) {
+        const struct config_listener *c = &l->tree->listeners[i];
+        struct place here = {.up = &listeners, .index = i};
+        struct place place = {.up = &here, .key = "mode"};
+        if (c->mode != NULL && c->address != NULL && c->address != config_broken &&
+            config_unix_path(c->address) == NULL)
+            loader_complain(l, &place, "only a Unix socket (unix:/PATH) is a file",
+                            "has nothing to do with \"%s\"", c->address);
+    }
+}
+
+static void check_proxy_protocol(struct loader *l)
+{
+    const struct config *c = l->tree;
+    for (size_t i = 0; i < c->nlisteners && c->trusted_proxies.n == 0; i++) {
+        struct place here = {.up = &listeners, .index = i};
+        struct place place = {.up = &here, .key = "proxy_protocol"};
+        if (c->listeners[i].proxy_protocol)
+            loader_complain(l, &place, "say in \"trusted_proxies\" who may send PROXY headers",
+                            "would refuse every connection");
+    }
 }
 
 /* cert or self_signed is the scope's own rule; a key belongs to a cert. */
@@ -466,6 +493,23 @@ static void same_server(struct loader *l, const void *arg, size_t index, size_t 
                     b->servers.list[index]);
 }
 
+/* A path is no name that a certificate could have. */
+static void check_server_name(struct loader *l, const struct config_backend *b)
+{
+    struct place here = {.up = &backends, .key = b->name};
+    struct place place = {.up = &here, .key = "tls"};
+    if (b->tls == NULL || !b->tls->verify || b->tls->server_name != NULL)
+        return;
+    for (size_t i = 0; i < b->servers.n; i++) {
+        const char *s = b->servers.list[i];
+        if (s != config_broken && config_unix_path(s) != NULL) {
+            loader_complain(l, &place, "say whose certificate it must be",
+                            "needs a \"server_name\" for \"%s\"", s);
+            return;
+        }
+    }
+}
+
 static enum err check_servers(struct loader *l, const struct config_backend *b)
 {
     struct entries servers;
@@ -483,6 +527,9 @@ static void check_protocol(struct loader *l, const struct config_backend *b)
     if (b->protocol == BACKEND_AUTO && b->tls == NULL)
         loader_complain(l, &place, "add \"tls\", or say \"h2\" or \"http1\"",
                         "\"auto\" is chosen in the TLS handshake, and there is no \"tls\"");
+    if (b->protocol != BACKEND_HTTP1 && b->proxy_protocol)
+        loader_complain(l, &place, "say \"http1\", or remove \"proxy_protocol\"",
+                        "HTTP/2 connections are shared, and a PROXY header tells of one client");
 }
 
 /* --- the rest --- */
@@ -529,10 +576,13 @@ enum err check_tree(struct loader *l)
         check_changes(l, i);
     }
     TRY(check_listeners(l));
+    check_modes(l);
+    check_proxy_protocol(l);
     check_certificates(l);
     for (size_t i = 0; i < c->nbackends; i++) {
         TRY(check_servers(l, &c->backends[i]));
         check_protocol(l, &c->backends[i]);
+        check_server_name(l, &c->backends[i]);
     }
     check_admin(l);
     check_state_dir(l);

@@ -56,6 +56,8 @@ enum err complaints_render(const struct complaints *c, struct buf *out) MUST_USE
 enum tls_version { TLS_1_2, TLS_1_3 };
 enum backend_protocol { BACKEND_HTTP1, BACKEND_H2, BACKEND_AUTO };
 enum shadow_store { SHADOW_STORE_NONE, SHADOW_STORE_PATHS, SHADOW_STORE_TOKENS, SHADOW_STORE_FULL };
+enum underscore { UNDERSCORE_DROP, UNDERSCORE_PASS, UNDERSCORE_REJECT };
+enum passing { PASSING_REJECT, PASSING_PASS };
 enum access_format { ACCESS_JSON, ACCESS_COMBINED };
 
 enum edit_on { EDIT_REQUEST, EDIT_ANSWER };
@@ -82,7 +84,9 @@ struct config_listener_tls {
 
 struct config_listener {
     const char *address;
+    const char *mode;                /* octal digits; NULL: the default */
     struct config_listener_tls *tls; /* NULL: plaintext */
+    bool proxy_protocol;
 };
 
 struct config_backend_tls {
@@ -96,6 +100,7 @@ struct config_backend {
     struct config_names servers;
     struct config_backend_tls *tls; /* NULL: plaintext */
     enum backend_protocol protocol;
+    bool proxy_protocol;
 };
 
 struct config_defaults {
@@ -169,6 +174,7 @@ struct config_route {
     const char *legacy; /* after config_load: always the name of a backend */
     const char *new_;
     unsigned new_weight; /* basis points */
+    uint64_t body;       /* limit; never 0 after loading */
     struct config_names sticky;
     const char *cohort; /* NULL: that of the whole configuration */
     struct config_names always_legacy;
@@ -196,11 +202,21 @@ struct config_override {
     const char *token;
 };
 
+struct config_http {
+    enum underscore underscore_fields;
+    enum passing encoded_nul;
+    enum passing encoded_slash;
+};
+
 struct config_limits {
     unsigned connections;
+    unsigned client_connections;
+    unsigned file_reserve;
+    uint64_t memory;
     uint64_t header_bytes;
     unsigned header_fields;
     uint64_t target_bytes;
+    uint64_t body;
     uint64_t buffer;
     unsigned h2_streams;
     uint64_t h2_stream_window;
@@ -212,6 +228,7 @@ struct config_limits {
 
 struct config_timeouts { /* milliseconds */
     uint64_t handshake;
+    uint64_t proxy_header;
     uint64_t client_header;
     uint64_t client_body;
     uint64_t client_idle;
@@ -283,6 +300,8 @@ struct config {
     struct config_override *override;           /* NULL: nobody may choose a side */
     struct config_route *routes;
     size_t nroutes;
+    struct config_names trusted_proxies;
+    struct config_http http;
     struct config_limits limits;
     struct config_timeouts timeouts;
     struct config_shadow shadow;
@@ -326,6 +345,17 @@ enum err config_percent(struct span text, unsigned *basis_points) MUST_USE;
 
 enum err config_date(struct span text, uint64_t *unix_s) MUST_USE;
 /* "2026-03-01" (its first second) or "2026-03-01T12:00:00Z", a day that there is, from 1970 on. */
+const char *config_unix_path(const char *address);
+/* The path of "unix:/path"; NULL: it is another kind of address. */
+
+struct config_network {
+    bool local;           /* "unix:": every peer on a Unix socket */
+    unsigned char ip[16]; /* IPv4 mapped into IPv6 */
+    unsigned bits;        /* of the 128 */
+};
+
+const char *config_network(struct span text, struct config_network *out);
+/* "10.0.0.0/8", "192.0.2.7", "2001:db8::/32", "unix:". NULL, or what is wrong. */
 
 enum err config_host_port(struct span text, struct span *host, unsigned *port) MUST_USE;
 /* "host:443", "1.2.3.4:80", "[::1]:80" (host "::1"), "*:80" (host "*"); port 0 to 65535.

@@ -87,8 +87,16 @@ static enum err derive_store(struct loader *l)
                                                                                    : ERR_NO_MEMORY;
 }
 
+static void derive_bodies(struct loader *l)
+{
+    for (size_t i = 0; i < l->tree->nroutes; i++)
+        if (l->tree->routes[i].body == 0)
+            l->tree->routes[i].body = l->tree->limits.body;
+}
+
 enum err derive(struct loader *l)
 {
+    derive_bodies(l);
     if (l->tree->workers == 0)
         l->tree->workers = cpus();
     if (l->tree->state_dir == NULL)

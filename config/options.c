@@ -26,6 +26,10 @@ static const char *const words_edit_side[] = {
     [EDIT_LEGACY] = "legacy", [EDIT_NEW] = "new", [EDIT_BOTH] = "both", NULL};
 static const char *const words_edit_action[] = {
     [EDIT_SET] = "set", [EDIT_ADD] = "add", [EDIT_REMOVE] = "remove", NULL};
+static const char *const words_underscore[] = {
+    [UNDERSCORE_DROP] = "drop", [UNDERSCORE_PASS] = "pass", [UNDERSCORE_REJECT] = "reject", NULL};
+static const char *const words_passing[] = {
+    [PASSING_REJECT] = "reject", [PASSING_PASS] = "pass", NULL};
 static const char *const words_access_format[] = {
     [ACCESS_JSON] = "json", [ACCESS_COMBINED] = "combined", NULL};
 static const char *const words_log_level[] = {

@@ -84,10 +84,35 @@ static void host_tidy(char *s)
         s[n - 1] = '\0';
 }
 
+static bool is_unix(struct span s)
+{
+    return span_has_prefix(s, SPAN("unix:"));
+}
+
+static const char *unix_fault(struct span s)
+{
+    struct span path = span_from(s, strlen("unix:"));
+    if (path.n == 0 || path.p[0] != '/')
+        return "has no absolute path behind unix:";
+    if (memchr(path.p, '\0', path.n) != NULL)
+        return "holds a NUL byte";
+    return path.n > UNIX_PATH_BYTES ? "has a path of more than 107 bytes" : NULL;
+}
+
+static const char *mode_fault(struct span s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] < '0' || s.p[i] > '7')
+            return "has other bytes than the digits 0 to 7";
+    return s.n == 4 && s.p[0] != '0' ? "has bits beyond 0777" : NULL;
+}
+
 static const char *server_fault(struct span s)
 {
     struct span host;
     unsigned port;
+    if (is_unix(s))
+        return unix_fault(s);
     const char *fault = address_split(s, &host, &port);
     if (fault != NULL)
         return fault;
@@ -96,7 +121,7 @@ static const char *server_fault(struct span s)
     return port == 0 ? "has port 0" : NULL;
 }
 
-static const char *listen_fault(struct span s)
+static const char *tcp_fault(struct span s)
 {
     struct span host;
     unsigned port;
@@ -106,6 +131,17 @@ static const char *listen_fault(struct span s)
     if (!span_eq(host, SPAN("*")) && !address_is_ip(host))
         return "has a name where an address must be";
     return NULL;
+}
+
+static const char *listen_fault(struct span s)
+{
+    return is_unix(s) ? unix_fault(s) : tcp_fault(s);
+}
+
+static const char *network_fault(struct span s)
+{
+    struct config_network n;
+    return config_network(s, &n);
 }
 
 /* --- paths of requests --- */
@@ -306,14 +342,34 @@ const struct syntax syntax_path = {
 
 const struct syntax syntax_listen = {
     .fault = listen_fault,
+    .right = "HOST:PORT with an address or *, such as \"0.0.0.0:443\", \"[::1]:80\" or \"*:80\", "
+             "or unix:/PATH",
+    .pattern = "^((\\*|[0-9.]+|\\[[0-9A-Fa-f:.]+\\]):[0-9]+|unix:/.+)$",
+};
+
+const struct syntax syntax_tcp = {
+    .fault = tcp_fault,
     .right = "HOST:PORT with an address or *, such as \"0.0.0.0:443\", \"[::1]:80\" or \"*:80\"",
     .pattern = "^(\\*|[0-9.]+|\\[[0-9A-Fa-f:.]+\\]):[0-9]+$",
 };
 
+const struct syntax syntax_mode = {
+    .fault = mode_fault,
+    .right = "three octal digits, such as \"0660\"",
+    .pattern = "^0?[0-7]{3}$",
+};
+
 const struct syntax syntax_server = {
     .fault = server_fault,
-    .right = "HOST:PORT, such as \"app.internal:8000\", \"10.0.0.7:80\" or \"[::1]:80\"",
-    .pattern = "^([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\]):[0-9]+$",
+    .right =
+        "HOST:PORT, such as \"app.internal:8000\", \"10.0.0.7:80\" or \"[::1]:80\", or unix:/PATH",
+    .pattern = "^(([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\]):[0-9]+|unix:/.+)$",
+};
+
+const struct syntax syntax_network = {
+    .fault = network_fault,
+    .right = "an address, a network such as \"10.0.0.0/8\" or \"2001:db8::/32\", or \"unix:\"",
+    .pattern = "^(unix:|[0-9A-Fa-f:.]+(/[0-9]{1,3})?)$",
 };
 
 const struct syntax syntax_sticky = {

@@ -159,7 +159,11 @@ enum err http_path_normalise(struct span target, struct arena *a, struct span *p
 /* The path of an origin-form target in the form that routes are matched on (RFC 3986 6.2.2, 6.2.3):
  * query cut off, dot segments resolved, %XX of unreserved characters decoded, other escapes in
  * upper case, duplicate slashes merged. Gives a part of `target` when nothing had to change,
- * otherwise arena memory. ERR_BAD_TARGET: it does not begin with '/', a broken escape or %00. */
+ * otherwise arena memory. ERR_BAD_TARGET: it does not begin with '/', or has a broken escape. */
+
+enum err http_path_admit(struct span path, bool nul, bool slash) MUST_USE;
+/* For a path in that form: whether %00, and %2F, %5C and '\\' may be in it. ERR_BAD_TARGET when one
+ * is that may not. */
 
 /* --- edits on the way through (RFC 9110 7.6) --- */
 

@@ -29,7 +29,7 @@ static bool is_plain(struct span path)
     return true;
 }
 
-/* Escapes: unreserved ones decoded, the others in upper case. %00 and broken ones are refused. */
+/* Escapes: unreserved ones decoded, the others in upper case. Broken ones are refused. */
 static enum err decode(struct span in, char *out, size_t *n)
 {
     static const char digits[] = "0123456789ABCDEF";
@@ -41,7 +41,7 @@ static enum err decode(struct span in, char *out, size_t *n)
         }
         int high = i + 1 < in.n ? hex_value(in.p[i + 1]) : -1;
         int low = i + 2 < in.n ? hex_value(in.p[i + 2]) : -1;
-        if (high < 0 || low < 0 || (high == 0 && low == 0))
+        if (high < 0 || low < 0)
             return ERR_BAD_TARGET;
         char c = (char)(high * 16 + low);
         i += 2;
@@ -98,5 +98,21 @@ enum err http_path_normalise(struct span target, struct arena *a, struct span *p
         return ERR_NO_MEMORY;
     TRY(decode(*path, out, &n));
     *path = span_of(out, resolve(out, n));
+    return ERR_OK;
+}
+
+enum err http_path_admit(struct span path, bool nul, bool slash)
+{
+    for (size_t i = 0; i < path.n; i++) {
+        struct span rest = span_from(path, i);
+        if (path.p[i] == '\\' && !slash)
+            return ERR_BAD_TARGET;
+        if (path.p[i] != '%')
+            continue;
+        if (!nul && span_has_prefix(rest, SPAN("%00")))
+            return ERR_BAD_TARGET;
+        if (!slash && (span_has_prefix(rest, SPAN("%2F")) || span_has_prefix(rest, SPAN("%5C"))))
+            return ERR_BAD_TARGET;
+    }
     return ERR_OK;
 }

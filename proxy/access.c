@@ -214,7 +214,7 @@ static void json_line(struct line *l, const struct access_log *a, struct exchang
     KEY(l, "id");
     json_text(l, x->request_id);
     KEY(l, "client");
-    json_text(l, front_client_text(x->front));
+    json_text(l, exchange_client_text(x));
     KEY(l, "method");
     json_text(l, method_of(x));
     KEY(l, "host");
@@ -246,7 +246,7 @@ static void quoted(struct line *l, struct span s)
 static void combined_line(struct line *l, const struct access_log *a, struct exchange *x)
 {
     const struct decision *d = &x->decision;
-    put(l, front_client_text(x->front));
+    put(l, exchange_client_text(x));
     put(l, SPAN(" - - ["));
     put(l, span_str(a->clf));
     put(l, SPAN("] \""));

@@ -202,6 +202,19 @@ static enum err codec_new(struct back *b)
     return codec_h1_backend(&c->codec, &w->codec, &conn_codec_host_backend, c, &c->out);
 }
 
+/* The header fits into the empty buffer of a new socket, or something is wrong with it. */
+static bool greet(struct conn *c)
+{
+    static const struct endpoints nobody;
+    const struct back *b = back_of(c);
+    char header[PROXY_WRITE_MAX];
+    if (!b->pool->proxy_protocol)
+        return true;
+    const struct back_wish *wish = b->wishes; /* at most one: nothing is shared here */
+    size_t n = proxy_header_write(wish == NULL || wish->who == NULL ? &nobody : wish->who, header);
+    return send(c->fd, header, n, MSG_NOSIGNAL) == (ssize_t)n;
+}
+
 static bool established(struct conn *c)
 {
     struct back *b = back_of(c);
@@ -251,7 +264,7 @@ static void settled(struct conn *c)
         settled_busy(b);
         return;
     }
-    if (!codec_is_reusable(c->codec) || c->rx.n > 0 || p->users == 0) {
+    if (!codec_is_reusable(c->codec) || c->rx.n > 0 || p->users == 0 || p->proxy_protocol) {
         conn_close(c, ERR_OK);
         return;
     }
@@ -292,6 +305,7 @@ static void back_free(struct conn *c)
 }
 
 static const struct conn_role role = {
+    .greet = greet,
     .established = established,
     .settled = settled,
     .closed = closed,

@@ -5,6 +5,7 @@
 #ifndef PROXY_BACK_H
 #define PROXY_BACK_H
 
+#include "proxy/proxy_protocol.h"
 #include "proxy/worker.h"
 
 enum pool_kind { POOL_SERVE, POOL_MIRROR };
@@ -19,10 +20,11 @@ struct back_wish {
     const struct http_stream_events *on; /* the stream's */
     void *owner;
     enum http_method method;
-    struct arena *arena;    /* for the answer's head */
-    bool fresh;             /* do not reuse a kept connection */
-    struct back *back;      /* the connection it waits for */
-    struct back_wish *next; /* who waits for the same one */
+    struct arena *arena;         /* for the answer's head */
+    const struct endpoints *who; /* for a PROXY header; lives as long as the wish */
+    bool fresh;                  /* do not reuse a kept connection */
+    struct back *back;           /* the connection it waits for */
+    struct back_wish *next;      /* who waits for the same one */
 };
 
 void back_take(struct worker *w, const struct view *v, size_t backend, enum pool_kind kind,

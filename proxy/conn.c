@@ -1,6 +1,7 @@
 /* Reading, feeding, flushing, closing. See conn.h for the order in which things may happen. */
 #include "proxy/conn.h"
 
+#include "base/memory.h"
 #include "proxy/worker.h"
 
 #include <errno.h>
@@ -66,6 +67,14 @@ void conn_begin(struct conn *c, struct worker *w, const struct conn_role *role, 
     timer_begin(&c->timer, on_timer, c);
 }
 
+static void count_rx(struct conn *c)
+{
+    if (LIKELY(c->rx.cap == c->rx_counted))
+        return;
+    memory_note((ptrdiff_t)c->rx.cap - (ptrdiff_t)c->rx_counted);
+    c->rx_counted = c->rx.cap;
+}
+
 static void reap(void *arg)
 {
     struct conn *c;
@@ -76,6 +85,7 @@ static void reap(void *arg)
         tls_free(&c->tls);
     chunkq_free(&c->out);
     buf_free(&c->rx);
+    count_rx(c);
     c->magic = 0;
     c->role->free(c);
 }
@@ -302,6 +312,31 @@ static void shake(struct conn *c)
     }
 }
 
+/* Looked at before it is taken, so that not a byte of what follows is. */
+static void take_preamble(struct conn *c)
+{
+    size_t used = 0;
+    ssize_t n = recv(c->fd, c->worker->scratch, WORKER_SCRATCH, MSG_PEEK);
+    if (n < 0 && is_again(errno)) {
+        c->readable = false;
+        return;
+    }
+    enum err e = n > 0 ? c->role->preamble(c, span_of(c->worker->scratch, (size_t)n), &used)
+                       : c->role->ended;
+    if (e == ERR_OK && used == 0 && c->peer_ended)
+        e = c->role->ended;
+    if (e == ERR_OK && used > 0 && recv(c->fd, c->worker->scratch, used, 0) != (ssize_t)used)
+        e = c->role->reset;
+    if (e != ERR_OK)
+        conn_close(c, e);
+    else if (used == 0)
+        c->readable = false;
+    else if (c->tls == NULL)
+        open_up(c);
+    else
+        c->state = CONN_HANDSHAKE;
+}
+
 static void connected(struct conn *c)
 {
     int e = 0;
@@ -310,6 +345,10 @@ static void connected(struct conn *c)
         return;
     if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &e, &n) != 0 || e != 0) {
         conn_close(c, e == ECONNREFUSED ? ERR_CONNECT_REFUSED : c->role->connect_failed);
+        return;
+    }
+    if (c->role->greet != NULL && !c->role->greet(c)) {
+        conn_close(c, c->role->connect_failed);
         return;
     }
     if (c->tls == NULL) {
@@ -347,6 +386,8 @@ void conn_turn(struct conn *c)
     c->in_turn = true;
     if (c->state == CONN_CONNECTING)
         connected(c);
+    if (c->state == CONN_PREAMBLE)
+        take_preamble(c);
     if (c->state == CONN_HANDSHAKE)
         shake(c);
     if (c->state == CONN_OPEN)
@@ -354,6 +395,7 @@ void conn_turn(struct conn *c)
     else if (c->state == CONN_LINGER)
         throw_away(c);
     c->in_turn = false;
+    count_rx(c);
     worker_flush(c->worker);
     if (c->state == CONN_OPEN)
         c->role->settled(c);

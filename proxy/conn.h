@@ -17,6 +17,9 @@ struct conn;
 
 /* What clients' and servers' connections do differently. */
 struct conn_role {
+    enum err (*preamble)(struct conn *c, struct span in, size_t *used);
+    /* CONN_PREAMBLE: what comes in front of TLS and HTTP; *used 0: more is needed */
+    bool (*greet)(struct conn *c); /* connected: what goes out in front of them; may be NULL */
     bool (*established)(
         struct conn *c); /* the socket and TLS are up: make the codec. False: close */
     void (*settled)(
@@ -27,7 +30,14 @@ struct conn_role {
     enum err connect_failed, tls_failed, reset, ended; /* how failures are called on this side */
 };
 
-enum conn_state { CONN_CONNECTING, CONN_HANDSHAKE, CONN_OPEN, CONN_LINGER, CONN_CLOSED };
+enum conn_state {
+    CONN_CONNECTING,
+    CONN_PREAMBLE,
+    CONN_HANDSHAKE,
+    CONN_OPEN,
+    CONN_LINGER,
+    CONN_CLOSED
+};
 
 enum { CONN_MAGIC = 0x434f4e4e };
 
@@ -40,7 +50,8 @@ struct conn {
     struct codec *codec; /* from CONN_OPEN on */
     struct tls *tls;     /* NULL: plaintext */
     struct chunkq out;
-    struct buf rx; /* read and not yet taken by the codec */
+    struct buf rx;     /* read and not yet taken by the codec */
+    size_t rx_counted; /* of its memory, in memory_in_buffers() */
     struct loop_io io;
     struct timer timer; /* the role's */
     struct loop_task again;

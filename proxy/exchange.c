@@ -38,6 +38,7 @@ enum err exchange_new(struct front *f, struct http_stream *s, struct arena **are
     x->front = f;
     x->client = s;
     arena_begin(&x->arena, ARENA_MAX);
+    x->arena.counted = true;
     timer_begin(&x->timer, relay_timeout, x);
     x->start_us = loop_now_us(w->loop);
     s->on = &exchange_client_events;
@@ -89,6 +90,8 @@ static enum next fail(struct exchange *x, enum err why)
 static enum next step_admit(struct exchange *x)
 {
     enum err e = request_admit(x);
+    if (e == ERR_OK && UNLIKELY(worker_is_pressed(x->worker, MEMORY_REFUSE)))
+        e = ERR_MEMORY_LIMIT;
     return e == ERR_OK ? NEXT : fail(x, e);
 }
 
@@ -109,12 +112,23 @@ static enum next redirect(struct exchange *x, const struct route_query *q)
     return AGAIN;
 }
 
+/* As far as the head tells. What a body without a length comes to is seen as it comes. */
+static bool is_body_admitted(const struct exchange *x)
+{
+    bool told = false;
+    uint64_t length = 0;
+    if (x->request->bodiless)
+        return true;
+    enum err e = http_content_length(x->request, &told, &length);
+    return e != ERR_OK || !told || length <= x->decision.route->config->body;
+}
+
 static enum next step_decide(struct exchange *x)
 {
     struct route_query q = {.host = x->request->authority,
                             .path = x->path,
                             .head = x->request,
-                            .client_ip = front_client_ip(x->front)};
+                            .client_ip = exchange_client_ip(x)};
     forget_decision(x);
     x->hold = worker_snapshot(x->worker);
     snapshot_take(x->hold);
@@ -122,7 +136,9 @@ static enum next step_decide(struct exchange *x)
     if (e != ERR_OK)
         return fail(x, e);
     x->decided = true;
-    return x->decision.route->config->redirect == NULL ? NEXT : redirect(x, &q);
+    if (x->decision.route->config->redirect != NULL)
+        return redirect(x, &q);
+    return is_body_admitted(x) ? NEXT : fail(x, ERR_BODY_TOO_LARGE);
 }
 
 static void on_ready(void *owner, struct http_stream *s, bool reused)
@@ -143,6 +159,17 @@ static void on_failed(void *owner, enum err why)
     exchange_backend_lost(x, why);
 }
 
+/* NULL: the backend does not ask for it. */
+static const struct endpoints *who_asks(struct exchange *x)
+{
+    const struct decision *d = &x->decision;
+    const struct config *c = x->hold->snapshot->table->config;
+    if (LIKELY(!c->backends[d->route->backends[d->side]].proxy_protocol))
+        return NULL;
+    x->who = exchange_endpoints(x);
+    return &x->who;
+}
+
 static enum next step_pick(struct exchange *x)
 {
     const struct decision *d = &x->decision;
@@ -156,6 +183,7 @@ static enum next step_pick(struct exchange *x)
                                  .owner = x,
                                  .method = x->request->method,
                                  .arena = &x->arena,
+                                 .who = who_asks(x),
                                  .fresh = x->attempts > 0 && x->reused};
     x->attempts++;
     x->picking = true;

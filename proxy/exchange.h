@@ -12,6 +12,7 @@
 
 struct mirror;
 struct tunnel;
+struct forwarded;
 
 enum exchange_step { STEP_ADMIT, STEP_DECIDE, STEP_PICK, STEP_SEND, STEP_RELAY, STEP_FINISH };
 
@@ -30,8 +31,9 @@ struct exchange {
     /* the client's side */
     struct http_stream *client; /* NULL: gone */
     struct http_head *request;
-    bool grpc;    /* a gRPC call */
-    bool is_copy; /* it came with a shadow mark: never mirrored again */
+    struct forwarded *forwarded; /* what a trusted proxy said; NULL: the peer is the client */
+    bool grpc;                   /* a gRPC call */
+    bool is_copy;                /* it came with a shadow mark: never mirrored again */
     bool request_ended;
     bool has_body;   /* some of the request's body was seen */
     bool half_ended; /* the client ended its half of a tunnel that is not there yet */
@@ -47,6 +49,7 @@ struct exchange {
 
     /* the server's side */
     struct back_wish wish;
+    struct endpoints who;        /* for the wish */
     struct http_stream *backend; /* NULL: none (yet, or any more) */
     bool picking;
     bool reused;   /* the connection had served before */
@@ -115,6 +118,24 @@ enum err request_edit(struct exchange *x, enum side side, struct http_head *out)
 /* The head as this side's servers get it: hop-by-hop fields out, X-Forwarded-*, Via and
  * X-Request-ID in, then what the route changes. x->request stays what the client sent: it may be
  * decided again, and sent to the other side too. */
+
+void request_trailers_edit(struct exchange *x, struct http_head *trailers);
+/* What holds for fields holds for these. */
+
+/* forwarded.c */
+enum err forwarded_read(struct exchange *x) MUST_USE;
+/* Believes the peer if it is a trusted proxy: who the client is, and what it asked for. */
+
+enum err forwarded_write(struct exchange *x, struct http_head *h) MUST_USE;
+/* X-Forwarded-For, -Proto and -Host as servers get them, into h; Forwarded is taken out. */
+
+struct span exchange_client_ip(const struct exchange *x);
+struct span exchange_client_text(const struct exchange *x);
+/* The client's address; of a client on a Unix socket no bytes, and "unix". */
+
+struct endpoints exchange_endpoints(const struct exchange *x);
+/* For a PROXY header: the client's own address, also behind a trusted proxy (its port is then
+ * unknown, 0). */
 
 enum err answer_edit(struct exchange *x, struct http_head *answer) MUST_USE;
 /* The head as the client gets it: hop-by-hop fields out, Via and X-Backend in. */

@@ -69,10 +69,33 @@ static void settled(struct conn *c)
                    codec_is_idle(c->codec) ? w->timeouts.client_idle : w->timeouts.stream_idle);
 }
 
+static enum err count_in(struct front *f)
+{
+    struct worker *w = f->conn.worker;
+    struct tally_key key = tally_client(&f->peer);
+    if (f->peer.n == 0 || networks_have(w->trusted, front_client_ip(f)))
+        return ERR_OK;
+    enum err e = tally_take(proxy_tally(w->proxy), &key, w->limits.client_connections);
+    f->counted = e == ERR_OK;
+    return e == ERR_QUEUE_FULL ? ERR_TOO_MANY_FROM_CLIENT : e;
+}
+
+static void count_out(struct front *f)
+{
+    struct tally *t = proxy_tally(f->conn.worker->proxy);
+    struct tally_key key = tally_client(&f->peer);
+    tally_give(t, &f->listener->key);
+    if (f->counted)
+        tally_give(t, &key);
+}
+
 static void closed(struct conn *c, enum err why)
 {
     struct front *f = front_of(c);
-    if (c->tls != NULL && c->codec == NULL) {
+    if (why == ERR_BAD_PROXY_HEADER || why == ERR_PROXY_HEADER_TIMEOUT ||
+        why == ERR_TOO_MANY_FROM_CLIENT) {
+        listener_count_refused(why);
+    } else if (c->tls != NULL && c->codec == NULL) {
         metric_inc(METRIC_TLS_FAILED);
         log_debug("tls", "handshake with " SPAN_FMT " failed: %s: %s",
                   SPAN_ARG(front_client_text(f)), err_sentence(why), tls_reason(c->tls));
@@ -85,6 +108,7 @@ static void closed(struct conn *c, enum err why)
         f->next->prev = f->prev;
     c->worker->nfronts--;
     f->listener->connections--;
+    count_out(f);
     metric_dec(METRIC_CONNECTIONS_OPEN);
 }
 
@@ -95,7 +119,10 @@ static void front_free(struct conn *c)
     worker_left(w);
 }
 
+static enum err preamble(struct conn *c, struct span in, size_t *used);
+
 static const struct conn_role role = {
+    .preamble = preamble,
     .established = established,
     .settled = settled,
     .closed = closed,
@@ -152,26 +179,61 @@ static void on_timer(void *arg)
     if (c->state == CONN_OPEN)
         open_timeout(front_of(c));
     else
-        conn_close(c, c->state == CONN_HANDSHAKE ? ERR_CLIENT_HANDSHAKE_TIMEOUT : ERR_OK);
+        conn_close(c, c->state == CONN_PREAMBLE    ? ERR_PROXY_HEADER_TIMEOUT
+                      : c->state == CONN_HANDSHAKE ? ERR_CLIENT_HANDSHAKE_TIMEOUT
+                                                   : ERR_OK);
     worker_flush(c->worker);
 }
 
 /* --- life --- */
 
-static void keep_peer(struct front *f, const struct address *peer)
+static struct endpoint endpoint_at(const struct address *a)
 {
-    if (peer->sa.ss_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)&peer->sa;
-        f->port = ntohs(in->sin_port);
-        memcpy(f->ip, &in->sin_addr, 4);
-        f->ip_n = 4;
-        return;
+    const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)&a->sa;
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)&a->sa;
+    switch (a->sa.ss_family) {
+    case AF_INET:
+        return endpoint_make(&in->sin_addr, 4, ntohs(in->sin_port));
+    case AF_INET6:
+        return endpoint_make(&in6->sin6_addr, 16, ntohs(in6->sin6_port));
+    default:
+        return (struct endpoint){.n = 0};
     }
-    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)&peer->sa;
-    f->port = ntohs(in6->sin6_port);
-    bool mapped = IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr);
-    f->ip_n = mapped ? 4 : 16;
-    memcpy(f->ip, in6->sin6_addr.s6_addr + (mapped ? 12 : 0), f->ip_n);
+}
+
+bool front_is_trusted(struct listener *l, const struct address *peer)
+{
+    struct endpoint e = endpoint_at(peer);
+    return networks_have(l->worker->trusted, span_of(e.ip, e.n));
+}
+
+struct endpoints front_endpoints(const struct front *f)
+{
+    struct endpoints who = {f->peer, f->server};
+    struct address here = {.len = sizeof(here.sa)};
+    if (who.server.n == 0 &&
+        getsockname(f->conn.fd, (struct sockaddr *)(void *)&here.sa, &here.len) == 0)
+        who.server = endpoint_at(&here);
+    return who;
+}
+
+static enum err preamble(struct conn *c, struct span in, size_t *used)
+{
+    struct front *f = front_of(c);
+    struct endpoints who;
+    TRY(proxy_header_read(in, &who, used));
+    if (*used == 0)
+        return ERR_OK;
+    if (who.client.n > 0) {
+        f->peer = who.client;
+        f->server = who.server;
+        f->text_n = 0;
+        TRY(count_in(f));
+    }
+    loop_timer_set(c->worker->loop, &c->timer,
+                   c->tls != NULL ? c->worker->timeouts.handshake
+                                  : c->worker->timeouts.client_header);
+    return ERR_OK;
 }
 
 enum err front_new(struct listener *l, int fd, const struct address *peer)
@@ -183,12 +245,17 @@ enum err front_new(struct listener *l, int fd, const struct address *peer)
     struct conn *c = &f->conn;
     conn_begin(c, w, &role, fd, on_timer);
     f->listener = l;
-    keep_peer(f, peer);
-    c->state = CONN_HANDSHAKE;
-    enum err e = l->tls == NULL ? ERR_OK : tls_accept(l->tls, fd, &c->tls);
+    f->peer = endpoint_at(peer);
+    c->state = l->proxy_protocol ? CONN_PREAMBLE : CONN_HANDSHAKE;
+    enum err e = l->proxy_protocol ? ERR_OK : count_in(f);
+    if (e == ERR_OK && l->tls != NULL)
+        e = tls_accept(l->tls, fd, &c->tls);
     if (e == ERR_OK)
         e = conn_register(c);
     if (e != ERR_OK) {
+        struct tally_key key = tally_client(&f->peer);
+        if (f->counted)
+            tally_give(proxy_tally(w->proxy), &key);
         if (c->tls != NULL)
             tls_free(&c->tls);
         free(f);
@@ -203,8 +270,10 @@ enum err front_new(struct listener *l, int fd, const struct address *peer)
     metric_inc(METRIC_CONNECTIONS);
     metric_inc(METRIC_CONNECTIONS_OPEN);
     loop_timer_set(w->loop, &c->timer,
-                   c->tls != NULL ? w->timeouts.handshake : w->timeouts.client_header);
-    if (c->tls == NULL) {
+                   c->state == CONN_PREAMBLE ? w->timeouts.proxy_header
+                   : c->tls != NULL          ? w->timeouts.handshake
+                                             : w->timeouts.client_header);
+    if (c->tls == NULL && c->state != CONN_PREAMBLE) {
         c->state = CONN_OPEN;
         if (!established(c))
             conn_close(c, ERR_NO_MEMORY);
@@ -223,14 +292,13 @@ void front_drain(struct front *f, bool now)
 
 struct span front_client_ip(const struct front *f)
 {
-    return span_of(f->ip, f->ip_n);
+    return span_of(f->peer.ip, f->peer.n);
 }
 
 struct span front_client_text(struct front *f)
 {
     if (f->text_n == 0) {
-        inet_ntop(f->ip_n == 4 ? AF_INET : AF_INET6, f->ip, f->text, sizeof(f->text));
-        f->text_n = (uint8_t)strlen(f->text);
+        f->text_n = (uint8_t)networks_text(front_client_ip(f), f->text);
     }
     return span_of(f->text, f->text_n);
 }

@@ -3,9 +3,11 @@
  * waiting. */
 #include "base/log.h"
 #include "proxy/front.h"
+#include "proxy/local.h"
 #include "proxy/worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -15,29 +17,68 @@ enum { ACCEPTS_PER_TURN = 64, BACKLOG = 4096, LAST_ACCEPTS = 4096 };
 
 /* --- accepting --- */
 
-static void refuse(int fd, const char *reason)
+void listener_count_refused(enum err why)
 {
     metric_slot slot;
-    const char *const label[] = {reason};
+    const char *const label[] = {err_word(why)};
     if (metrics_series(METRIC_CONNECTIONS_REFUSED, label, &slot) == ERR_OK)
         metric_inc(slot);
+}
+
+static void refuse(int fd, enum err why)
+{
+    listener_count_refused(why);
     close(fd);
 }
 
-static void accept_more(void *arg);
-
-/* Out of descriptors or memory: the edge is used up, so come back by ourselves. */
-static void out_of_files(struct listener *l)
+/* The edge is used up, and what is missing does not say when it is back: the tick looks again. */
+static void pause_for(struct listener *l, const char *reason, const char *what)
 {
     static struct log_gate gate;
     unsigned held;
+    metric_slot slot;
+    const char *const label[] = {reason};
+    l->paused = true;
+    if (metrics_series(METRIC_ACCEPT_PAUSED, label, &slot) == ERR_OK)
+        metric_inc(slot);
     if (log_gate_open(&gate, &held))
-        log_error("accept", "no connection can be accepted: %s (%u times more)", strerror(errno),
-                  held);
-    loop_defer(l->worker->loop, &l->again, accept_more, l);
+        log_error("accept", "accepting connections pauses: %s (%u times more)", what, held);
 }
 
-/* False: nothing is waiting any more. */
+static bool has_files(const struct worker *w, int fd)
+{
+    return fd >= 0 && (unsigned)fd < w->files_max;
+}
+
+static const char spent_files[] = "only limits.file_reserve descriptors are left";
+
+static void accept_failed(struct listener *l)
+{
+    if (errno == EMFILE || errno == ENFILE)
+        pause_for(l, "files", strerror(errno));
+    else if (errno == ENOBUFS || errno == ENOMEM)
+        pause_for(l, "system", strerror(errno));
+}
+
+/* Takes a place in the counts of all workers. */
+static enum err count_in(struct listener *l)
+{
+    enum err e = tally_take(proxy_tally(l->worker->proxy), &l->key, l->worker->limits.connections);
+    return e == ERR_QUEUE_FULL ? ERR_TOO_MANY_CONNECTIONS : e;
+}
+
+static enum err welcome(struct listener *l, int fd, const struct address *peer)
+{
+    if (l->proxy_protocol && !front_is_trusted(l, peer))
+        return ERR_UNTRUSTED_PEER;
+    TRY(count_in(l));
+    enum err e = front_new(l, fd, peer);
+    if (e != ERR_OK)
+        tally_give(proxy_tally(l->worker->proxy), &l->key);
+    return e;
+}
+
+/* False: nothing is waiting any more, or nothing may be taken. */
 static bool accept_one(struct listener *l)
 {
     struct address peer;
@@ -45,26 +86,55 @@ static bool accept_one(struct listener *l)
     int fd = accept4(l->fd, (struct sockaddr *)(void *)&peer.sa, &peer.len,
                      SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-            out_of_files(l);
+        accept_failed(l);
         return errno == ECONNABORTED || errno == EINTR;
     }
-    if (l->connections >= l->worker->limits.connections) {
-        refuse(fd, err_word(ERR_TOO_MANY_CONNECTIONS));
+    bool last = !has_files(l->worker, fd);
+    enum err e = welcome(l, fd, &peer);
+    if (e != ERR_OK)
+        refuse(fd, e);
+    if (last)
+        pause_for(l, "files", spent_files);
+    return !last;
+}
+
+static bool may_accept(struct listener *l)
+{
+    if (l->paused || l->fd < 0)
+        return false;
+    if (!worker_is_pressed(l->worker, MEMORY_FULL))
         return true;
-    }
-    if (front_new(l, fd, &peer) != ERR_OK)
-        refuse(fd, err_word(ERR_NO_MEMORY));
-    return true;
+    pause_for(l, "memory", "buffers hold limits.memory");
+    return false;
 }
 
 static void accept_more(void *arg)
 {
     struct listener *l = arg;
     for (unsigned i = 0; i < ACCEPTS_PER_TURN; i++)
-        if (l->fd < 0 || !accept_one(l))
+        if (!may_accept(l) || !accept_one(l))
             return;
     loop_defer(l->worker->loop, &l->again, accept_more, l);
+}
+
+static bool is_back(const struct listener *l)
+{
+    int fd = fcntl(l->fd, F_DUPFD_CLOEXEC, 0);
+    bool enough = has_files(l->worker, fd);
+    if (fd >= 0)
+        close(fd);
+    return enough && !worker_is_pressed(l->worker, MEMORY_FULL);
+}
+
+void listener_resume_all(struct worker *w)
+{
+    for (size_t i = 0; i < LISTENERS_MAX; i++) {
+        struct listener *l = &w->listeners[i];
+        if (l->fd < 0 || !l->paused || !is_back(l))
+            continue;
+        l->paused = false;
+        accept_more(l);
+    }
 }
 
 static void on_io(void *arg, unsigned what)
@@ -106,6 +176,15 @@ static bool bind_to(int fd, int family, const struct address *a)
     return bind(fd, (const struct sockaddr *)(const void *)&any, sizeof(any)) == 0;
 }
 
+/* What a reload may change of a listener that stays. */
+static void take_settings(struct listener *l, const struct plane_listener *pl)
+{
+    l->proxy_protocol = pl->config->proxy_protocol;
+    l->tls = pl->tls;
+    if (l->tls != NULL)
+        tls_ctx_hold(l->tls);
+}
+
 /* -1: errno says why. */
 static int bound_socket(const struct address *at)
 {
@@ -119,8 +198,7 @@ static int bound_socket(const struct address *at)
     return -1;
 }
 
-static enum err listener_open(struct listener *l, const struct plane_listener *pl,
-                              const struct address *at)
+static enum err open_inet(const struct address *at, int *out)
 {
     int fd = bound_socket(at);
     if (fd < 0)
@@ -131,13 +209,32 @@ static enum err listener_open(struct listener *l, const struct plane_listener *p
         errno = e;
         return ERR_SYSTEM;
     }
+    *out = fd;
+    return ERR_OK;
+}
+
+static bool is_local(const struct address *a)
+{
+    return a->sa.ss_family == AF_UNIX;
+}
+
+static enum err listener_open(struct listener *l, const struct plane_listener *pl,
+                              const struct address *at)
+{
+    int fd;
+    TRY(tally_listener(&pl->address, &l->key));
+    if (is_local(at))
+        TRY(local_open(proxy_locals(l->worker->proxy), at, pl->mode, BACKLOG, &fd));
+    else
+        TRY(open_inet(at, &fd));
     l->fd = fd;
-    l->address = pl->address;
-    l->bound.len = sizeof(l->bound.sa);
-    (void)getsockname(fd, (struct sockaddr *)(void *)&l->bound.sa, &l->bound.len);
-    l->tls = pl->tls;
-    if (l->tls != NULL)
-        tls_ctx_hold(l->tls);
+    l->address = l->bound = pl->address;
+    l->paused = false;
+    if (!is_local(at)) {
+        l->bound.len = sizeof(l->bound.sa);
+        (void)getsockname(fd, (struct sockaddr *)(void *)&l->bound.sa, &l->bound.len);
+    }
+    take_settings(l, pl);
     return loop_io_add(l->worker->loop, &l->io, fd, LOOP_READ, on_io, l);
 }
 
@@ -150,7 +247,10 @@ static void listener_close(struct listener *l)
         ; /* what the kernel has queued would be reset otherwise */
     loop_undefer(l->worker->loop, &l->again);
     loop_io_del(&l->io);
-    close(l->fd);
+    if (is_local(&l->address))
+        local_close(proxy_locals(l->worker->proxy), &l->address, l->fd);
+    else
+        close(l->fd);
     l->fd = -1;
     tls_ctx_release(&l->tls);
 }
@@ -206,7 +306,7 @@ static void tell(struct worker *w, const struct plane *p)
     struct buf text = BUF_INIT(0);
     enum err e = ERR_OK;
     for (size_t i = 0; e == ERR_OK && i < p->config->nlisteners; i++) {
-        char at[64];
+        char at[128];
         struct listener *l = find(w, &p->listeners[i].address);
         if (l == NULL)
             continue;
@@ -235,13 +335,21 @@ enum err listener_sync(struct worker *w, const struct plane *p)
             continue;
         }
         tls_ctx_release(&l->tls);
-        l->tls = pl->tls;
-        if (l->tls != NULL)
-            tls_ctx_hold(l->tls);
+        take_settings(l, pl);
     }
     if (w->index == 0)
         tell(w, p);
     return e;
+}
+
+static bool can_open(const struct address *a)
+{
+    if (is_local(a))
+        return local_try(a);
+    int fd = bound_socket(a);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
 }
 
 enum err proxy_try_listen(const struct route_table *table, struct complaints *wrong)
@@ -250,11 +358,8 @@ enum err proxy_try_listen(const struct route_table *table, struct complaints *wr
     enum err e = ERR_OK;
     for (size_t i = 0; i < p->config->nlisteners; i++) {
         char where[PLANE_WHERE_MAX];
-        int fd = bound_socket(&p->listeners[i].address);
-        if (fd >= 0) {
-            close(fd);
+        if (can_open(&p->listeners[i].address))
             continue;
-        }
         complain(wrong, plane_where(where, p, "$.listeners[%zu].address", i),
                  "must be an address of this host that no other program listens on",
                  "%s cannot be opened: %s", p->config->listeners[i].address, strerror(errno));

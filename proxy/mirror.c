@@ -36,6 +36,7 @@ struct mirror {
     bool request_ended;
     bool has_handle; /* an exchange still tells us things */
     struct back_wish wish;
+    struct endpoints who; /* the client, when the copy's backend wants a PROXY header */
     struct http_stream *stream;
     struct capture served;
     struct capture copy;
@@ -287,7 +288,7 @@ static bool is_wanted(struct exchange *x)
         why = SHADOW_DROP_METHOD;
     else if (x->is_copy)
         why = SHADOW_DROP_LOOP;
-    else if (w->draining)
+    else if (w->draining || worker_is_pressed(w, MEMORY_SHED))
         why = SHADOW_DROP_SHED;
     else if (w->nmirrors >= w->shadow.in_flight)
         why = SHADOW_DROP_BUDGET;
@@ -370,6 +371,8 @@ static struct mirror *mirror_new(struct exchange *x, const struct plane_route *r
     OBJ_INIT(m, MIRROR_MAGIC);
     m->worker = w;
     m->backend = d->route->backends[side_other(d->side)];
+    if (x->hold->snapshot->table->config->backends[m->backend].proxy_protocol)
+        m->who = exchange_endpoints(x);
     m->served.answer = &m->pair->answers[d->side];
     m->copy.answer = &m->pair->answers[side_other(d->side)];
     m->start_us = m->sent_us = x->sent_us;
@@ -441,7 +444,8 @@ void mirror_request_end(struct mirror *m)
                                  .on = &events,
                                  .owner = m,
                                  .method = m->request.method,
-                                 .arena = &m->pair->arena};
+                                 .arena = &m->pair->arena,
+                                 .who = &m->who};
     back_take(m->worker, worker_view(m->hold), m->backend, POOL_MIRROR, &m->wish);
 }
 

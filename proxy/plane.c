@@ -11,6 +11,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/un.h>
+
+enum { SOCKET_MODE = 0660 };
 
 bool address_same(const struct address *a, const struct address *b)
 {
@@ -22,7 +25,9 @@ size_t address_text(const struct address *a, char *out, size_t max)
     char host[INET6_ADDRSTRLEN] = "?";
     const struct sockaddr *sa = (const struct sockaddr *)(const void *)&a->sa;
     int n;
-    if (sa->sa_family == AF_INET6) {
+    if (sa->sa_family == AF_UNIX) {
+        n = snprintf(out, max, "unix:%s", ((const struct sockaddr_un *)(const void *)sa)->sun_path);
+    } else if (sa->sa_family == AF_INET6) {
         const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)sa;
         inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
         n = snprintf(out, max, "[%s]:%u", host, ntohs(in6->sin6_port));
@@ -52,6 +57,7 @@ static void plane_free(void *arg)
     for (size_t i = 0; p->routes != NULL && i < p->config->nroutes; i++)
         if (p->routes[i].rules != NULL)
             shadow_rules_release(&p->routes[i].rules);
+    networks_free(&p->trusted);
     free(p->backends);
     free(p->listeners);
     free(p->routes);
@@ -87,6 +93,15 @@ static void keep_address(struct address *a, const struct addrinfo *ai)
     a->len = ai->ai_addrlen;
 }
 
+static void keep_path(struct address *a, const char *path)
+{
+    struct sockaddr_un *un = (struct sockaddr_un *)(void *)&a->sa;
+    un->sun_family = AF_UNIX;
+    BUG_IF(strlen(path) >= sizeof(un->sun_path)); /* the loader has seen to it */
+    strcpy(un->sun_path, path);
+    a->len = sizeof(*un);
+}
+
 /* A name without an address is no reason not to serve the other side: its requests are answered
  * with 502 until a reload finds one. */
 static enum err server_fill(struct plane_server *s, const char *name)
@@ -94,11 +109,19 @@ static enum err server_fill(struct plane_server *s, const char *name)
     struct span host;
     unsigned port;
     struct addrinfo *list = NULL;
-    TRY(config_host_port(span_str(name), &host, &port));
+    const char *path = config_unix_path(name);
+    if (path != NULL)
+        host = span_str(path);
+    else
+        TRY(config_host_port(span_str(name), &host, &port));
     s->name = strdup(name);
     s->host = strndup(host.p, host.n);
     if (s->name == NULL || s->host == NULL)
         return ERR_NO_MEMORY;
+    if (path != NULL) {
+        keep_path(&s->addresses[s->naddresses++], path);
+        return ERR_OK;
+    }
     int e = resolve(host, port, 0, &list);
     if (e != 0) {
         log_warn("backend",
@@ -113,13 +136,18 @@ static enum err server_fill(struct plane_server *s, const char *name)
     return ERR_OK;
 }
 
-static enum err listener_fill(struct plane *p, size_t i, struct complaints *wrong)
+static enum err listen_address(struct plane *p, size_t i, struct complaints *wrong)
 {
     char where[PLANE_WHERE_MAX];
     struct plane_listener *l = &p->listeners[i];
     struct span host;
     unsigned port;
     struct addrinfo *list = NULL;
+    const char *path = config_unix_path(l->config->address);
+    if (path != NULL) {
+        keep_path(&l->address, path);
+        return ERR_OK;
+    }
     TRY(config_host_port(span_str(l->config->address), &host, &port));
     if (span_eq(host, SPAN("*")))
         host = SPAN("::");
@@ -132,6 +160,15 @@ static enum err listener_fill(struct plane *p, size_t i, struct complaints *wron
     }
     keep_address(&l->address, list);
     freeaddrinfo(list);
+    return ERR_OK;
+}
+
+static enum err listener_fill(struct plane *p, size_t i, struct complaints *wrong)
+{
+    char where[PLANE_WHERE_MAX];
+    struct plane_listener *l = &p->listeners[i];
+    l->mode = l->config->mode == NULL ? SOCKET_MODE : (unsigned)strtoul(l->config->mode, NULL, 8);
+    TRY(listen_address(p, i, wrong));
     if (l->config->tls == NULL)
         return ERR_OK;
     plane_where(where, p, "$.listeners[%zu].tls.certificates[0]", i);
@@ -144,8 +181,8 @@ static enum err identity_of(struct plane_backend *b)
 {
     const struct config_backend_tls *t = b->config->tls;
     struct buf id = BUF_INIT(0);
-    enum err e = buf_printf(&id, "%s|%d|%s", b->config->name, (int)b->config->protocol,
-                            t == NULL ? "plain" : "tls");
+    enum err e = buf_printf(&id, "%s|%d|%s%s", b->config->name, (int)b->config->protocol,
+                            t == NULL ? "plain" : "tls", b->config->proxy_protocol ? "|proxy" : "");
     if (e == ERR_OK && t != NULL)
         e = buf_printf(&id, "|%d|%s|%s", t->verify, t->ca == NULL ? "" : t->ca,
                        t->server_name == NULL ? "" : t->server_name);
@@ -243,6 +280,7 @@ static enum err fill(struct plane *p, const struct route_table *t, struct compla
     p->routes = calloc(c->nroutes, sizeof(*p->routes));
     if (p->backends == NULL || p->listeners == NULL || p->routes == NULL)
         return ERR_NO_MEMORY;
+    TRY(networks_fill(&p->trusted, &c->trusted_proxies));
     enum err e = fill_listeners(p, wrong);
     for (size_t i = 0; i < c->nbackends; i++) {
         p->backends[i].config = &c->backends[i];

@@ -5,6 +5,7 @@
 
 #include "base/metrics.h"
 #include "http/codec.h"
+#include "proxy/networks.h"
 #include "proxy/tls.h"
 #include "router/router.h"
 #include "shadow/shadow.h"
@@ -42,6 +43,7 @@ struct plane_backend {
 struct plane_listener {
     const struct config_listener *config;
     struct address address;
+    unsigned mode; /* of a Unix socket */
     struct tls_ctx *tls;
 };
 
@@ -64,6 +66,7 @@ struct plane {
     struct plane_listener *listeners;
     struct plane_route *routes;
     struct codec_options codec;
+    struct networks trusted;
 };
 
 enum err plane_new(struct route_table *table, struct complaints *wrong) MUST_USE;
@@ -83,6 +86,6 @@ static inline const struct plane *plane_of(const struct snapshot *s)
 bool address_same(const struct address *a, const struct address *b);
 
 size_t address_text(const struct address *a, char *out, size_t max);
-/* "192.0.2.1:80", "[2001:db8::1]:80"; returns the length. */
+/* "192.0.2.1:80", "[2001:db8::1]:80", "unix:/path"; returns the length. */
 
 #endif

@@ -54,6 +54,7 @@ static struct pool *pool_make(struct worker *w, char *identity, enum pool_kind k
     p->protocol = b->config->protocol;
     p->h2 = p->protocol != BACKEND_HTTP1;
     p->streams = UINT_MAX;
+    p->proxy_protocol = b->config->proxy_protocol;
     p->connections = b->connections;
     p->connections_open = b->connections_open;
     p->next = w->pools;

@@ -28,6 +28,7 @@ struct pool {
     size_t naddresses;
     size_t address;      /* the one in use; moved on when connecting fails */
     struct tls_ctx *tls; /* held; NULL: plaintext */
+    bool proxy_protocol; /* a connection is for one client, so for one request */
     metric_slot connections;
     metric_slot connections_open;
     unsigned users; /* views that refer to it */

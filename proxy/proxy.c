@@ -2,6 +2,7 @@
 #include "proxy/proxy.h"
 
 #include "base/log.h"
+#include "proxy/local.h"
 #include "proxy/worker.h"
 
 #include <errno.h>
@@ -23,6 +24,8 @@ struct proxy {
     unsigned nworkers;
     struct worker **workers;
     atomic_uint undrained;
+    struct locals locals;
+    struct tally *tally;
     pthread_mutex_t lock;
     struct { /* under lock */
         struct port ports[LISTENERS_MAX];
@@ -38,6 +41,16 @@ const struct proxy_options *proxy_options_of(const struct proxy *p)
     return &p->options;
 }
 
+struct tally *proxy_tally(struct proxy *p)
+{
+    return p->tally;
+}
+
+struct locals *proxy_locals(struct proxy *p)
+{
+    return &p->locals;
+}
+
 struct scribe_file *proxy_access_file(const struct proxy *p)
 {
     return p->access;
@@ -49,8 +62,11 @@ void proxy_worker_drained(struct proxy *p)
         p->options.drained(p->options.arg);
 }
 
+/* NULL: it has none. */
 static in_port_t *port_in(struct address *a)
 {
+    if (a->sa.ss_family == AF_UNIX)
+        return NULL;
     if (a->sa.ss_family == AF_INET6)
         return &((struct sockaddr_in6 *)(void *)&a->sa)->sin6_port;
     return &((struct sockaddr_in *)(void *)&a->sa)->sin_port;
@@ -68,7 +84,7 @@ static struct port *port_find(struct proxy *p, const struct address *wanted)
 
 void proxy_port_of(struct proxy *p, struct address *a)
 {
-    if (*port_in(a) != 0)
+    if (port_in(a) == NULL || *port_in(a) != 0)
         return;
     pthread_mutex_lock(&p->lock);
     struct port *known = port_find(p, a);
@@ -80,7 +96,8 @@ void proxy_port_of(struct proxy *p, struct address *a)
 void proxy_port_is(struct proxy *p, const struct address *wanted, const struct address *bound)
 {
     pthread_mutex_lock(&p->lock);
-    if (port_find(p, wanted) == NULL && p->shared.nports < LISTENERS_MAX)
+    if (wanted->sa.ss_family != AF_UNIX && port_find(p, wanted) == NULL &&
+        p->shared.nports < LISTENERS_MAX)
         p->shared.ports[p->shared.nports++] = (struct port){*wanted, *bound};
     pthread_mutex_unlock(&p->lock);
 }
@@ -124,9 +141,12 @@ enum err proxy_start(struct proxy **out, const struct proxy_options *o, struct c
     p->options = *o;
     p->nworkers = c->workers;
     pthread_mutex_init(&p->lock, NULL);
+    pthread_mutex_init(&p->locals.lock, NULL);
     atomic_init(&p->undrained, p->nworkers);
     p->workers = calloc(p->nworkers, sizeof(struct worker *));
-    enum err e = p->workers == NULL ? ERR_NO_MEMORY : open_access(p, &c->log, wrong);
+    enum err e = p->workers == NULL ? ERR_NO_MEMORY : tally_new(&p->tally);
+    if (e == ERR_OK)
+        e = open_access(p, &c->log, wrong);
     if (e == ERR_OK)
         e = start_all(p, wrong);
     if (e != ERR_OK) {
@@ -159,6 +179,8 @@ void proxy_stop(struct proxy **pp)
     free(p->workers);
     buf_free(&p->shared.listening);
     pthread_mutex_destroy(&p->lock);
+    pthread_mutex_destroy(&p->locals.lock);
+    tally_free(&p->tally);
     p->magic = 0;
     free(p);
 }

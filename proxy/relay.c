@@ -168,6 +168,12 @@ static void client_body(void *owner, struct span data)
         http_consumed(x->client, data.n);
         return;
     }
+    if (x->decided && x->bytes_in > x->decision.route->config->body) {
+        http_consumed(x->client, data.n);
+        exchange_fail(x, ERR_BODY_TOO_LARGE);
+        exchange_run(x);
+        return;
+    }
     touch(x);
     if (x->sent && !x->request->websocket) {
         if (x->mirror != NULL)
@@ -203,6 +209,8 @@ static void client_end(void *owner, enum err how, struct http_head *trailers)
         return;
     }
     x->request_ended = true;
+    if (trailers != NULL)
+        request_trailers_edit(x, trailers);
     x->request_trailers = trailers;
     if (!x->sent || x->backend == NULL)
         return;

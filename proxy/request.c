@@ -51,7 +51,40 @@ static enum err normalise(struct exchange *x)
         x->path = SPAN("/");
         return ERR_OK;
     }
-    return http_path_normalise(x->request->target, &x->arena, &x->path);
+    const struct config_http *c = &x->worker->http;
+    TRY(http_path_normalise(x->request->target, &x->arena, &x->path));
+    return http_path_admit(x->path, c->encoded_nul == PASSING_PASS,
+                           c->encoded_slash == PASSING_PASS);
+}
+
+/* CGI and its heirs make one name of X-A and X_A: whoever may send the second could pose as
+ * somebody who sets the first. True: there was one. */
+static bool drop_underscores(struct http_head *h)
+{
+    bool found = false;
+    for (size_t i = 0; i < h->nfields; i++) {
+        struct http_field *f = &h->fields[i];
+        if (f->id != HTTP_UNKNOWN_FIELD || memchr(f->name.p, '_', f->name.n) == NULL)
+            continue;
+        f->flags |= HTTP_FIELD_DROPPED;
+        found = true;
+    }
+    return found;
+}
+
+static enum err admit_fields(struct exchange *x)
+{
+    enum underscore rule = x->worker->http.underscore_fields;
+    if (rule == UNDERSCORE_PASS)
+        return ERR_OK;
+    bool found = drop_underscores(x->request);
+    return found && rule == UNDERSCORE_REJECT ? ERR_BAD_FIELD : ERR_OK;
+}
+
+void request_trailers_edit(struct exchange *x, struct http_head *trailers)
+{
+    if (x->worker->http.underscore_fields != UNDERSCORE_PASS)
+        (void)drop_underscores(trailers);
 }
 
 enum err request_admit(struct exchange *x)
@@ -62,7 +95,9 @@ enum err request_admit(struct exchange *x)
     x->grpc = grpc_is_call(h);
     x->grpc_status = GRPC_NO_STATUS;
     TRY(give_id(x));
+    TRY(forwarded_read(x));
     TRY(h->refuse);
+    TRY(admit_fields(x));
     if (x->grpc)
         TRY(grpc_admit(x));
     return normalise(x);
@@ -142,19 +177,12 @@ static struct span via_of(const struct http_head *h)
     }
 }
 
-/* What others say about where a request came from is not believed: replaced, never appended to. */
-static enum err add_forwarded(const struct exchange *x, struct http_head *h)
+static struct span name_of_server(const struct exchange *x, enum side side)
 {
-    http_head_drop(h, HTTP_FORWARDED);
-    http_head_drop(h, HTTP_X_FORWARDED_FOR);
-    http_head_drop(h, HTTP_X_FORWARDED_PROTO);
-    http_head_drop(h, HTTP_X_FORWARDED_HOST);
-    bool tls = x->front->conn.tls != NULL;
-    TRY(http_head_add_id(h, HTTP_X_FORWARDED_FOR, front_client_text(x->front)));
-    TRY(http_head_add_id(h, HTTP_X_FORWARDED_PROTO, tls ? SPAN("https") : SPAN("http")));
-    if (h->authority.n > 0)
-        TRY(http_head_add_id(h, HTTP_X_FORWARDED_HOST, h->authority));
-    return ERR_OK;
+    const struct decision *d = &x->decision;
+    const struct config *c = x->hold->snapshot->table->config;
+    const char *first = c->backends[d->route->backends[side]].servers.list[0];
+    return config_unix_path(first) == NULL ? span_str(first) : SPAN("localhost");
 }
 
 /* --- what a route changes --- */
@@ -234,14 +262,12 @@ enum err request_edit(struct exchange *x, enum side side, struct http_head *h)
         http_head_drop(h, HTTP_EXPECT); /* RFC 9110 10.1.1 */
     if (h->websocket && h->version == HTTP_2)
         TRY(ws_open_key(h));
-    TRY(add_forwarded(x, h));
+    TRY(forwarded_write(x, h));
     TRY(http_head_add_id(h, HTTP_VIA, via_of(h)));
     http_head_drop(h, HTTP_X_REQUEST_ID);
     TRY(http_head_add_id(h, HTTP_X_REQUEST_ID, x->request_id));
     if (h->authority.n == 0) /* HTTP/1.0 without Host */
-        h->authority =
-            span_str(x->hold->snapshot->table->config->backends[x->decision.route->backends[side]]
-                         .servers.list[0]);
+        h->authority = name_of_server(x, side);
     TRY(rewrite(x, side, h));
     return edit_fields(x, EDIT_REQUEST, side, h);
 }

@@ -3,13 +3,16 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "proxy/back.h"
 #include "proxy/exchange.h"
 #include "proxy/mirror.h"
 #include "proxy/tunnel.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 enum {
     MAILBOX = 64,
@@ -82,6 +85,21 @@ const struct view *worker_view(const struct snapshot_hold *h)
     return h->attachment;
 }
 
+/* The kernel gives the lowest free number, so a number says how many are in use. */
+static unsigned files_max(unsigned reserve)
+{
+    struct rlimit l;
+    if (getrlimit(RLIMIT_NOFILE, &l) != 0 || l.rlim_cur > INT_MAX)
+        return INT_MAX;
+    unsigned all = (unsigned)l.rlim_cur;
+    return all - (reserve < all / 2 ? reserve : all / 2);
+}
+
+bool worker_is_pressed(const struct worker *w, unsigned sixteenths)
+{
+    return memory_in_buffers() / 16 >= w->limits.memory / 256 * sixteenths;
+}
+
 /* The worker itself is a user of its newest snapshot: it stays until it has been compared with its
  * successor. */
 static bool look_at(struct worker *w, struct snapshot_hold *h)
@@ -103,6 +121,9 @@ static bool look_at(struct worker *w, struct snapshot_hold *h)
     w->timeouts = c->timeouts;
     w->limits = c->limits;
     w->shadow = c->shadow;
+    w->http = c->http;
+    w->files_max = files_max(c->limits.file_reserve);
+    w->trusted = &p->trusted;
     if (!w->draining && listener_sync(w, p) != ERR_OK)
         log_error("listen", "worker %u does not listen on every address", w->index);
     return true;
@@ -199,6 +220,9 @@ static void on_tick(void *arg)
     OBJ_CAST(w, arg, WORKER_MAGIC);
     access_flush(w);
     pools_trim(w);
+    listener_resume_all(w);
+    if (w->index == 0)
+        metric_set(METRIC_BUFFER_MEMORY, memory_in_buffers());
     loop_timer_set(w->loop, &w->tick, TICK_MS);
 }
 

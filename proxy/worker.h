@@ -8,10 +8,12 @@
 #include "proxy/conn.h"
 #include "proxy/plane.h"
 #include "proxy/proxy.h"
+#include "proxy/tally.h"
 
 #include <pthread.h>
 
 struct access_log;
+struct locals;
 struct exchange;
 struct front;
 struct mirror;
@@ -34,7 +36,10 @@ struct listener {
     struct address address; /* as configured: the key across reloads */
     struct address bound;   /* with the real port */
     struct tls_ctx *tls;    /* held */
-    unsigned connections;   /* open now */
+    bool proxy_protocol;
+    unsigned connections; /* of this worker, open now */
+    struct tally_key key; /* under which all workers count them */
+    bool paused;          /* something is used up: looked at again with the next tick */
 };
 
 /* What a worker has made of one plane: its pools. Shared by the snapshots of one table. */
@@ -62,11 +67,14 @@ struct worker {
     struct config_timeouts timeouts;
     struct config_limits limits;
     struct config_shadow shadow;
+    struct config_http http;
+    const struct networks *trusted; /* of the newest plane, which `hold` keeps */
 
     metric_slot handshakes[2]; /* with clients: full, resumed */
     metric_slot refused[ERR_COUNT];
 
     struct listener listeners[LISTENERS_MAX];
+    unsigned files_max; /* descriptors with this number and beyond are the reserve */
     struct pool *pools;
     struct front *fronts; /* open client connections */
     unsigned nfronts;
@@ -125,6 +133,11 @@ struct span worker_date(struct worker *w);
 const struct view *worker_view(const struct snapshot_hold *h);
 /* What the worker has made of a snapshot. */
 
+enum { MEMORY_SHED = 12, MEMORY_REFUSE = 14, MEMORY_FULL = 16 }; /* sixteenths of limits.memory */
+
+bool worker_is_pressed(const struct worker *w, unsigned sixteenths);
+/* Whether buffers hold more than this share of what they may. */
+
 void worker_left(struct worker *w);
 /* A client connection or exchange ended: when draining, see whether that was the last. */
 
@@ -135,6 +148,8 @@ void proxy_port_is(struct proxy *p, const struct address *wanted, const struct a
 void proxy_set_listening(struct proxy *p, struct buf *text);
 /* Takes the text of the open listeners from the first worker. */
 const struct proxy_options *proxy_options_of(const struct proxy *p);
+struct locals *proxy_locals(struct proxy *p);
+struct tally *proxy_tally(struct proxy *p);
 struct scribe_file *proxy_access_file(const struct proxy *p);
 void proxy_worker_drained(struct proxy *p);
 
@@ -142,6 +157,12 @@ void proxy_worker_drained(struct proxy *p);
 enum err listener_sync(struct worker *w, const struct plane *p) MUST_USE;
 /* Opens what the plane has and the worker has not, closes what is gone, takes new TLS contexts
  * over. */
+
+void listener_count_refused(enum err why);
+/* A connection that was closed before TLS and HTTP. */
+
+void listener_resume_all(struct worker *w);
+/* Those that are paused accept again, if there is what they need. */
 
 void listener_close_all(struct worker *w);
 /* Accepts what is queued in the kernel first. */

@@ -22,7 +22,8 @@ static enum err refuse(struct complaints *wrong, const char *what, const char *r
     return ERR_INVALID;
 }
 
-static enum err read_url(struct question *q, const char *url, struct complaints *wrong)
+static enum err read_url(struct question *q, const char *url, const struct config_http *rules,
+                         struct complaints *wrong)
 {
     struct span s = span_str(url);
     if (span_has_prefix(s, SPAN("http://")) || span_has_prefix(s, SPAN("https://")))
@@ -30,9 +31,13 @@ static enum err read_url(struct question *q, const char *url, struct complaints 
     size_t slash = span_find(s, '/');
     q->head.authority = span_until(s, slash);
     q->head.target = slash < s.n ? span_from(s, slash) : SPAN("/");
-    if (http_path_normalise(q->head.target, &q->arena, &q->query.path) == ERR_OK)
-        return ERR_OK;
-    return refuse(wrong, "url", "must be /path, host/path or https://host/path", url);
+    if (http_path_normalise(q->head.target, &q->arena, &q->query.path) != ERR_OK)
+        return refuse(wrong, "url", "must be /path, host/path or https://host/path", url);
+    if (http_path_admit(q->query.path, rules->encoded_nul == PASSING_PASS,
+                        rules->encoded_slash == PASSING_PASS) != ERR_OK)
+        return refuse(wrong, "url", "must be /path without what \"http\" rejects (400, bad_target)",
+                      url);
+    return ERR_OK;
 }
 
 static enum err read_header(struct question *q, const char *text, struct complaints *wrong)
@@ -66,7 +71,7 @@ static enum err read_ip(struct question *q, const char *text, struct complaints 
 }
 
 static enum err read_all(struct question *q, const struct explain_request *r,
-                         struct complaints *wrong)
+                         const struct config_http *rules, struct complaints *wrong)
 {
     const char *method = r->method == NULL ? "GET" : r->method;
     arena_begin(&q->arena, ARENA_MAX);
@@ -75,7 +80,7 @@ static enum err read_all(struct question *q, const struct explain_request *r,
         return refuse(wrong, "method", "must be a method such as GET", method);
     q->head.method_name = span_str(method);
     q->head.method = (uint8_t)http_method_lookup(q->head.method_name);
-    TRY(read_url(q, r->url, wrong));
+    TRY(read_url(q, r->url, rules, wrong));
     for (size_t i = 0; i < r->nheaders; i++)
         TRY(read_header(q, r->headers[i], wrong));
     TRY(read_ip(q, r->ip == NULL ? "127.0.0.1" : r->ip, wrong));
@@ -128,14 +133,14 @@ static enum err say_route(struct buf *out, const struct route *r)
 }
 
 /* Host and path fit, a condition did not. */
-struct passing {
+struct passed_over {
     struct buf *out;
     enum err err;
 };
 
 static void say_passed(void *arg, const struct route *r)
 {
-    struct passing *p = arg;
+    struct passed_over *p = arg;
     if (p->err == ERR_OK)
         p->err = buf_printf(p->out, "not      %s: ", r->config->name);
     if (p->err == ERR_OK)
@@ -145,7 +150,7 @@ static void say_passed(void *arg, const struct route *r)
 static enum err say_passed_over(struct buf *out, const struct snapshot *s,
                                 const struct route_query *q)
 {
-    struct passing p = {.out = out, .err = ERR_OK};
+    struct passed_over p = {.out = out, .err = ERR_OK};
     const struct match_visit visit = {say_passed, &p};
     (void)match_walk(s->table, q, &visit);
     return p.err;
@@ -218,7 +223,7 @@ enum err route_explain(const struct snapshot *s, const struct explain_request *r
                        struct decision *out, struct buf *text, struct complaints *wrong)
 {
     struct question q = {.query = {.head = NULL}};
-    enum err e = read_all(&q, r, wrong);
+    enum err e = read_all(&q, r, &s->table->config->http, wrong);
     if (e == ERR_OK)
         e = answer(s, &q, out, text);
     arena_end(&q.arena);

@@ -136,7 +136,8 @@ class Weir:
                     return url.netloc
             raise Failure(f"weir has no {to} listener: {[u.geturl() for u in self.listeners]}")
         if to.startswith("listener."):
-            return self.listeners[int(to.split(".")[1])].netloc
+            url = self.listeners[int(to.split(".")[1])]
+            return f"unix:{url.path}" if url.netloc == "unix:" else url.netloc
         return to
 
     # --- what it says ---

@@ -172,8 +172,8 @@ class Run:
             return {"dir": self.place.dir, "state": self.weir.state_dir}[name]
         if name in ("http", "https") or head == "listener":
             return self.weir.address(name)
-        if name == "free_port":
-            return str(self.saved.setdefault("free_port", free_port()))
+        if head == "free_port":
+            return str(self.saved.setdefault(name, free_port()))
         raise Failure(f"there is nothing called {{{{{name}}}}}")
 
     def fill(self, value):

@@ -16,6 +16,7 @@ pid {dir}/nginx.pid;
 error_log {dir}/error.log warn;
 events {{ worker_connections 8192; }}
 http {{
+    {http}
     access_log {dir}/access.log;
     client_body_temp_path {dir}/t1; proxy_temp_path {dir}/t2; fastcgi_temp_path {dir}/t3;
     uwsgi_temp_path {dir}/t4; scgi_temp_path {dir}/t5;
@@ -24,7 +25,7 @@ http {{
     gzip off;
     client_max_body_size 0;
     server {{
-        listen 127.0.0.1:{port}{ssl};
+        listen {at}{ssl}{listen};
         {certificate}
         {extra}
         location /files/ {{ root {root}; }}
@@ -35,7 +36,8 @@ http {{
 
 
 class Nginx:
-    """A backend that answers every path with `body` (default: NAME and the path), and /files/ from files/."""
+    """A backend that answers every path with `body` (default: NAME and the path), and /files/ from files/. `listen`:
+    more words for its listen line."""
 
     def __init__(self, place, name, spec, tls=None):
         self.place, self.name, self.spec, self.tls = place, name, spec, tls
@@ -64,9 +66,10 @@ class Nginx:
         if self.tls:
             certificate = f"ssl_certificate {self.tls[0]}; ssl_certificate_key {self.tls[1]};"
         conf = self.place.write(f"nginx-{self.name}/nginx.conf", NGINX_CONF.format(
-            dir=folder, root=self.place.dir, port=self.port, ssl=" ssl" if self.tls else "", certificate=certificate,
+            dir=folder, root=self.place.dir, at=self.address, ssl=" ssl" if self.tls else "",
+            listen=" " + self.spec["listen"] if "listen" in self.spec else "", certificate=certificate,
             user=f"user {pwd.getpwuid(0).pw_name};" if os.geteuid() == 0 else "",
-            extra=self.spec.get("extra", ""), status=self.spec.get("status", 200),
+            http=self.spec.get("http", ""), extra=self.spec.get("extra", ""), status=self.spec.get("status", 200),
             body=self.spec.get("body", f"{self.name} $request_uri\\n")))
         self.process = self.place.start(f"nginx-{self.name}-{self.starts}",
                                         ["nginx", "-p", folder, "-c", conf, "-e", f"{folder}/error.log"])
@@ -93,6 +96,33 @@ class Nginx:
                 return sum(1 for _ in f)
         except FileNotFoundError:
             return 0
+
+
+class Haproxy:
+    """A TCP proxy in front of weir; `words` stand behind its server line: send-proxy, send-proxy-v2."""
+
+    CONF = """
+global
+    maxconn 100
+defaults
+    mode tcp
+    timeout connect 10s
+    timeout client 60s
+    timeout server 60s
+listen front
+    bind 127.0.0.1:{port}
+    server weir {to} {words}
+"""
+
+    def __init__(self, place, name, to, words):
+        self.port = free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        conf = place.write(f"haproxy-{name}.cfg", self.CONF.format(port=self.port, to=to, words=words))
+        self.process = place.start(f"haproxy-{name}", ["haproxy", "-db", "-f", conf])
+        try:
+            wait_listening(self.process, self.port)
+        except RuntimeError as failure:
+            raise Failure(str(failure)) from None
 
 
 class Redis:

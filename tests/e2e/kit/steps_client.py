@@ -77,29 +77,33 @@ def raw(run, t):
 @step("table", "rows", to="http", answer={}, end=None, nothing_reached=[], tls=None)
 def table(run, t):
     """One connection per row: `send` or `lines`; `answer` is the row's over the table's; then `end`. The backends
-    of nothing_reached saw no request of any row."""
+    of nothing_reached saw no request of any row. `to` may be a list: all rows for each."""
     before = {name: len(check_seen(run.servers[name], {})) for name in t["nothing_reached"]}
-    for row in t["rows"]:
-        what = f"row \"{row['name']}\""
-        tls = {} if t["to"] == "https" else t["tls"]
-        wire = dial(run.weir.address(t["to"]), tls)
-        try:
-            wire.send(bytes_of(row))
-            if row.get("fin"):
-                wire.fin()
-            want = {**t["answer"], **row.get("answer", {}), **({"status": row["status"]} if "status" in row else {})}
-            check_answer(want, read_answer(wire, row.get("method", "GET")), what)
-            end = row.get("end", t["end"])
-            if end:
-                how = wire.wait_end()
-                expect(matches(end, how), f"{what}: the connection is {end}", how)
-        except Failure as failure:
-            raise failure if what in str(failure) else Failure(f"{what}: {failure}") from None
-        finally:
-            wire.close()
+    for to in t["to"] if isinstance(t["to"], list) else [t["to"]]:
+        for row in t["rows"]:
+            _table_row(run, t, row, to)
     for name, n in before.items():
         seen = check_seen(run.servers[name], {})
         expect(len(seen) == n, f"nothing reached {name}", [s.raw for s in seen[n:]])
+
+
+def _table_row(run, t, row, to):
+    what = f"row \"{row['name']}\" to {to}"
+    wire = dial(run.weir.address(to), {} if to == "https" else t["tls"])
+    try:
+        wire.send(bytes_of(row))
+        if row.get("fin"):
+            wire.fin()
+        want = {**t["answer"], **row.get("answer", {}), **({"status": row["status"]} if "status" in row else {})}
+        check_answer(want, read_answer(wire, row.get("method", "GET")), what)
+        end = row.get("end", t["end"])
+        if end:
+            how = wire.wait_end()
+            expect(matches(end, how), f"{what}: the connection is {end}", how)
+    except Failure as failure:
+        raise failure if what in str(failure) else Failure(f"{what}: {failure}") from None
+    finally:
+        wire.close()
 
 
 # --- curl ---

@@ -1,12 +1,13 @@
 """Steps that change the world: weir, its configuration, backends, Redis, files."""
 
 import os
+import resource
 import signal
 import stat
 import subprocess
 import time
 
-from kit import proxy
+from kit import proxy, servers
 from kit.failure import PATIENCE, Failure, expect, until
 from kit.match import check_json, matches
 from kit.scenario import checked, step
@@ -65,6 +66,14 @@ def weir_runs(run, _):
 def send_signal(run, t):
     """A signal to weir: HUP, TERM, USR1, KILL, ..."""
     run.weir.process.signal(signal.Signals[f"SIG{t['name']}"])
+
+
+@step("files-limit", "soft")
+def files_limit(run, t):
+    """How many descriptors weir may have open from now on."""
+    pid = run.weir.process.pid
+    _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (t["soft"], hard))
 
 
 @step("config", set=None, text=None)
@@ -135,6 +144,12 @@ def backend(run, t):
         server.go_on()
     if t["op"] == "forget":
         server.forget()
+
+
+@step("haproxy", "name", to="http", words="")
+def haproxy(run, t):
+    """Starts an haproxy in front of a listener of weir's; {{NAME}} is its address from then on."""
+    run.saved[t["name"]] = servers.Haproxy(run.place, t["name"], run.weir.address(t["to"]), t["words"]).address
 
 
 @step("redis", "op")

@@ -80,6 +80,21 @@ def access(run, t):
     until(check, "access log")
 
 
+@step("access-alike", "targets", "key")
+def access_alike(run, t):
+    """The access lines of these targets all say the same under `key`."""
+
+    def check():
+        lines = {l.get("target"): l for l in run.weir.access()}
+        missing = [target for target in t["targets"] if target not in lines]
+        expect(not missing, "an access line for each target", missing)
+        values = {target: at(lines[target], t["key"]) for target in t["targets"]}
+        expect(len(set(values.values())) == 1, f"the same {t['key']} for all", values)
+        return True
+
+    until(check, "access log")
+
+
 @step("access-text", "lines", count=None, file="access.log")
 def access_text(run, t):
     """Lines of an access log as text: each regex of `lines` matches a whole line; `count`: how many lines there

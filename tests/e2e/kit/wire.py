@@ -249,6 +249,11 @@ def _read_chunks(wire, answer, take):
 
 def dial(address, tls=None, source=None, patience=PATIENCE, receive_buffer=None):
     """A Wire to host:port. tls: None or a dict with alpn, version, name."""
+    if address.startswith("unix:"):
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(patience)
+        sock.connect(address[5:])
+        return Wire(_wrapped(sock, tls), patience)
     host, _, port = address.rpartition(":")
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     if receive_buffer:
@@ -258,9 +263,13 @@ def dial(address, tls=None, source=None, patience=PATIENCE, receive_buffer=None)
     if source:
         sock.bind((source, 0))
     sock.connect((host.strip("[]"), int(port)))
-    if tls is not None:
-        sock = client_tls(tls).wrap_socket(sock, server_hostname=tls.get("name", "localhost"))
-    return Wire(sock, patience)
+    return Wire(_wrapped(sock, tls), patience)
+
+
+def _wrapped(sock, tls):
+    if tls is None:
+        return sock
+    return client_tls(tls).wrap_socket(sock, server_hostname=tls.get("name", "localhost"))
 
 
 def client_tls(options):

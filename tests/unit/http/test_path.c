@@ -48,8 +48,7 @@ static void test_table(void **state)
         {"/%4?4", NULL},
         {"/%zz", NULL},
         {"/%0", NULL},
-        {"/%00", NULL},
-        {"/a%00.html", NULL},
+        {"/%00", "/%00"},
         {"/%-1", NULL},
         {"", NULL},
         {"?x", NULL},
@@ -67,6 +66,30 @@ static void test_table(void **state)
     }
     struct span got;
     assert_int_equal(http_path_normalise(SPAN_NULL, &arena, &got), ERR_BAD_TARGET);
+}
+
+static void test_admission(void **state)
+{
+    static const struct {
+        const char *path;
+        bool has_nul, has_slash;
+    } cases[] = {
+        {"/", false, false},     {"/a%25", false, false}, {"/%00", true, false},
+        {"/a%00", true, false},  {"/a%2Fb", false, true}, {"/%5C", false, true},
+        {"/a\\b", false, true},  {"/%2F%00", true, true}, {"/a%2", false, false},
+        {"/%250", false, false},
+    };
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct span p = span_str(cases[i].path);
+        bool odd = cases[i].has_nul || cases[i].has_slash;
+        assert_int_equal(http_path_admit(p, true, true), ERR_OK);
+        assert_int_equal(http_path_admit(p, false, true),
+                         cases[i].has_nul ? ERR_BAD_TARGET : ERR_OK);
+        assert_int_equal(http_path_admit(p, true, false),
+                         cases[i].has_slash ? ERR_BAD_TARGET : ERR_OK);
+        assert_int_equal(http_path_admit(p, false, false), odd ? ERR_BAD_TARGET : ERR_OK);
+    }
 }
 
 static void test_nothing_to_do_takes_no_memory(void **state)
@@ -132,6 +155,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_table),
+        TEST(test_admission),
         TEST(test_nothing_to_do_takes_no_memory),
         TEST(test_idempotent),
     };

@@ -1,0 +1,1 @@
+weir_fuzz(proxy_protocol LINKS weir_proxy)
