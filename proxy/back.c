@@ -215,6 +215,8 @@ static bool established(struct conn *c)
         return false;
     p->h2 = b->h2;
     loop_timer_clear(c->worker->loop, &c->timer);
+    if (c->tls != NULL)
+        metric_inc(p->handshakes[tls_is_resumed(c->tls)]);
     serve(b); /* settled() puts it into the pool */
     return true;
 }
@@ -339,7 +341,7 @@ static enum err start(struct back *b, const struct address *a)
     conn_begin(c, w, &role, fd, on_timer);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     if (b->pool->tls != NULL)
-        TRY(tls_connect(b->pool->tls, fd, b->pool->host, &c->tls));
+        TRY(tls_connect(b->pool->tls, fd, b->pool->host, b->pool->sessions, &c->tls));
     c->state = CONN_CONNECTING;
     if (connect(fd, (const struct sockaddr *)(const void *)&a->sa, a->len) != 0 &&
         errno != EINPROGRESS)

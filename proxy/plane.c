@@ -140,6 +140,15 @@ static enum err listener_fill(struct plane *p, size_t i, struct complaints *wron
 
 /* --- backends --- */
 
+static enum err handshake_series(struct plane_backend *b)
+{
+    const char *const full[] = {b->config->name, "no"}, *const resumed[] = {b->config->name, "yes"};
+    if (b->config->tls == NULL)
+        return ERR_OK;
+    TRY(metrics_series(METRIC_BACKEND_TLS_HANDSHAKES, full, &b->handshakes[0]));
+    return metrics_series(METRIC_BACKEND_TLS_HANDSHAKES, resumed, &b->handshakes[1]);
+}
+
 static enum err identity_of(struct plane_backend *b)
 {
     const struct config_backend_tls *t = b->config->tls;
@@ -147,8 +156,9 @@ static enum err identity_of(struct plane_backend *b)
     enum err e = buf_printf(&id, "%s|%d|%s", b->config->name, (int)b->config->protocol,
                             t == NULL ? "plain" : "tls");
     if (e == ERR_OK && t != NULL)
-        e = buf_printf(&id, "|%d|%s|%s", t->verify, t->ca == NULL ? "" : t->ca,
-                       t->server_name == NULL ? "" : t->server_name);
+        e = buf_printf(&id, "|%d|%s|%s|%s", t->verify, t->ca == NULL ? "" : t->ca,
+                       t->server_name == NULL ? "" : t->server_name,
+                       t->cert == NULL ? "" : t->cert);
     b->identity = id.p;
     return e;
 }
@@ -167,6 +177,7 @@ static enum err backend_fill(const struct plane *p, struct plane_backend *b,
     if (b->config->tls != NULL)
         TRY(tls_ctx_client(b->config->tls, b->config->protocol, where, &b->tls, wrong));
     TRY(identity_of(b));
+    TRY(handshake_series(b));
     const char *const label[] = {b->config->name};
     for (enum err i = 0; i < ERR_COUNT; i++) {
         const char *const v[] = {b->config->name, err_word(i)};

@@ -34,6 +34,7 @@ struct plane_backend {
     char *identity;      /* equal for backends whose connections may be shared across reloads */
     metric_slot connections;
     metric_slot connections_open;
+    metric_slot handshakes[2]; /* full, resumed */
     metric_slot retries;
     metric_slot grpc[18];          /* by grpc-status, GRPC_STATUSES of them */
     metric_slot errors[ERR_COUNT]; /* those that may be a backend's; the others count for nothing */

@@ -26,10 +26,12 @@ struct pool {
     char *backend;  /* its name */
     struct address addresses[ADDRESSES_MAX];
     size_t naddresses;
-    size_t address;      /* the one in use; moved on when connecting fails */
-    struct tls_ctx *tls; /* held; NULL: plaintext */
+    size_t address;                /* the one in use; moved on when connecting fails */
+    struct tls_ctx *tls;           /* held; NULL: plaintext */
+    struct tls_sessions *sessions; /* with tls: to resume */
     metric_slot connections;
     metric_slot connections_open;
+    metric_slot handshakes[2];
     unsigned users; /* views that refer to it */
     struct back *all;
     struct back_list idle;   /* no requests */

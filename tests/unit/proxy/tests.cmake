@@ -1,3 +1,9 @@
-weir_test(proxy test_tls LINKS weir_proxy)
-weir_test(proxy test_plane LINKS weir_proxy)
-weir_test(proxy test_grpc LINKS weir_proxy)
+add_library(weir_tls_rig STATIC ${CMAKE_SOURCE_DIR}/tests/unit/proxy/tls_rig.c)
+target_link_libraries(weir_tls_rig PUBLIC weir_proxy PkgConfig::CMOCKA)
+
+foreach(file test_tls test_plane test_grpc)
+  weir_test(proxy ${file} LINKS weir_proxy)
+endforeach()
+foreach(file test_tls_certs test_tls_sessions)
+  weir_test(proxy ${file} LINKS weir_tls_rig)
+endforeach()
