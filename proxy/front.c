@@ -152,7 +152,7 @@ static void on_timer(void *arg)
     if (c->state == CONN_OPEN)
         open_timeout(front_of(c));
     else
-        conn_close(c, c->state == CONN_HANDSHAKE ? ERR_CLIENT_HANDSHAKE_TIMEOUT : ERR_OK);
+        conn_close(c, c->state == CONN_HANDSHAKE ? ERR_CLIENT_HANDSHAKE_TIMEOUT : c->ending);
     worker_flush(c->worker);
 }
 

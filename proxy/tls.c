@@ -176,6 +176,8 @@ void tls_free(struct tls **tp)
 {
     struct tls *t;
     OBJ_TAKE(t, tp, TLS_MAGIC);
+    if (t->ssl != NULL && SSL_is_init_finished(t->ssl)) /* or its session would count as bad */
+        SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(t->ssl);
     tls_peer_free(&t->peer);
     tls_ctx_release(&t->ctx);
