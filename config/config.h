@@ -233,6 +233,11 @@ struct config_timeouts { /* milliseconds */
     uint64_t drain;
 };
 
+struct config_resolver {
+    uint64_t interval;                /* milliseconds */
+    struct config_names name_servers; /* empty: the system's */
+};
+
 struct config_shadow {
     unsigned in_flight;
     unsigned queue;
@@ -294,6 +299,7 @@ struct config {
     size_t nroutes;
     struct config_limits limits;
     struct config_timeouts timeouts;
+    struct config_resolver resolver;
     struct config_shadow shadow;
     struct config_control control;
     struct config_admin admin;

@@ -9,6 +9,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -88,7 +89,7 @@ static void keep_address(struct address *a, const struct addrinfo *ai)
 }
 
 /* A name without an address is no reason not to serve the other side: its requests are answered
- * with 502 until a reload finds one. */
+ * with 502 until it has one (names.h). */
 static enum err server_fill(struct plane_server *s, const char *name)
 {
     struct span host;
@@ -99,11 +100,14 @@ static enum err server_fill(struct plane_server *s, const char *name)
     s->host = strndup(host.p, host.n);
     if (s->name == NULL || s->host == NULL)
         return ERR_NO_MEMORY;
-    int e = resolve(host, port, 0, &list);
+    s->port = port;
+    int e = resolve(host, port, AI_NUMERICHOST, &list);
+    s->is_name = e != 0;
+    if (s->is_name)
+        e = resolve(host, port, 0, &list);
     if (e != 0) {
         log_warn("backend",
-                 "%s has no address (%s); its requests are answered with 502 until a "
-                 "reload finds one",
+                 "%s has no address (%s); its requests are answered with 502 until it has one",
                  name, gai_strerror(e));
         return ERR_OK;
     }
@@ -134,7 +138,7 @@ static enum err listener_fill(struct plane *p, size_t i, struct complaints *wron
     freeaddrinfo(list);
     if (l->config->tls == NULL)
         return ERR_OK;
-    plane_where(where, p, "$.listeners[%zu].tls.certificates[0]", i);
+    plane_where(where, p, "$.listeners[%zu].tls", i);
     return tls_ctx_server(l->config->tls, where, &l->tls, wrong);
 }
 
@@ -231,6 +235,25 @@ static enum err route_fill(struct plane_route *pr, const struct route *r,
 
 /* --- the whole --- */
 
+static enum err check_name_servers(const struct plane *p, struct complaints *wrong)
+{
+    const struct config_names *names = &p->config->resolver.name_servers;
+    for (size_t i = 0; i < names->n; i++) {
+        struct span host;
+        unsigned port;
+        struct addrinfo *list = NULL;
+        char where[PLANE_WHERE_MAX];
+        TRY(config_host_port(span_str(names->list[i]), &host, &port));
+        if (resolve(host, port, AI_NUMERICHOST, &list) != 0) {
+            complain(wrong, plane_where(where, p, "$.resolver.name_servers[%zu]", i),
+                     "must be ADDRESS:PORT", "\"%s\" is not an address", names->list[i]);
+            return ERR_CONFIG;
+        }
+        freeaddrinfo(list);
+    }
+    return ERR_OK;
+}
+
 static enum err fill_listeners(struct plane *p, struct complaints *wrong)
 {
     enum err e = ERR_OK;
@@ -255,6 +278,8 @@ static enum err fill(struct plane *p, const struct route_table *t, struct compla
     if (p->backends == NULL || p->listeners == NULL || p->routes == NULL)
         return ERR_NO_MEMORY;
     enum err e = fill_listeners(p, wrong);
+    if (e == ERR_OK)
+        e = check_name_servers(p, wrong);
     for (size_t i = 0; i < c->nbackends; i++) {
         p->backends[i].config = &c->backends[i];
         enum err one = backend_fill(p, &p->backends[i], wrong);
@@ -280,9 +305,11 @@ static struct codec_options codec_options_of(const struct config_limits *l)
 
 enum err plane_new(struct route_table *table, struct complaints *wrong)
 {
+    static atomic_uint_fast64_t made;
     struct plane *p = calloc(1, sizeof(*p));
     if (p == NULL)
         return ERR_NO_MEMORY;
+    p->number = atomic_fetch_add(&made, 1) + 1;
     p->config = table->config;
     p->codec = codec_options_of(&table->config->limits);
     enum err e = fill(p, table, wrong);

@@ -22,6 +22,8 @@ enum { ADDRESSES_MAX = 8 }; /* of one server, used in turn when one does not ans
 struct plane_server {
     char *name; /* host:port as configured */
     char *host;
+    unsigned port;
+    bool is_name; /* host is no address */
     struct address addresses[ADDRESSES_MAX];
     size_t naddresses; /* 0: the name has no address */
 };
@@ -60,6 +62,7 @@ struct plane_route {
 };
 
 struct plane {
+    uint64_t number; /* no two planes of a process have the same */
     const struct config *config;
     struct plane_backend *backends;
     struct plane_listener *listeners;

@@ -64,6 +64,22 @@ static struct pool *pool_make(struct worker *w, char *identity, enum pool_kind k
     return p;
 }
 
+static void readdress(struct pool *p, const struct address *list, size_t n)
+{
+    memcpy(p->addresses, list, n * sizeof(*list));
+    p->naddresses = n;
+    p->address %= n;
+    p->addressed++;
+    back_close_strays(p);
+}
+
+void pools_readdress(struct worker *w, const char *server, const struct address *list, size_t n)
+{
+    for (struct pool *p = w->pools; p != NULL; p = p->next)
+        if (strcmp(p->server, server) == 0)
+            readdress(p, list, n);
+}
+
 /* What a reload may have changed under the same identity. */
 static void pool_update(struct pool *p, const struct plane_backend *b, const struct plane_server *s)
 {
@@ -74,11 +90,8 @@ static void pool_update(struct pool *p, const struct plane_backend *b, const str
     }
     p->tls = b->tls;
     tls_ctx_release(&old);
-    if (s->naddresses > 0) { /* a name that resolves no more keeps its last addresses */
-        memcpy(p->addresses, s->addresses, sizeof(p->addresses));
-        p->naddresses = s->naddresses;
-        p->address %= p->naddresses;
-    }
+    if (s->naddresses > 0) /* a name that resolves no more keeps its last addresses */
+        readdress(p, s->addresses, s->naddresses);
 }
 
 static struct pool *pool_take(struct worker *w, enum pool_kind kind, const struct plane_backend *b,

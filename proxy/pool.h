@@ -26,6 +26,7 @@ struct pool {
     char *backend;  /* its name */
     struct address addresses[ADDRESSES_MAX];
     size_t naddresses;
+    unsigned addressed;            /* how often the addresses were set */
     size_t address;                /* the one in use; moved on when connecting fails */
     struct tls_ctx *tls;           /* held; NULL: plaintext */
     struct tls_sessions *sessions; /* with tls: to resume */
@@ -50,6 +51,9 @@ void pool_left(struct pool *p);
 
 void back_close_idle(struct pool *p);
 void back_close_all(struct pool *p);
+void back_close_strays(struct pool *p);
+/* Idle connections to an address the pool has no more. */
+
 void back_trim(struct pool *p, unsigned keep);
 /* Closes idle connections beyond `keep`, those unused for longest first, and only if they have
  * rested for a while. */

@@ -134,7 +134,8 @@ static enum err expect_name(struct tls *t, const char *name)
         return ERR_OK;
     ERR_clear_error();
     SSL_set_hostflags(t->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    if (SSL_set1_host(t->ssl, name) != 1 || SSL_set_tlsext_host_name(t->ssl, name) != 1)
+    if (SSL_set1_host(t->ssl, name) != 1 ||
+        SSL_set_tlsext_host_name(t->ssl, (char *)(uintptr_t)name) != 1)
         return ERR_NO_MEMORY;
     return ERR_OK;
 }

@@ -11,8 +11,8 @@ struct tls;
 
 enum err tls_ctx_server(const struct config_listener_tls *config, const char *where,
                         struct tls_ctx **out, struct complaints *wrong) MUST_USE;
-/* Loads certificates, OCSP responses, ticket keys and client CAs; complains under `where` with
- * OpenSSL's own reason. */
+/* Loads certificates, OCSP responses, ticket keys and client CAs; complains under `where` (the
+ * section) with OpenSSL's own reason. */
 
 enum err tls_ctx_client(const struct config_backend_tls *config, enum backend_protocol protocol,
                         const char *where, struct tls_ctx **out, struct complaints *wrong) MUST_USE;

@@ -14,6 +14,7 @@
 enum {
     KINDS_MAX = 4, /* RSA, RSA-PSS, EC, EdDSA */
     NAME_MAX_BYTES = 255,
+    WHERE_MAX = 4096 + 512, /* it begins with a file's name */
     CERTS_MAGIC = 0x544c4343,
 };
 
@@ -241,8 +242,8 @@ static enum err load_all(struct tls_certs *c, const struct config_listener_tls *
     if (probe == NULL)
         return ERR_NO_MEMORY;
     for (size_t i = 0; i < config->ncertificates; i++) {
-        char here[128];
-        (void)snprintf(here, sizeof(here), "%s.tls.certificates[%zu]", where, i);
+        char here[WHERE_MAX];
+        (void)snprintf(here, sizeof(here), "%s.certificates[%zu]", where, i);
         enum err one = load_one(c, probe, &config->certificates[i], here, wrong);
         if (one != ERR_OK)
             e = one; /* the others' faults are worth knowing too */

@@ -24,6 +24,8 @@ static const char suites_1_2[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128
 static const char suites_1_3[] =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 
+static char groups[] = "X25519:P-256:P-384"; /* the macro that takes it knows no const */
+
 SSL_CTX *tls_ctx_ssl(struct tls_ctx *c)
 {
     OBJ_CHECK(c, TLS_CTX_MAGIC);
@@ -52,7 +54,7 @@ static enum err ctx_new(const SSL_METHOD *m, struct tls_ctx **out)
     (void)SSL_CTX_set_min_proto_version(c->ssl, TLS1_2_VERSION);
     (void)SSL_CTX_set_cipher_list(c->ssl, suites_1_2);
     (void)SSL_CTX_set_ciphersuites(c->ssl, suites_1_3);
-    (void)SSL_CTX_set1_groups_list(c->ssl, "X25519:P-256:P-384");
+    (void)SSL_CTX_set1_groups_list(c->ssl, groups);
     *out = c;
     return ERR_OK;
 }

@@ -221,7 +221,7 @@ static void complains(const char *cert, const char *key, const char *what)
     struct complaints wrong = {.n = 0};
     struct tls_ctx *c = NULL;
     char expected[512];
-    assert_int_equal(tls_ctx_server(&t, "$.listeners[0]", &c, &wrong), ERR_CONFIG);
+    assert_int_equal(tls_ctx_server(&t, "$.listeners[0].tls", &c, &wrong), ERR_CONFIG);
     assert_null(c);
     assert_int_equal(wrong.n, 1);
     (void)snprintf(expected, sizeof(expected), "%s %s", cert, what);

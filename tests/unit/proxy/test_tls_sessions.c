@@ -223,7 +223,7 @@ static struct tls_ctx *client_ctx(const struct config_backend_tls *t)
 {
     struct complaints wrong = {.n = 0};
     struct tls_ctx *c = NULL;
-    enum err e = tls_ctx_client(t, "$", &c, &wrong);
+    enum err e = tls_ctx_client(t, BACKEND_HTTP1, "$", &c, &wrong);
     if (e != ERR_OK)
         fail_msg("%s", wrong.n > 0 ? wrong.list[0].what : err_sentence(e));
     return c;
@@ -277,7 +277,8 @@ static void certificates_are_shown_to_servers(void **state)
 
     struct complaints wrong = {.n = 0};
     with.key = "/nowhere/weir.key";
-    assert_int_equal(tls_ctx_client(&with, "$.backends.b.tls", &client, &wrong), ERR_CONFIG);
+    assert_int_equal(tls_ctx_client(&with, BACKEND_HTTP1, "$.backends.b.tls", &client, &wrong),
+                     ERR_CONFIG);
     assert_string_equal(wrong.list[0].where, "$.backends.b.tls");
     assert_string_equal(wrong.list[0].what,
                         "/nowhere/weir.key cannot be used: No such file or directory");

@@ -91,7 +91,7 @@ static SSL *client_new(struct rig_client *c, SSL_CTX *ctx)
         SSL_CTX_set_max_proto_version(ctx, c->version);
     }
     if (c->sigalgs != NULL)
-        assert_int_equal(SSL_CTX_set1_sigalgs_list(ctx, c->sigalgs), 1);
+        assert_int_equal(SSL_CTX_set1_sigalgs_list(ctx, (char *)(uintptr_t)c->sigalgs), 1);
     if (c->cert != NULL) {
         char file[80];
         (void)snprintf(file, sizeof(file), "%s.pem", c->cert);
@@ -102,7 +102,7 @@ static SSL *client_new(struct rig_client *c, SSL_CTX *ctx)
     SSL *ssl = SSL_new(ctx);
     SSL_set_app_data(ssl, c);
     if (c->name != NULL)
-        SSL_set_tlsext_host_name(ssl, c->name);
+        SSL_set_tlsext_host_name(ssl, (char *)(uintptr_t)c->name);
     if (c->alpn != NULL)
         SSL_set_alpn_protos(ssl, (const unsigned char *)c->alpn, (unsigned)strlen(c->alpn));
     if (c->asks_status)
