@@ -453,6 +453,10 @@ static void check_certificate(struct loader *l, size_t listener, size_t index)
     struct place list = {.up = &section, .key = "certificates"};
     struct place place = {.up = &list, .index = index};
     struct place key = {.up = &place, .key = "key"};
+    struct place ocsp = {.up = &place, .key = "ocsp"};
+    if (c->cert == NULL && c->self_signed.n > 0 && c->ocsp != NULL)
+        loader_complain(l, &ocsp, "leave it out: nobody answers for a self-signed certificate",
+                        "has no cert to belong to");
     if (c->cert != NULL && c->key == NULL)
         loader_complain(l, &place, "name the file of the certificate's private key",
                         "has a cert but no key");
@@ -461,13 +465,41 @@ static void check_certificate(struct loader *l, size_t listener, size_t index)
                         "has no cert to belong to");
 }
 
-static void check_certificates(struct loader *l)
+static void check_client_ca(struct loader *l, size_t listener)
+{
+    const struct config_listener_tls *tls = l->tree->listeners[listener].tls;
+    struct place here = {.up = &listeners, .index = listener};
+    struct place section = {.up = &here, .key = "tls"};
+    struct place ca = {.up = &section, .key = "client_ca"};
+    if (tls->client_verify != CLIENT_VERIFY_OFF && tls->client_ca == NULL)
+        loader_complain(l, &section, "name the file of the CA that signs client certificates",
+                        "has \"client_verify\" but no \"client_ca\"");
+    if (tls->client_verify == CLIENT_VERIFY_OFF && tls->client_ca != NULL)
+        loader_complain(l, &ca, "add \"client_verify\": \"required\" or \"optional\"",
+                        "is of no use: clients are not asked for certificates");
+}
+
+static void check_listener_tls(struct loader *l)
 {
     const struct config *c = l->tree;
-    for (size_t i = 0; i < c->nlisteners; i++)
-        for (size_t k = 0; c->listeners[i].tls != NULL && k < c->listeners[i].tls->ncertificates;
-             k++)
+    for (size_t i = 0; i < c->nlisteners; i++) {
+        const struct config_listener_tls *tls = c->listeners[i].tls;
+        if (tls == NULL)
+            continue;
+        for (size_t k = 0; k < tls->ncertificates; k++)
             check_certificate(l, i, k);
+        check_client_ca(l, i);
+    }
+}
+
+static void check_backend_tls(struct loader *l, const struct config_backend *b)
+{
+    const struct config_backend_tls *tls = b->tls;
+    struct place here = {.up = &backends, .key = b->name};
+    struct place section = {.up = &here, .key = "tls"};
+    if (tls != NULL && (tls->cert == NULL) != (tls->key == NULL))
+        loader_complain(l, &section, "a client certificate needs both", "has a %s but no %s",
+                        tls->cert != NULL ? "cert" : "key", tls->cert != NULL ? "key" : "cert");
 }
 
 static enum err check_listeners(struct loader *l)
@@ -578,9 +610,10 @@ enum err check_tree(struct loader *l)
     TRY(check_listeners(l));
     check_modes(l);
     check_proxy_protocol(l);
-    check_certificates(l);
+    check_listener_tls(l);
     for (size_t i = 0; i < c->nbackends; i++) {
         TRY(check_servers(l, &c->backends[i]));
+        check_backend_tls(l, &c->backends[i]);
         check_protocol(l, &c->backends[i]);
         check_server_name(l, &c->backends[i]);
     }

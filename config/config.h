@@ -55,6 +55,7 @@ enum err complaints_render(const struct complaints *c, struct buf *out) MUST_USE
 
 enum tls_version { TLS_1_2, TLS_1_3 };
 enum backend_protocol { BACKEND_HTTP1, BACKEND_H2, BACKEND_AUTO };
+enum client_verify { CLIENT_VERIFY_OFF, CLIENT_VERIFY_OPTIONAL, CLIENT_VERIFY_REQUIRED };
 enum shadow_store { SHADOW_STORE_NONE, SHADOW_STORE_PATHS, SHADOW_STORE_TOKENS, SHADOW_STORE_FULL };
 enum underscore { UNDERSCORE_DROP, UNDERSCORE_PASS, UNDERSCORE_REJECT };
 enum passing { PASSING_REJECT, PASSING_PASS };
@@ -72,6 +73,7 @@ struct config_names {
 struct config_certificate {
     const char *cert; /* NULL with self_signed */
     const char *key;
+    const char *ocsp; /* NULL: none */
     struct config_names
         self_signed; /* names to make a certificate for in memory; empty: cert and key */
 };
@@ -80,6 +82,11 @@ struct config_listener_tls {
     struct config_certificate *certificates;
     size_t ncertificates;
     enum tls_version min_version;
+    bool h2;
+    const char *ticket_keys; /* NULL: own keys */
+    enum client_verify client_verify;
+    const char *client_ca; /* never NULL unless client_verify is off */
+    unsigned client_depth;
 };
 
 struct config_listener {
@@ -93,6 +100,8 @@ struct config_backend_tls {
     bool verify;
     const char *ca;          /* NULL: the system's */
     const char *server_name; /* NULL: the server's host */
+    const char *cert;        /* NULL: none is shown */
+    const char *key;
 };
 
 struct config_backend {
@@ -241,6 +250,11 @@ struct config_timeouts { /* milliseconds */
     uint64_t drain;
 };
 
+struct config_resolver {
+    uint64_t interval;                /* milliseconds */
+    struct config_names name_servers; /* empty: the system's */
+};
+
 struct config_shadow {
     unsigned in_flight;
     unsigned queue;
@@ -304,6 +318,7 @@ struct config {
     struct config_http http;
     struct config_limits limits;
     struct config_timeouts timeouts;
+    struct config_resolver resolver;
     struct config_shadow shadow;
     struct config_control control;
     struct config_admin admin;

@@ -13,6 +13,12 @@
 static const char *const words_tls_version[] = {[TLS_1_2] = "1.2", [TLS_1_3] = "1.3", NULL};
 static const char *const words_backend_protocol[] = {
     [BACKEND_HTTP1] = "http1", [BACKEND_H2] = "h2", [BACKEND_AUTO] = "auto", NULL};
+static const char *const words_client_verify[] = {
+    [CLIENT_VERIFY_OFF] = "off",
+    [CLIENT_VERIFY_OPTIONAL] = "optional",
+    [CLIENT_VERIFY_REQUIRED] = "required",
+    NULL,
+};
 static const char *const words_shadow_store[] = {
     [SHADOW_STORE_NONE] = "none",
     [SHADOW_STORE_PATHS] = "paths",

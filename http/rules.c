@@ -206,6 +206,10 @@ bool http_trailer_allowed(const struct http_field *f)
     case HTTP_SET_COOKIE:
     case HTTP_EXPECT:
     case HTTP_TRAILER:
+    case HTTP_CLIENT_CERT:
+    case HTTP_CLIENT_CERT_CHAIN:
+    case HTTP_X_CLIENT_CERT_FINGERPRINT:
+    case HTTP_X_CLIENT_CERT_SUBJECT:
     case HTTP_FORWARDED:
     case HTTP_X_FORWARDED_FOR:
     case HTTP_X_FORWARDED_HOST:

@@ -30,6 +30,7 @@ struct back {
     struct back *prev_in;
     struct back *next_in;
     uint64_t idle_since_ms;
+    unsigned addressed; /* the pool's, when the connection's address was among its own */
 };
 
 enum { REST_MS = 250 }; /* an idle connection beyond the limit is kept this long */
@@ -85,6 +86,39 @@ void back_trim(struct pool *p, unsigned keep)
     uint64_t now = loop_now_ms(p->worker->loop);
     while (p->idle.n > keep && now - p->idle.last->idle_since_ms >= REST_MS)
         conn_close(&p->idle.last->conn, ERR_OK);
+}
+
+/* Whether the pool's server is still where the connection goes. */
+static bool is_stray(struct back *b)
+{
+    struct pool *p = b->pool;
+    struct address peer = {.len = sizeof(peer.sa)};
+    char there[80], here[80];
+    if (b->addressed == p->addressed)
+        return false;
+    if (getpeername(b->conn.fd, (struct sockaddr *)(void *)&peer.sa, &peer.len) != 0)
+        return true;
+    struct span to = span_of(there, address_text(&peer, there, sizeof(there)));
+    for (size_t i = 0; i < p->naddresses; i++)
+        if (span_eq(to, span_of(here, address_text(&p->addresses[i], here, sizeof(here))))) {
+            b->addressed = p->addressed;
+            return false;
+        }
+    return true;
+}
+
+void back_close_strays(struct pool *p)
+{
+    for (struct back *b = p->idle.first, *next; b != NULL; b = next) {
+        next = b->next_in;
+        if (is_stray(b))
+            conn_close(&b->conn, ERR_OK);
+    }
+    for (struct back *b = p->shared.first, *next; b != NULL; b = next) {
+        next = b->next_in;
+        if (is_stray(b))
+            list_leave(b); /* no more streams; closed when the last one is over */
+    }
 }
 
 void back_close_all(struct pool *p)
@@ -228,6 +262,8 @@ static bool established(struct conn *c)
         return false;
     p->h2 = b->h2;
     loop_timer_clear(c->worker->loop, &c->timer);
+    if (c->tls != NULL)
+        metric_inc(p->handshakes[tls_is_resumed(c->tls)]);
     serve(b); /* settled() puts it into the pool */
     return true;
 }
@@ -242,7 +278,7 @@ static void settled_busy(struct back *b)
     if (!b->h2)
         return;
     loop_timer_set(w->loop, &b->conn.timer, w->timeouts.backend_ping);
-    if (codec_is_reusable(b->conn.codec))
+    if (codec_is_reusable(b->conn.codec) && !is_stray(b))
         list_enter(&b->pool->shared, b);
     else
         list_leave(b);
@@ -264,7 +300,8 @@ static void settled(struct conn *c)
         settled_busy(b);
         return;
     }
-    if (!codec_is_reusable(c->codec) || c->rx.n > 0 || p->users == 0 || p->proxy_protocol) {
+    if (!codec_is_reusable(c->codec) || c->rx.n > 0 || p->users == 0 || p->proxy_protocol ||
+        is_stray(b)) {
         conn_close(c, ERR_OK);
         return;
     }
@@ -353,7 +390,7 @@ static enum err start(struct back *b, const struct address *a)
     conn_begin(c, w, &role, fd, on_timer);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     if (b->pool->tls != NULL)
-        TRY(tls_connect(b->pool->tls, fd, b->pool->host, &c->tls));
+        TRY(tls_connect(b->pool->tls, fd, b->pool->host, b->pool->sessions, &c->tls));
     c->state = CONN_CONNECTING;
     if (connect(fd, (const struct sockaddr *)(const void *)&a->sa, a->len) != 0 &&
         errno != EINPROGRESS)
@@ -375,6 +412,7 @@ static enum err back_new(struct pool *p, struct back_wish *wish)
         return ERR_NO_MEMORY;
     b->pool = p;
     b->last_wish = &b->wishes;
+    b->addressed = p->addressed;
     b->conn.fd = -1;
     enum err e = start(b, &p->addresses[p->address]);
     if (e != ERR_OK) {

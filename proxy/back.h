@@ -39,6 +39,10 @@ void pools_trim(struct worker *w);
 /* Every few hundred milliseconds: idle connections beyond limits.backend_idle are closed. Not at
  * once: under load many are idle for a moment between two requests. */
 
+void pools_readdress(struct worker *w, const char *server, const struct address *list, size_t n);
+/* A server (host:port as configured) has these addresses now; idle connections to others are
+ * closed, busy ones when they become idle. */
+
 void pools_free(struct worker *w);
 /* Closes every connection; the worker ends. */
 

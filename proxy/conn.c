@@ -292,6 +292,24 @@ static void open_up(struct conn *c)
         conn_close(c, ERR_NO_MEMORY);
 }
 
+static void linger(struct conn *c, enum err why)
+{
+    c->state = CONN_LINGER;
+    c->ending = why;
+    (void)shutdown(c->fd, SHUT_WR);
+    loop_timer_set(c->worker->loop, &c->timer, LINGER_MS);
+    loop_defer(c->worker->loop, &c->again, again, c);
+}
+
+/* The alert says why: a client that is sending already must not lose it to a reset. */
+static void refuse_handshake(struct conn *c)
+{
+    if (c->role->lingers && !c->peer_ended)
+        linger(c, c->role->tls_failed);
+    else
+        conn_close(c, c->role->tls_failed);
+}
+
 static void shake(struct conn *c)
 {
     switch (tls_handshake(c->tls)) {
@@ -305,6 +323,9 @@ static void shake(struct conn *c)
         return;
     case TLS_WANT_WRITE:
         c->writable = false;
+        return;
+    case TLS_FAILED:
+        refuse_handshake(c);
         return;
     default:
         conn_close(c, c->role->tls_failed);
@@ -366,7 +387,7 @@ static void throw_away(struct conn *c)
             return;
         c->lingered += n > 0 ? (size_t)n : 0;
         if (n <= 0 || c->lingered > LINGER_BYTES) {
-            conn_close(c, ERR_OK);
+            conn_close(c, c->ending);
             return;
         }
     }
@@ -539,8 +560,5 @@ void conn_finish(struct conn *c)
         return;
     }
     codec_closed(c->codec, c->role->ended);
-    c->state = CONN_LINGER;
-    (void)shutdown(c->fd, SHUT_WR);
-    loop_timer_set(c->worker->loop, &c->timer, LINGER_MS);
-    loop_defer(c->worker->loop, &c->again, again, c);
+    linger(c, ERR_OK);
 }

@@ -64,6 +64,7 @@ struct conn {
     bool half_close;   /* our sending ends when `out` is written */
     bool peer_ended;   /* the kernel says the peer sends no more */
     size_t lingered;   /* bytes thrown away since CONN_LINGER */
+    enum err ending;   /* why it is in CONN_LINGER */
     uint64_t wrote_ms; /* when bytes last went out, or out was empty */
 };
 

@@ -181,7 +181,7 @@ static void on_timer(void *arg)
     else
         conn_close(c, c->state == CONN_PREAMBLE    ? ERR_PROXY_HEADER_TIMEOUT
                       : c->state == CONN_HANDSHAKE ? ERR_CLIENT_HANDSHAKE_TIMEOUT
-                                                   : ERR_OK);
+                                                   : c->ending);
     worker_flush(c->worker);
 }
 

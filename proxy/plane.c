@@ -9,6 +9,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/un.h>
@@ -103,7 +104,7 @@ static void keep_path(struct address *a, const char *path)
 }
 
 /* A name without an address is no reason not to serve the other side: its requests are answered
- * with 502 until a reload finds one. */
+ * with 502 until it has one (names.h). */
 static enum err server_fill(struct plane_server *s, const char *name)
 {
     struct span host;
@@ -122,11 +123,14 @@ static enum err server_fill(struct plane_server *s, const char *name)
         keep_path(&s->addresses[s->naddresses++], path);
         return ERR_OK;
     }
-    int e = resolve(host, port, 0, &list);
+    s->port = port;
+    int e = resolve(host, port, AI_NUMERICHOST, &list);
+    s->is_name = e != 0;
+    if (s->is_name)
+        e = resolve(host, port, 0, &list);
     if (e != 0) {
         log_warn("backend",
-                 "%s has no address (%s); its requests are answered with 502 until a "
-                 "reload finds one",
+                 "%s has no address (%s); its requests are answered with 502 until it has one",
                  name, gai_strerror(e));
         return ERR_OK;
     }
@@ -171,11 +175,20 @@ static enum err listener_fill(struct plane *p, size_t i, struct complaints *wron
     TRY(listen_address(p, i, wrong));
     if (l->config->tls == NULL)
         return ERR_OK;
-    plane_where(where, p, "$.listeners[%zu].tls.certificates[0]", i);
+    plane_where(where, p, "$.listeners[%zu].tls", i);
     return tls_ctx_server(l->config->tls, where, &l->tls, wrong);
 }
 
 /* --- backends --- */
+
+static enum err handshake_series(struct plane_backend *b)
+{
+    const char *const full[] = {b->config->name, "no"}, *const resumed[] = {b->config->name, "yes"};
+    if (b->config->tls == NULL)
+        return ERR_OK;
+    TRY(metrics_series(METRIC_BACKEND_TLS_HANDSHAKES, full, &b->handshakes[0]));
+    return metrics_series(METRIC_BACKEND_TLS_HANDSHAKES, resumed, &b->handshakes[1]);
+}
 
 static enum err identity_of(struct plane_backend *b)
 {
@@ -184,8 +197,9 @@ static enum err identity_of(struct plane_backend *b)
     enum err e = buf_printf(&id, "%s|%d|%s%s", b->config->name, (int)b->config->protocol,
                             t == NULL ? "plain" : "tls", b->config->proxy_protocol ? "|proxy" : "");
     if (e == ERR_OK && t != NULL)
-        e = buf_printf(&id, "|%d|%s|%s", t->verify, t->ca == NULL ? "" : t->ca,
-                       t->server_name == NULL ? "" : t->server_name);
+        e = buf_printf(&id, "|%d|%s|%s|%s", t->verify, t->ca == NULL ? "" : t->ca,
+                       t->server_name == NULL ? "" : t->server_name,
+                       t->cert == NULL ? "" : t->cert);
     b->identity = id.p;
     return e;
 }
@@ -204,6 +218,7 @@ static enum err backend_fill(const struct plane *p, struct plane_backend *b,
     if (b->config->tls != NULL)
         TRY(tls_ctx_client(b->config->tls, b->config->protocol, where, &b->tls, wrong));
     TRY(identity_of(b));
+    TRY(handshake_series(b));
     const char *const label[] = {b->config->name};
     for (enum err i = 0; i < ERR_COUNT; i++) {
         const char *const v[] = {b->config->name, err_word(i)};
@@ -257,6 +272,25 @@ static enum err route_fill(struct plane_route *pr, const struct route *r,
 
 /* --- the whole --- */
 
+static enum err check_name_servers(const struct plane *p, struct complaints *wrong)
+{
+    const struct config_names *names = &p->config->resolver.name_servers;
+    for (size_t i = 0; i < names->n; i++) {
+        struct span host;
+        unsigned port;
+        struct addrinfo *list = NULL;
+        char where[PLANE_WHERE_MAX];
+        TRY(config_host_port(span_str(names->list[i]), &host, &port));
+        if (resolve(host, port, AI_NUMERICHOST, &list) != 0) {
+            complain(wrong, plane_where(where, p, "$.resolver.name_servers[%zu]", i),
+                     "must be ADDRESS:PORT", "\"%s\" is not an address", names->list[i]);
+            return ERR_CONFIG;
+        }
+        freeaddrinfo(list);
+    }
+    return ERR_OK;
+}
+
 static enum err fill_listeners(struct plane *p, struct complaints *wrong)
 {
     enum err e = ERR_OK;
@@ -282,6 +316,8 @@ static enum err fill(struct plane *p, const struct route_table *t, struct compla
         return ERR_NO_MEMORY;
     TRY(networks_fill(&p->trusted, &c->trusted_proxies));
     enum err e = fill_listeners(p, wrong);
+    if (e == ERR_OK)
+        e = check_name_servers(p, wrong);
     for (size_t i = 0; i < c->nbackends; i++) {
         p->backends[i].config = &c->backends[i];
         enum err one = backend_fill(p, &p->backends[i], wrong);
@@ -307,9 +343,11 @@ static struct codec_options codec_options_of(const struct config_limits *l)
 
 enum err plane_new(struct route_table *table, struct complaints *wrong)
 {
+    static atomic_uint_fast64_t made;
     struct plane *p = calloc(1, sizeof(*p));
     if (p == NULL)
         return ERR_NO_MEMORY;
+    p->number = atomic_fetch_add(&made, 1) + 1;
     p->config = table->config;
     p->codec = codec_options_of(&table->config->limits);
     enum err e = fill(p, table, wrong);

@@ -23,6 +23,8 @@ enum { ADDRESSES_MAX = 8 }; /* of one server, used in turn when one does not ans
 struct plane_server {
     char *name; /* host:port as configured */
     char *host;
+    unsigned port;
+    bool is_name; /* host is no address */
     struct address addresses[ADDRESSES_MAX];
     size_t naddresses; /* 0: the name has no address */
 };
@@ -35,6 +37,7 @@ struct plane_backend {
     char *identity;      /* equal for backends whose connections may be shared across reloads */
     metric_slot connections;
     metric_slot connections_open;
+    metric_slot handshakes[2]; /* full, resumed */
     metric_slot retries;
     metric_slot grpc[18];          /* by grpc-status, GRPC_STATUSES of them */
     metric_slot errors[ERR_COUNT]; /* those that may be a backend's; the others count for nothing */
@@ -61,6 +64,7 @@ struct plane_route {
 };
 
 struct plane {
+    uint64_t number; /* no two planes of a process have the same */
     const struct config *config;
     struct plane_backend *backends;
     struct plane_listener *listeners;

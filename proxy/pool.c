@@ -20,6 +20,7 @@ static struct pool *pool_find(struct worker *w, const char *identity, enum pool_
 static void pool_free(struct pool *p)
 {
     tls_ctx_release(&p->tls);
+    tls_sessions_free(&p->sessions);
     free(p->identity);
     free(p->server);
     free(p->host);
@@ -47,7 +48,8 @@ static struct pool *pool_make(struct worker *w, char *identity, enum pool_kind k
                          : s->host);
     p->backend = strdup(b->config->name);
     p->gate = calloc(1, sizeof(*p->gate));
-    if (p->server == NULL || p->host == NULL || p->backend == NULL || p->gate == NULL) {
+    bool bare = b->tls != NULL && tls_sessions_new(&p->sessions) != ERR_OK;
+    if (p->server == NULL || p->host == NULL || p->backend == NULL || p->gate == NULL || bare) {
         pool_free(p);
         return NULL;
     }
@@ -57,24 +59,40 @@ static struct pool *pool_make(struct worker *w, char *identity, enum pool_kind k
     p->proxy_protocol = b->config->proxy_protocol;
     p->connections = b->connections;
     p->connections_open = b->connections_open;
+    memcpy(p->handshakes, b->handshakes, sizeof(p->handshakes));
     p->next = w->pools;
     w->pools = p;
     return p;
+}
+
+static void readdress(struct pool *p, const struct address *list, size_t n)
+{
+    memcpy(p->addresses, list, n * sizeof(*list));
+    p->naddresses = n;
+    p->address %= n;
+    p->addressed++;
+    back_close_strays(p);
+}
+
+void pools_readdress(struct worker *w, const char *server, const struct address *list, size_t n)
+{
+    for (struct pool *p = w->pools; p != NULL; p = p->next)
+        if (strcmp(p->server, server) == 0)
+            readdress(p, list, n);
 }
 
 /* What a reload may have changed under the same identity. */
 static void pool_update(struct pool *p, const struct plane_backend *b, const struct plane_server *s)
 {
     struct tls_ctx *old = p->tls;
-    if (b->tls != NULL)
+    if (b->tls != NULL) {
         tls_ctx_hold(b->tls);
+        tls_sessions_forget(p->sessions);
+    }
     p->tls = b->tls;
     tls_ctx_release(&old);
-    if (s->naddresses > 0) { /* a name that resolves no more keeps its last addresses */
-        memcpy(p->addresses, s->addresses, sizeof(p->addresses));
-        p->naddresses = s->naddresses;
-        p->address %= p->naddresses;
-    }
+    if (s->naddresses > 0) /* a name that resolves no more keeps its last addresses */
+        readdress(p, s->addresses, s->naddresses);
 }
 
 static struct pool *pool_take(struct worker *w, enum pool_kind kind, const struct plane_backend *b,

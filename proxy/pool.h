@@ -26,11 +26,14 @@ struct pool {
     char *backend;  /* its name */
     struct address addresses[ADDRESSES_MAX];
     size_t naddresses;
-    size_t address;      /* the one in use; moved on when connecting fails */
-    struct tls_ctx *tls; /* held; NULL: plaintext */
-    bool proxy_protocol; /* a connection is for one client, so for one request */
+    unsigned addressed;            /* how often the addresses were set */
+    size_t address;                /* the one in use; moved on when connecting fails */
+    struct tls_ctx *tls;           /* held; NULL: plaintext */
+    struct tls_sessions *sessions; /* with tls: to resume */
+    bool proxy_protocol;           /* a connection is for one client, so for one request */
     metric_slot connections;
     metric_slot connections_open;
+    metric_slot handshakes[2];
     unsigned users; /* views that refer to it */
     struct back *all;
     struct back_list idle;   /* no requests */
@@ -49,6 +52,9 @@ void pool_left(struct pool *p);
 
 void back_close_idle(struct pool *p);
 void back_close_all(struct pool *p);
+void back_close_strays(struct pool *p);
+/* Idle connections to an address the pool has no more. */
+
 void back_trim(struct pool *p, unsigned keep);
 /* Closes idle connections beyond `keep`, those unused for longest first, and only if they have
  * rested for a while. */

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "proxy/local.h"
+#include "proxy/names.h"
 #include "proxy/worker.h"
 
 #include <errno.h>
@@ -21,6 +22,8 @@ struct proxy {
     unsigned magic;
     struct proxy_options options;
     struct scribe_file *access;
+    struct names *names; /* NULL: not yet */
+    uint64_t plane;      /* the number of the one that names follows */
     unsigned nworkers;
     struct worker **workers;
     atomic_uint undrained;
@@ -130,6 +133,27 @@ static enum err open_access(struct proxy *p, const struct config_log *log, struc
     return e;
 }
 
+/* --- names of servers --- */
+
+static bool on_addresses(void *arg, const char *server, const struct address *list, size_t n)
+{
+    struct proxy *p;
+    bool all = true;
+    OBJ_CAST(p, arg, PROXY_MAGIC);
+    for (unsigned i = 0; i < p->nworkers; i++)
+        all = worker_addresses_soon(p->workers[i], server, list, n) && all;
+    return all;
+}
+
+static void follow_names(struct proxy *p)
+{
+    const struct plane *plane = plane_of(router_current(p->options.router));
+    if (p->plane == plane->number)
+        return;
+    p->plane = plane->number;
+    names_follow(p->names, plane);
+}
+
 enum err proxy_start(struct proxy **out, const struct proxy_options *o, struct complaints *wrong)
 {
     const struct config *c = router_current(o->router)->table->config;
@@ -149,16 +173,20 @@ enum err proxy_start(struct proxy **out, const struct proxy_options *o, struct c
         e = open_access(p, &c->log, wrong);
     if (e == ERR_OK)
         e = start_all(p, wrong);
+    if (e == ERR_OK)
+        e = names_start(&p->names, on_addresses, p);
     if (e != ERR_OK) {
         proxy_stop(&p);
         return e;
     }
+    follow_names(p);
     *out = p;
     return ERR_OK;
 }
 
 void proxy_published(struct proxy *p)
 {
+    follow_names(p);
     for (unsigned i = 0; i < p->nworkers; i++)
         worker_adopt_soon(p->workers[i]);
 }
@@ -173,6 +201,8 @@ void proxy_stop(struct proxy **pp)
 {
     struct proxy *p;
     OBJ_TAKE(p, pp, PROXY_MAGIC);
+    if (p->names != NULL)
+        names_stop(&p->names);
     for (unsigned i = 0; p->workers != NULL && i < p->nworkers; i++)
         if (p->workers[i] != NULL)
             worker_free(&p->workers[i]);

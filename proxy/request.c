@@ -185,6 +185,26 @@ static struct span name_of_server(const struct exchange *x, enum side side)
     return config_unix_path(first) == NULL ? span_str(first) : SPAN("localhost");
 }
 
+/* Who the client is, by its certificate. Only weir may say so. */
+static enum err add_client_cert(const struct exchange *x, struct http_head *h)
+{
+    struct tls *tls = x->front->conn.tls;
+    struct tls_client c;
+    bool shown;
+    http_head_drop(h, HTTP_CLIENT_CERT);
+    http_head_drop(h, HTTP_CLIENT_CERT_CHAIN);
+    http_head_drop(h, HTTP_X_CLIENT_CERT_SUBJECT);
+    http_head_drop(h, HTTP_X_CLIENT_CERT_FINGERPRINT);
+    if (tls == NULL)
+        return ERR_OK;
+    TRY(tls_client_of(tls, &c, &shown));
+    if (!shown)
+        return ERR_OK;
+    TRY(http_head_add_id(h, HTTP_X_CLIENT_CERT_SUBJECT, c.subject));
+    TRY(http_head_add_id(h, HTTP_X_CLIENT_CERT_FINGERPRINT, c.fingerprint));
+    return http_head_add_id(h, HTTP_CLIENT_CERT, c.certificate);
+}
+
 /* --- what a route changes --- */
 
 static bool is_for(const struct config_field_edit *f, enum edit_on on, enum side side)
@@ -241,7 +261,7 @@ static enum err rewrite(struct exchange *x, enum side side, struct http_head *h)
  * shared. */
 static enum err copy_head(const struct exchange *x, struct http_head *out)
 {
-    enum { ROOM = 8 }; /* for what is added here */
+    enum { ROOM = 11 }; /* for what is added here */
     *out = *x->request;
     out->cap = out->nfields + ROOM;
     out->fields = arena_alloc(out->arena, out->cap * sizeof(*out->fields));
@@ -263,6 +283,7 @@ enum err request_edit(struct exchange *x, enum side side, struct http_head *h)
     if (h->websocket && h->version == HTTP_2)
         TRY(ws_open_key(h));
     TRY(forwarded_write(x, h));
+    TRY(add_client_cert(x, h));
     TRY(http_head_add_id(h, HTTP_VIA, via_of(h)));
     http_head_drop(h, HTTP_X_REQUEST_ID);
     TRY(http_head_add_id(h, HTTP_X_REQUEST_ID, x->request_id));

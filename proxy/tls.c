@@ -4,6 +4,7 @@
 #include "proxy/tls.h"
 
 #include "proxy/tls_ctx.h"
+#include "proxy/tls_peer.h"
 
 #include <errno.h>
 #include <openssl/bio.h>
@@ -20,6 +21,9 @@ enum { TLS_MAGIC = 0x544c5353 };
 struct tls {
     unsigned magic;
     SSL *ssl;
+    struct tls_ctx *ctx;           /* held: its callbacks need what belongs to it */
+    struct tls_sessions *sessions; /* towards servers; NULL: none are kept */
+    struct tls_peer *peer;         /* made when asked for */
     int fd;
     bool drained; /* the last read from the socket came back short */
     bool ended;   /* and the one that found its end */
@@ -99,6 +103,8 @@ static enum err session_new(struct tls_ctx *c, int fd, struct tls **out)
         return ERR_NO_MEMORY;
     OBJ_INIT(t, TLS_MAGIC);
     t->fd = fd;
+    t->ctx = c;
+    tls_ctx_hold(c);
     t->ssl = SSL_new(tls_ctx_ssl(c));
     BIO *bio = method == NULL ? NULL : BIO_new(method);
     if (t->ssl == NULL || bio == NULL) {
@@ -106,6 +112,7 @@ static enum err session_new(struct tls_ctx *c, int fd, struct tls **out)
         tls_free(&t);
         return ERR_NO_MEMORY;
     }
+    SSL_set_app_data(t->ssl, t);
     BIO_set_data(bio, t);
     BIO_set_init(bio, 1);
     SSL_set_bio(t->ssl, bio, bio);
@@ -127,16 +134,40 @@ static enum err expect_name(struct tls *t, const char *name)
         return ERR_OK;
     ERR_clear_error();
     SSL_set_hostflags(t->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    if (SSL_set1_host(t->ssl, name) != 1 || SSL_set_tlsext_host_name(t->ssl, name) != 1)
+    if (SSL_set1_host(t->ssl, name) != 1 ||
+        SSL_set_tlsext_host_name(t->ssl, (char *)(uintptr_t)name) != 1)
         return ERR_NO_MEMORY;
     return ERR_OK;
 }
 
-enum err tls_connect(struct tls_ctx *c, int fd, const char *name, struct tls **out)
+static void resume(struct tls *t)
+{
+    SSL_SESSION *session = tls_sessions_take(t->sessions);
+    if (session == NULL)
+        return;
+    (void)SSL_set_session(t->ssl, session); /* or else the handshake is a full one */
+    SSL_SESSION_free(session);
+}
+
+int tls_new_session(SSL *ssl, SSL_SESSION *session)
+{
+    struct tls *t;
+    OBJ_CAST(t, SSL_get_app_data(ssl), TLS_MAGIC);
+    if (t->sessions == NULL)
+        return 0;
+    tls_sessions_put(t->sessions, session);
+    return 1;
+}
+
+enum err tls_connect(struct tls_ctx *c, int fd, const char *name, struct tls_sessions *kept,
+                     struct tls **out)
 {
     TRY(session_new(c, fd, out));
     SSL_set_connect_state((*out)->ssl);
     enum err e = expect_name(*out, name);
+    (*out)->sessions = kept;
+    if (e == ERR_OK && kept != NULL)
+        resume(*out);
     if (e != ERR_OK)
         tls_free(out);
     return e;
@@ -146,7 +177,11 @@ void tls_free(struct tls **tp)
 {
     struct tls *t;
     OBJ_TAKE(t, tp, TLS_MAGIC);
+    if (t->ssl != NULL && SSL_is_init_finished(t->ssl)) /* or its session would count as bad */
+        SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(t->ssl);
+    tls_peer_free(&t->peer);
+    tls_ctx_release(&t->ctx);
     t->magic = 0;
     free(t);
 }
@@ -235,6 +270,22 @@ bool tls_is_h2(const struct tls *t)
 bool tls_is_resumed(const struct tls *t)
 {
     return SSL_session_reused(t->ssl) == 1;
+}
+
+enum err tls_client_of(struct tls *t, struct tls_client *out, bool *shown)
+{
+    if (t->peer == NULL)
+        TRY(tls_peer_new(t->ssl, &t->peer));
+    const struct tls_peer *p = t->peer;
+    *shown = p != NULL;
+    if (p == NULL)
+        return ERR_OK;
+    struct span rest = buf_span(&p->text);
+    out->subject = span_until(rest, p->subject_n);
+    rest = span_from(rest, p->subject_n);
+    out->fingerprint = span_until(rest, p->fingerprint_n);
+    out->certificate = span_from(rest, p->fingerprint_n);
+    return ERR_OK;
 }
 
 const char *tls_reason(const struct tls *t)

@@ -6,16 +6,19 @@
 #include "config/config.h"
 
 struct tls_ctx;
+struct tls_sessions;
 struct tls;
 
 enum err tls_ctx_server(const struct config_listener_tls *config, const char *where,
                         struct tls_ctx **out, struct complaints *wrong) MUST_USE;
-/* Loads the certificates; complains under `where` with OpenSSL's own reason. ALPN h2 and http/1.1.
- */
+/* Loads certificates, OCSP responses, ticket keys and client CAs; complains under `where` (the
+ * section) with OpenSSL's own reason. */
 
 enum err tls_ctx_client(const struct config_backend_tls *config, enum backend_protocol protocol,
                         const char *where, struct tls_ctx **out, struct complaints *wrong) MUST_USE;
 /* protocol: what ALPN offers. */
+
+/* Loads the CA and the client certificate. */
 
 void tls_ctx_hold(struct tls_ctx *c);
 void tls_ctx_release(struct tls_ctx **c);
@@ -30,9 +33,17 @@ enum tls_io {
     TLS_FAILED,     /* reset, or a protocol error: tls_reason() */
 };
 
+enum err tls_sessions_new(struct tls_sessions **out) MUST_USE;
+void tls_sessions_free(struct tls_sessions **s);
+void tls_sessions_forget(struct tls_sessions *s);
+/* The few newest sessions with one server, for one worker. They skip verification, so they are
+ * forgotten when the context changes. */
+
 enum err tls_accept(struct tls_ctx *c, int fd, struct tls **out) MUST_USE;
-enum err tls_connect(struct tls_ctx *c, int fd, const char *name, struct tls **out) MUST_USE;
-/* name: for SNI and verification; an address is verified as an address and not sent. */
+enum err tls_connect(struct tls_ctx *c, int fd, const char *name, struct tls_sessions *kept,
+                     struct tls **out) MUST_USE;
+/* name: for SNI and verification; an address is verified as an address and not sent. kept: where a
+ * session is taken from and put, outlives the result; NULL: each handshake is a full one. */
 
 void tls_free(struct tls **t);
 
@@ -55,6 +66,16 @@ bool tls_is_h2(const struct tls *t);
 /* ALPN chose h2. */
 
 bool tls_is_resumed(const struct tls *t);
+
+struct tls_client {
+    struct span subject;     /* RFC 2253, printable ASCII */
+    struct span fingerprint; /* SHA-256 of the certificate, lower-case hex */
+    struct span certificate; /* as in Client-Cert (RFC 9440) */
+};
+
+enum err tls_client_of(struct tls *t, struct tls_client *out, bool *shown) MUST_USE;
+/* Who the client is, by the certificate it has shown and weir has verified. The texts live with t.
+ */
 
 const char *tls_reason(const struct tls *t);
 /* Why the handshake or verification failed, for the log. Lives with t. */

@@ -1,13 +1,10 @@
-/* Contexts: certificates, versions, suites, verification. Errors name the file and OpenSSL's own
- * reason. */
+/* Contexts: versions, suites, verification, and what is loaded for them. */
 #include "proxy/tls_ctx.h"
 
-#include "proxy/tls.h"
+#include "base/digest.h"
 
-#include <errno.h>
 #include <openssl/err.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { TLS_CTX_MAGIC = 0x544c5358 };
@@ -15,27 +12,24 @@ enum { TLS_CTX_MAGIC = 0x544c5358 };
 struct tls_ctx {
     unsigned magic;
     SSL_CTX *ssl;
+    struct tls_certs *certs;     /* towards clients; the callbacks of ssl use it */
+    struct tls_tickets *tickets; /* the same */
     atomic_uint users;
 };
 
-/* Mozilla's intermediate set for TLS 1.2; 1.3 has only good ones. */
+/* Mozilla's intermediate set, in its order. */
 static const char suites_1_2[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
                                  "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
                                  "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+static const char suites_1_3[] =
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+
+static char groups[] = "X25519:P-256:P-384"; /* the macro that takes it knows no const */
 
 SSL_CTX *tls_ctx_ssl(struct tls_ctx *c)
 {
     OBJ_CHECK(c, TLS_CTX_MAGIC);
     return c->ssl;
-}
-
-static const char *openssl_reason(void)
-{
-    unsigned long e = ERR_peek_error(); /* the first is the cause, those after it are its echoes */
-    const char *text = e == 0 ? NULL : ERR_reason_error_string(e);
-    if (e != 0 && ERR_SYSTEM_ERROR(e))
-        text = strerror(ERR_GET_REASON(e));
-    return text != NULL ? text : "unknown reason";
 }
 
 static enum err ctx_new(const SSL_METHOD *m, struct tls_ctx **out)
@@ -53,13 +47,14 @@ static enum err ctx_new(const SSL_METHOD *m, struct tls_ctx **out)
     }
     SSL_CTX_set_read_ahead(c->ssl, 1);
     SSL_CTX_set_mode(c->ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+                                 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_NO_AUTO_CHAIN);
     SSL_CTX_set_options(c->ssl, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
-                                    SSL_OP_CIPHER_SERVER_PREFERENCE);
+                                    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_set_session_cache_mode(c->ssl, SSL_SESS_CACHE_OFF);
     (void)SSL_CTX_set_min_proto_version(c->ssl, TLS1_2_VERSION);
     (void)SSL_CTX_set_cipher_list(c->ssl, suites_1_2);
-    (void)SSL_CTX_set1_groups_list(c->ssl, "X25519:P-256:P-384");
+    (void)SSL_CTX_set_ciphersuites(c->ssl, suites_1_3);
+    (void)SSL_CTX_set1_groups_list(c->ssl, groups);
     *out = c;
     return ERR_OK;
 }
@@ -79,64 +74,111 @@ void tls_ctx_release(struct tls_ctx **cp)
     if (atomic_fetch_sub_explicit(&c->users, 1, memory_order_acq_rel) > 1)
         return;
     SSL_CTX_free(c->ssl);
+    if (c->certs != NULL)
+        tls_certs_free(&c->certs);
+    if (c->tickets != NULL)
+        tls_tickets_free(&c->tickets);
     c->magic = 0;
     free(c);
 }
 
 /* --- towards clients --- */
 
+struct protocols {
+    const unsigned char *list;
+    unsigned n;
+};
+
+static const struct protocols h2_and_h1 = {(const unsigned char *)"\x02h2\x08http/1.1", 12};
+static const struct protocols h1_only = {(const unsigned char *)"\x08http/1.1", 9};
+
 static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_n,
                            const unsigned char *in, unsigned in_n, void *arg)
 {
-    static const unsigned char ours[] = "\x02h2\x08http/1.1";
+    const struct protocols *ours = arg;
     unsigned char *chosen;
     UNUSED(ssl);
-    UNUSED(arg);
-    if (SSL_select_next_proto(&chosen, out_n, ours, sizeof(ours) - 1, in, in_n) !=
+    if (SSL_select_next_proto(&chosen, out_n, ours->list, ours->n, in, in_n) !=
         OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_ALERT_FATAL; /* RFC 7301 3.2 */
     *out = chosen;
     return SSL_TLSEXT_ERR_OK;
 }
 
-static enum err load_certificate(struct tls_ctx *c, const struct config_certificate *cert,
-                                 const char *where, struct complaints *wrong)
+/* Acknowledged, so that a session of TLS 1.2 remembers the name it was made for (RFC 6066 3). */
+static int on_server_name(SSL *ssl, int *alert, void *arg)
 {
-    ERR_clear_error();
-    if (cert->self_signed.n > 0) {
-        if (tls_self_signed(c->ssl, cert->self_signed.list, cert->self_signed.n))
-            return ERR_OK;
-        complain(wrong, where, NULL, "no certificate could be made: %s", openssl_reason());
-    } else if (SSL_CTX_use_certificate_chain_file(c->ssl, cert->cert) != 1) {
-        complain(wrong, where, "cert must be a PEM file with the certificate and its chain",
-                 "%s cannot be used: %s", cert->cert, openssl_reason());
-    } else if (SSL_CTX_use_PrivateKey_file(c->ssl, cert->key, SSL_FILETYPE_PEM) == 1) {
+    UNUSED(alert);
+    UNUSED(arg);
+    return SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) == NULL ? SSL_TLSEXT_ERR_NOACK
+                                                                      : SSL_TLSEXT_ERR_OK;
+}
+
+/* A session remembers that its client was verified: it may be resumed only where the same would be
+ * asked. The CA's content counts, so that one that was taken out ends its sessions. */
+static enum err set_session_context(SSL_CTX *ssl, const struct config_listener_tls *config)
+{
+    unsigned char id[DIGEST_BYTES];
+    struct buf text = BUF_INIT(0);
+    enum err e = buf_printf(&text, "weir %d %u ", (int)config->client_verify, config->client_depth);
+    if (e == ERR_OK && config->client_ca != NULL && !tls_read_file(config->client_ca, &text))
+        e = ERR_SYSTEM;
+    if (e == ERR_OK)
+        e = digest_of(buf_span(&text), id);
+    buf_free(&text);
+    if (e == ERR_OK && SSL_CTX_set_session_id_context(ssl, id, sizeof(id)) != 1)
+        e = ERR_NO_MEMORY;
+    return e;
+}
+
+static enum err verify_clients(SSL_CTX *ssl, const struct config_listener_tls *config,
+                               const char *where, struct complaints *wrong)
+{
+    if (config->client_verify == CLIENT_VERIFY_OFF)
         return ERR_OK;
-    } else if (ERR_GET_REASON(ERR_peek_error()) == X509_R_KEY_VALUES_MISMATCH) {
-        complain(wrong, where, "cert and key must belong together", "%s is not the key of %s",
-                 cert->key, cert->cert);
-    } else {
-        complain(wrong, where, "key must be the PEM file of the certificate's private key",
-                 "%s cannot be used: %s", cert->key, openssl_reason());
-    }
     ERR_clear_error();
-    return ERR_CONFIG;
+    STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(config->client_ca);
+    if (names == NULL || SSL_CTX_load_verify_file(ssl, config->client_ca) != 1) {
+        complain(wrong, where, "client_ca must be a PEM file with CA certificates",
+                 "%s cannot be used: %s", config->client_ca, tls_openssl_reason());
+        sk_X509_NAME_pop_free(names, X509_NAME_free);
+        ERR_clear_error();
+        return ERR_CONFIG;
+    }
+    SSL_CTX_set_client_CA_list(ssl, names); /* takes them */
+    SSL_CTX_set_verify_depth(ssl, (int)config->client_depth);
+    SSL_CTX_set_verify(ssl,
+                       config->client_verify == CLIENT_VERIFY_REQUIRED
+                           ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT
+                           : SSL_VERIFY_PEER,
+                       NULL);
+    return ERR_OK;
+}
+
+static enum err server_fill(struct tls_ctx *c, const struct config_listener_tls *config,
+                            const char *where, struct complaints *wrong)
+{
+    const struct protocols *offered = config->h2 ? &h2_and_h1 : &h1_only;
+    if (config->min_version == TLS_1_3)
+        (void)SSL_CTX_set_min_proto_version(c->ssl, TLS1_3_VERSION);
+    (void)SSL_CTX_set_num_tickets(c->ssl, 1);
+    (void)SSL_CTX_set_max_early_data(c->ssl, 0);
+    SSL_CTX_set_alpn_select_cb(c->ssl, choose_protocol, (void *)(uintptr_t)offered);
+    (void)SSL_CTX_set_tlsext_servername_callback(c->ssl, on_server_name);
+    TRY(tls_certs_load(config, where, c->ssl, &c->certs, wrong));
+    TRY(tls_tickets_load(config->ticket_keys, where, c->ssl, &c->tickets, wrong));
+    TRY(verify_clients(c->ssl, config, where, wrong));
+    return set_session_context(c->ssl, config);
 }
 
 enum err tls_ctx_server(const struct config_listener_tls *config, const char *where,
                         struct tls_ctx **out, struct complaints *wrong)
 {
     TRY(ctx_new(TLS_server_method(), out));
-    enum err e = load_certificate(*out, &config->certificates[0], where, wrong);
-    if (e != ERR_OK) {
+    enum err e = server_fill(*out, config, where, wrong);
+    if (e != ERR_OK)
         tls_ctx_release(out);
-        return e;
-    }
-    if (config->min_version == TLS_1_3)
-        (void)SSL_CTX_set_min_proto_version((*out)->ssl, TLS1_3_VERSION);
-    (void)SSL_CTX_set_num_tickets((*out)->ssl, 1);
-    SSL_CTX_set_alpn_select_cb((*out)->ssl, choose_protocol, NULL);
-    return ERR_OK;
+    return e;
 }
 
 /* --- towards backends --- */
@@ -147,22 +189,55 @@ static const struct span alpn_offers[] = {
     [BACKEND_AUTO] = SPAN("\x02h2\x08http/1.1"),
 };
 
-enum err tls_ctx_client(const struct config_backend_tls *config, enum backend_protocol protocol,
-                        const char *where, struct tls_ctx **out, struct complaints *wrong)
+static enum err load_ca(SSL_CTX *ssl, const struct config_backend_tls *config, const char *where,
+                        struct complaints *wrong)
 {
-    TRY(ctx_new(TLS_client_method(), out));
-    SSL_CTX *ssl = (*out)->ssl;
-    struct span offer = alpn_offers[protocol];
-    (void)SSL_CTX_set_alpn_protos(ssl, (const unsigned char *)offer.p, (unsigned)offer.n);
-    SSL_CTX_set_verify(ssl, config->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
     ERR_clear_error();
     int ok = config->ca != NULL ? SSL_CTX_load_verify_file(ssl, config->ca)
                                 : SSL_CTX_set_default_verify_paths(ssl);
     if (ok == 1)
         return ERR_OK;
     complain(wrong, where, "ca must be a PEM file with CA certificates", "%s cannot be used: %s",
-             config->ca != NULL ? config->ca : "the system's CA store", openssl_reason());
+             config->ca != NULL ? config->ca : "the system's CA store", tls_openssl_reason());
     ERR_clear_error();
-    tls_ctx_release(out);
     return ERR_CONFIG;
+}
+
+static enum err load_own(SSL_CTX *ssl, const struct config_backend_tls *config, const char *where,
+                         struct complaints *wrong)
+{
+    struct tls_pair p;
+    if (config->cert == NULL)
+        return ERR_OK;
+    TRY(tls_pair_load(&p, config->cert, config->key, where, wrong));
+    bool ok = SSL_CTX_use_cert_and_key(ssl, p.cert, p.key, p.chain, 1) == 1;
+    tls_pair_free(&p);
+    if (ok)
+        return ERR_OK;
+    complain(wrong, where, "cert and its chain must be strong enough to be believed",
+             "%s cannot be used: %s", config->cert, tls_openssl_reason());
+    ERR_clear_error();
+    return ERR_CONFIG;
+}
+
+static enum err client_fill(SSL_CTX *ssl, const struct config_backend_tls *config,
+                            const char *where, struct complaints *wrong)
+{
+    SSL_CTX_set_verify(ssl, config->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
+    SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(ssl, tls_new_session);
+    TRY(load_ca(ssl, config, where, wrong));
+    return load_own(ssl, config, where, wrong);
+}
+
+enum err tls_ctx_client(const struct config_backend_tls *config, enum backend_protocol protocol,
+                        const char *where, struct tls_ctx **out, struct complaints *wrong)
+{
+    struct span offer = alpn_offers[protocol];
+    TRY(ctx_new(TLS_client_method(), out));
+    (void)SSL_CTX_set_alpn_protos((*out)->ssl, (const unsigned char *)offer.p, (unsigned)offer.n);
+    enum err e = client_fill((*out)->ssl, config, where, wrong);
+    if (e != ERR_OK)
+        tls_ctx_release(out);
+    return e;
 }

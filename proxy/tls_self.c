@@ -51,13 +51,11 @@ static bool fill(X509 *cert, EVP_PKEY *key, const char *const *names, size_t n)
            add_names(cert, names, n) && X509_sign(cert, key, EVP_sha256()) != 0;
 }
 
-bool tls_self_signed(SSL_CTX *ssl, const char *const *names, size_t n)
+bool tls_self_signed(struct tls_pair *p, const char *const *names, size_t n)
 {
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *cert = X509_new();
-    bool ok = key != NULL && cert != NULL && fill(cert, key, names, n) &&
-              SSL_CTX_use_certificate(ssl, cert) == 1 && SSL_CTX_use_PrivateKey(ssl, key) == 1;
-    X509_free(cert);
-    EVP_PKEY_free(key);
-    return ok;
+    *p = (struct tls_pair){.cert = X509_new(), .key = EVP_EC_gen("P-256")};
+    if (p->key != NULL && p->cert != NULL && fill(p->cert, p->key, names, n))
+        return true;
+    tls_pair_free(p);
+    return false;
 }

@@ -156,6 +156,40 @@ void worker_adopt_soon(struct worker *w)
                   w->index);
 }
 
+/* --- addresses --- */
+
+struct news {
+    struct worker *worker;
+    size_t n;
+    struct address list[ADDRESSES_MAX];
+    char server[];
+};
+
+static void on_addresses(void *arg)
+{
+    struct news *news = arg;
+    pools_readdress(news->worker, news->server, news->list, news->n);
+    worker_flush(news->worker);
+    free(news);
+}
+
+bool worker_addresses_soon(struct worker *w, const char *server, const struct address *list,
+                           size_t n)
+{
+    size_t bytes = strlen(server) + 1;
+    struct news *news = calloc(1, sizeof(*news) + bytes);
+    if (news == NULL)
+        return false;
+    news->worker = w;
+    news->n = n;
+    memcpy(news->list, list, n * sizeof(*list));
+    memcpy(news->server, server, bytes);
+    if (loop_post(w->loop, on_addresses, news))
+        return true;
+    free(news);
+    return false;
+}
+
 /* --- the graceful end --- */
 
 void worker_left(struct worker *w)

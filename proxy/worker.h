@@ -116,6 +116,10 @@ void worker_adopt_soon(struct worker *w);
 void worker_drain_soon(struct worker *w);
 /* Any thread: a message to the worker. */
 
+bool worker_addresses_soon(struct worker *w, const char *server, const struct address *list,
+                           size_t n) MUST_USE;
+/* Any thread: a server has these addresses now. False: the message could not be sent. */
+
 void worker_free(struct worker **w);
 /* Stops the thread, if it runs, and frees everything. */
 

@@ -31,6 +31,7 @@ GRANTS = [
     ("hiredis' libevent adapter", ["hiredis/adapters/*"], ["control/redis.c"]),
     ("hiredis", ["hiredis/*"], ["control/redis.c"]),
     ("OpenSSL", ["openssl/*"], ["proxy/tls*.[ch]", "proxy/conn.c", "base/digest.c"]),
+    ("c-ares", ["ares.h"], ["proxy/names.c"]),
     ("nghttp2", ["nghttp2/*"], ["http/h2_*.[ch]"]),
     ("jansson", ["jansson.h"], ["config/*", "shadow/*", "control/*"]),
     ("libwebsockets", ["libwebsockets.h", "libwebsockets/*"], ["control/admin*.[ch]"]),

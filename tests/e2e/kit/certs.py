@@ -1,6 +1,7 @@
 """A certificate authority and certificates for one scenario, made with the openssl program.
 
-Kinds: good (localhost, 127.0.0.1), other (another name), wrong-name, expired, stranger (signed by nobody known).
+Kinds: good (localhost, 127.0.0.1), other (its names, another certificate), rsa (its names, an RSA key), wild
+(*.wild.test), wrong-name, expired, client (for a client), stranger (signed by nobody known).
 """
 
 import os
@@ -27,6 +28,9 @@ commonName = supplied
 NAMES = {
     "good": "DNS:localhost,DNS:backend.test,IP:127.0.0.1",
     "other": "DNS:localhost,IP:127.0.0.1",
+    "rsa": "DNS:localhost,DNS:backend.test,IP:127.0.0.1",
+    "wild": "DNS:*.wild.test",
+    "client": "email:client@wild.test",
     "wrong-name": "DNS:elsewhere.test",
     "expired": "DNS:localhost,DNS:backend.test,IP:127.0.0.1",
     "stranger": "DNS:localhost,DNS:backend.test,IP:127.0.0.1",
@@ -67,7 +71,8 @@ class Certs:
         if kind == "stranger":
             signer = "nobody"
             self._authority(signer)
-        self._openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={kind}",
+        key = ["rsa:2048"] if kind == "rsa" else ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+        self._openssl("req", "-newkey", *key, "-nodes", "-subj", f"/CN={kind}",
                       "-addext", f"subjectAltName={NAMES[kind]}", "-keyout", f"{kind}.key", "-out", f"{kind}.csr")
         time = ["-startdate", "20200101000000Z", "-enddate", "20200201000000Z"] if kind == "expired" else ["-days", "20"]
         self._openssl("ca", "-batch", "-config", "ca.conf", "-cert", f"{signer}.pem", "-keyfile", f"{signer}.key",

@@ -6,13 +6,14 @@
                       "websockets" or "libwebsockets" (kit/websocket.py), or else a
                       behaviour of kit/faults.py; tls = a kind of
                       certificate (kit/certs.py); down = true: a step starts it
+    dns = true        a name server of its own (kit/dns.py)
     [redis]           a redis-server of its own; password = ...
     [weir]            merged over a small default configuration (kit/proxy.py); `weir_starts = false`: a step starts it
     [[step]]          do = a word of the vocabulary, and what it takes
 
 Steps are functions registered with @step; a key a step does not know is an error, so that no expectation can be
 misspelt away. In every text {{...}} is replaced: a backend's address {{legacy}}, its {{legacy.port}}, {{http}},
-{{https}}, {{listener.1}}, {{dir}}, {{state}}, {{redis}}, {{ca}}, {{cert.KIND}}, {{key.KIND}}, {{i}} in a repeat,
+{{https}}, {{listener.1}}, {{dir}}, {{state}}, {{redis}}, {{dns}}, {{ca}}, {{cert.KIND}}, {{key.KIND}}, {{i}} in a repeat,
 and what steps saved.
 """
 
@@ -23,6 +24,7 @@ import tomllib
 
 from kit import proxy
 from kit.certs import Certs
+from kit.dns import NameServer
 from kit.failure import Failure
 from kit.faults import FaultServer
 from kit.grpcpeer import GrpcServer
@@ -32,7 +34,7 @@ from kit.servers import Nginx, Redis
 from kit.websocket import EchoServer, LibwebsocketsServer
 
 STEPS = {}
-TOP_KEYS = {"about", "threads", "backends", "redis", "weir", "weir_starts", "step", "env"}
+TOP_KEYS = {"about", "threads", "backends", "redis", "weir", "weir_starts", "step", "env", "dns"}
 TAIL = 40  # lines of each log shown for a failure
 
 
@@ -80,6 +82,7 @@ class Run:
         self.certs = None
         self.servers = {}
         self.redis = None
+        self.dns = None
         self.config = {}
         self.saved = {}
         self.marks = {}
@@ -108,6 +111,8 @@ class Run:
             self.servers[name] = server = self._server(name, spec)
             if not spec.get("down"):
                 server.start()
+        if file.get("dns"):
+            self.dns = NameServer()
         if "redis" in file:
             self.redis = Redis(self.place, file["redis"])
             if not file["redis"].get("down"):
@@ -145,6 +150,8 @@ class Run:
             load.stopping.set()
         for server in self.servers.values():
             server.stop()
+        if self.dns:
+            self.dns.close()
         self.place.end_all()
         if not keep:
             self.place.remove()
@@ -168,6 +175,8 @@ class Run:
             return self.certs.ca()
         if name == "redis":
             return f"127.0.0.1:{self.redis.port}"
+        if name == "dns":
+            return self.dns.address
         if name in ("dir", "state"):
             return {"dir": self.place.dir, "state": self.weir.state_dir}[name]
         if name in ("http", "https") or head == "listener":

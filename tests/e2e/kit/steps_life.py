@@ -166,6 +166,22 @@ def redis(run, t):
         r.go_on()
 
 
+@step("dns", name=None, addresses=None, ttl=0, silent=None, asked=None)
+def dns(run, t):
+    """What the name server says of `name` from now on: `addresses` with `ttl`; without any the name does not exist.
+    silent: it says nothing. asked = N: waits until it was asked N times more."""
+    server = run.dns
+    if t["name"] is not None:
+        server.names.pop(t["name"], None)
+    if t["addresses"] is not None:
+        server.names[t["name"]] = (t["addresses"], t["ttl"])
+    if t["silent"] is not None:
+        server.silent = t["silent"]
+    if t["asked"] is not None:
+        want = server.asked + t["asked"]
+        until(lambda: server.asked >= want, f"the name server is asked {t['asked']} times")
+
+
 @step("redis-cli", "args", out=None, save=None)
 def redis_cli(run, t):
     """redis-cli with these arguments; `out` is what it must print."""

@@ -78,6 +78,20 @@ static void every_bad_file_is_told(void **state)
     route_table_free(&t);
 }
 
+static void name_servers_are_addresses(void **state)
+{
+    struct complaints wrong = {.n = 0};
+    UNUSED(state);
+    struct route_table *t =
+        table_of("{\"listeners\": [{\"address\": \"127.0.0.1:0\"}], \"resolver\": "
+                 "{\"name_servers\": [\"127.0.0.1:53\", \"dns.test:53\"]}," REST);
+    assert_int_equal(proxy_prepare(t, &wrong), ERR_CONFIG);
+    assert_int_equal(wrong.n, 1);
+    assert_string_equal(wrong.list[0].where, "test: $.resolver.name_servers[1]");
+    complaints_free(&wrong);
+    route_table_free(&t);
+}
+
 static enum err build(void *arg)
 {
     struct complaints wrong = {.n = 0};
@@ -107,6 +121,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_table_is_prepared),
         cmocka_unit_test(every_bad_file_is_told),
+        cmocka_unit_test(name_servers_are_addresses),
         cmocka_unit_test(memory_may_run_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

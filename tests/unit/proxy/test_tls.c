@@ -45,7 +45,7 @@ static void pair_begin(struct pair *p, bool verify, const char *name)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, p->fd), 0);
     p->ctx[0] = client_ctx(verify);
     p->ctx[1] = server_ctx(TLS_1_2);
-    assert_int_equal(tls_connect(p->ctx[0], p->fd[0], name, &p->client), ERR_OK);
+    assert_int_equal(tls_connect(p->ctx[0], p->fd[0], name, NULL, &p->client), ERR_OK);
     assert_int_equal(tls_accept(p->ctx[1], p->fd[1], &p->server), ERR_OK);
 }
 
@@ -221,7 +221,7 @@ static void complains(const char *cert, const char *key, const char *what)
     struct complaints wrong = {.n = 0};
     struct tls_ctx *c = NULL;
     char expected[512];
-    assert_int_equal(tls_ctx_server(&t, "$.listeners[0]", &c, &wrong), ERR_CONFIG);
+    assert_int_equal(tls_ctx_server(&t, "$.listeners[0].tls", &c, &wrong), ERR_CONFIG);
     assert_null(c);
     assert_int_equal(wrong.n, 1);
     (void)snprintf(expected, sizeof(expected), "%s %s", cert, what);
@@ -229,7 +229,7 @@ static void complains(const char *cert, const char *key, const char *what)
         assert_string_equal(wrong.list[0].what, expected);
     else
         assert_string_equal(wrong.list[0].what, what + 1);
-    assert_string_equal(wrong.list[0].where, "$.listeners[0]");
+    assert_string_equal(wrong.list[0].where, "$.listeners[0].tls.certificates[0]");
     complaints_free(&wrong);
 }
 
@@ -260,7 +260,7 @@ static void names_are_verified(void **state)
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, p.fd), 0);
         assert_int_equal(tls_ctx_client(&bt, BACKEND_HTTP1, "$", &p.ctx[0], &wrong), ERR_OK);
         assert_int_equal(tls_ctx_server(&lt, "$", &p.ctx[1], &wrong), ERR_OK);
-        assert_int_equal(tls_connect(p.ctx[0], p.fd[0], names[i], &p.client), ERR_OK);
+        assert_int_equal(tls_connect(p.ctx[0], p.fd[0], names[i], NULL, &p.client), ERR_OK);
         assert_int_equal(tls_accept(p.ctx[1], p.fd[1], &p.server), ERR_OK);
         assert_int_equal(shake(&p), i == 0 ? TLS_DONE : TLS_FAILED);
         if (i == 1)
