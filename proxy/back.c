@@ -24,6 +24,7 @@ struct back {
     struct back_wish **last_wish;
     unsigned nwishes;
     bool h2;
+    bool http1;        /* made for who wanted nothing else */
     struct back *prev; /* in pool.all */
     struct back *next;
     struct back_list *in; /* pool.idle or pool.shared; NULL: neither */
@@ -202,7 +203,7 @@ static void serve(struct back *b)
         give_stream(b, wish, false);
     }
     unsigned max = codec_streams_max(b->conn.codec);
-    if (max == UINT_MAX)
+    if (max == UINT_MAX || b->http1)
         return;
     p->streams = max;
     if (p->waited == b)
@@ -260,7 +261,8 @@ static bool established(struct conn *c)
     }
     if (codec_new(b) != ERR_OK)
         return false;
-    p->h2 = b->h2;
+    if (!b->http1)
+        p->h2 = b->h2;
     loop_timer_clear(c->worker->loop, &c->timer);
     if (c->tls != NULL)
         metric_inc(p->handshakes[tls_is_resumed(c->tls)]);
@@ -391,6 +393,8 @@ static enum err start(struct back *b, const struct address *a)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     if (b->pool->tls != NULL)
         TRY(tls_connect(b->pool->tls, fd, b->pool->host, b->pool->sessions, &c->tls));
+    if (c->tls != NULL && b->http1)
+        TRY(tls_offer_http1(c->tls));
     c->state = CONN_CONNECTING;
     if (connect(fd, (const struct sockaddr *)(const void *)&a->sa, a->len) != 0 &&
         errno != EINPROGRESS)
@@ -412,6 +416,7 @@ static enum err back_new(struct pool *p, struct back_wish *wish)
         return ERR_NO_MEMORY;
     b->pool = p;
     b->last_wish = &b->wishes;
+    b->http1 = wish->http1;
     b->addressed = p->addressed;
     b->conn.fd = -1;
     enum err e = start(b, &p->addresses[p->address]);
@@ -427,17 +432,27 @@ static enum err back_new(struct pool *p, struct back_wish *wish)
     }
     all_add(p, b);
     wish_add(b, wish);
-    if (p->h2)
+    if (p->h2 && !b->http1)
         p->waited = b;
     loop_timer_set(w->loop, &b->conn.timer,
                    p->kind == POOL_MIRROR ? w->shadow.connect : w->timeouts.connect);
     return ERR_OK;
 }
 
+static struct back *kept_for(const struct pool *p, const struct back_wish *wish)
+{
+    struct back *b = p->shared.first != NULL ? p->shared.first : p->idle.first;
+    if (!wish->http1)
+        return b;
+    for (b = p->idle.first; b != NULL && b->h2;)
+        b = b->next_in;
+    return b;
+}
+
 static bool reuse(struct pool *p, struct back_wish *wish)
 {
     struct back *b;
-    while ((b = p->shared.first != NULL ? p->shared.first : p->idle.first) != NULL) {
+    while ((b = kept_for(p, wish)) != NULL) {
         if (codec_is_reusable(b->conn.codec)) {
             give_stream(b, wish, true); /* over HTTP/1 its timer stays: when it fires the connection
                                            is busy, and nothing happens */
@@ -455,7 +470,7 @@ static bool wait_for_other(struct pool *p, struct back_wish *wish)
     unsigned max = p->streams < p->worker->limits.backend_streams
                        ? p->streams
                        : p->worker->limits.backend_streams;
-    if (b == NULL || b->nwishes >= max)
+    if (b == NULL || wish->http1 || b->nwishes >= max)
         return false;
     wish_add(b, wish);
     return true;
@@ -464,6 +479,10 @@ static bool wait_for_other(struct pool *p, struct back_wish *wish)
 static void take(struct pool *p, struct back_wish *wish)
 {
     wish->back = NULL;
+    if (wish->http1 && p->protocol == BACKEND_H2) {
+        wish->failed(wish->owner, ERR_UPGRADE_REFUSED);
+        return;
+    }
     if ((!wish->fresh && reuse(p, wish)) || wait_for_other(p, wish))
         return;
     enum err e = back_new(p, wish);

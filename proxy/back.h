@@ -23,6 +23,7 @@ struct back_wish {
     struct arena *arena;         /* for the answer's head */
     const struct endpoints *who; /* for a PROXY header; lives as long as the wish */
     bool fresh;                  /* do not reuse a kept connection */
+    bool http1;                  /* for a tunnel: HTTP/1 only, also where the servers speak both */
     struct back *back;           /* the connection it waits for */
     struct back_wish *next;      /* who waits for the same one */
 };

@@ -184,6 +184,7 @@ static enum next step_pick(struct exchange *x)
                                  .method = x->request->method,
                                  .arena = &x->arena,
                                  .who = who_asks(x),
+                                 .http1 = x->request->websocket,
                                  .fresh = x->attempts > 0 && x->reused};
     x->attempts++;
     x->picking = true;

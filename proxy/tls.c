@@ -259,6 +259,12 @@ bool tls_has_more(const struct tls *t)
     return !t->drained || SSL_has_pending(t->ssl) == 1;
 }
 
+enum err tls_offer_http1(struct tls *t)
+{
+    static const unsigned char offer[] = "\x08http/1.1";
+    return SSL_set_alpn_protos(t->ssl, offer, sizeof(offer) - 1) == 0 ? ERR_OK : ERR_NO_MEMORY;
+}
+
 bool tls_is_h2(const struct tls *t)
 {
     const unsigned char *p;

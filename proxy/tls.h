@@ -45,6 +45,9 @@ enum err tls_connect(struct tls_ctx *c, int fd, const char *name, struct tls_ses
 /* name: for SNI and verification; an address is verified as an address and not sent. kept: where a
  * session is taken from and put, outlives the result; NULL: each handshake is a full one. */
 
+enum err tls_offer_http1(struct tls *t) MUST_USE;
+/* Before the handshake: offers http/1.1 alone, whatever the context offers. */
+
 void tls_free(struct tls **t);
 
 enum tls_io tls_handshake(struct tls *t);
