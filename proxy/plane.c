@@ -280,8 +280,8 @@ static enum err check_name_servers(const struct plane *p, struct complaints *wro
         unsigned port;
         struct addrinfo *list = NULL;
         char where[PLANE_WHERE_MAX];
-        TRY(config_host_port(span_str(names->list[i]), &host, &port));
-        if (resolve(host, port, AI_NUMERICHOST, &list) != 0) {
+        if (config_host_port(span_str(names->list[i]), &host, &port) != ERR_OK ||
+            resolve(host, port, AI_NUMERICHOST, &list) != 0) {
             complain(wrong, plane_where(where, p, "$.resolver.name_servers[%zu]", i),
                      "must be ADDRESS:PORT", "\"%s\" is not an address", names->list[i]);
             return ERR_CONFIG;

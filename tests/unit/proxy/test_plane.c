@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 
 static struct route_table *table_of(const char *text)
 {
@@ -80,16 +81,22 @@ static void every_bad_file_is_told(void **state)
 
 static void name_servers_are_addresses(void **state)
 {
-    struct complaints wrong = {.n = 0};
+    static const char *const bad[] = {"dns.test:53", "unix:/run/dns"};
     UNUSED(state);
-    struct route_table *t =
-        table_of("{\"listeners\": [{\"address\": \"127.0.0.1:0\"}], \"resolver\": "
-                 "{\"name_servers\": [\"127.0.0.1:53\", \"dns.test:53\"]}," REST);
-    assert_int_equal(proxy_prepare(t, &wrong), ERR_CONFIG);
-    assert_int_equal(wrong.n, 1);
-    assert_string_equal(wrong.list[0].where, "test: $.resolver.name_servers[1]");
-    complaints_free(&wrong);
-    route_table_free(&t);
+    for (size_t i = 0; i < 2; i++) {
+        struct complaints wrong = {.n = 0};
+        char text[1024];
+        (void)snprintf(text, sizeof(text),
+                       "{\"listeners\": [{\"address\": \"127.0.0.1:0\"}], \"resolver\": "
+                       "{\"name_servers\": [\"127.0.0.1:53\", \"%s\"]}," REST,
+                       bad[i]);
+        struct route_table *t = table_of(text);
+        assert_int_equal(proxy_prepare(t, &wrong), ERR_CONFIG);
+        assert_int_equal(wrong.n, 1);
+        assert_string_equal(wrong.list[0].where, "test: $.resolver.name_servers[1]");
+        complaints_free(&wrong);
+        route_table_free(&t);
+    }
 }
 
 static enum err build(void *arg)
