@@ -76,6 +76,11 @@ unsigned codec_streams_max(const struct codec *c)
     return c->vt->streams_max(c);
 }
 
+bool codec_is_shared(const struct codec *c)
+{
+    return c->vt->is_shared;
+}
+
 bool codec_ping(struct codec *c)
 {
     OBJ_CHECK(c, CODEC_MAGIC);

@@ -100,6 +100,9 @@ unsigned codec_streams_max(const struct codec *c);
 /* Backend side: how many requests there may be at once on this connection. UINT_MAX: the server has
  * not yet said. */
 
+bool codec_is_shared(const struct codec *c);
+/* HTTP/2: other streams may add to what is queued before it is written. */
+
 bool codec_ping(struct codec *c);
 /* HTTP/2: asks the peer for a sign of life. False: the last one was not answered yet. */
 

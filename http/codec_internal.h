@@ -20,6 +20,7 @@ struct codec_vt {
     bool (*is_reusable)(const struct codec *c);
     unsigned (*streams_max)(const struct codec *c);
     bool (*ping)(struct codec *c); /* NULL: HTTP/1 */
+    bool is_shared;
 };
 
 enum {

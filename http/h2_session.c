@@ -200,6 +200,7 @@ static const struct codec_vt h2_vt = {
     .is_reusable = h2_is_reusable,
     .streams_max = h2_streams_max,
     .ping = h2_ping,
+    .is_shared = true,
 };
 
 /* --- making one --- */

@@ -12,6 +12,7 @@ enum {
     READS_PER_TURN = 4, /* then others have their turn */
     IOV_MAX_WRITE = 16,
     TLS_RECORD = 16 * 1024,
+    GATHER_MAX = TLS_RECORD, /* as much is worth a write of its own */
     LINGER_BYTES = 4 * 1024 * 1024,
     LINGER_MS = 2000,
 };
@@ -110,6 +111,7 @@ void conn_close(struct conn *c, enum err why)
     loop_io_del(&c->io);
     loop_timer_clear(l, &c->timer);
     loop_undefer(l, &c->again);
+    loop_undefer(l, &c->late);
     worker_clean(c->worker, c);
     close(c->fd);
     c->fd = -1;
@@ -458,17 +460,23 @@ static bool wrote(struct conn *c, size_t n)
     return true;
 }
 
+/* A single piece is sent as such: the kernel has less to look at. */
+static ssize_t send_pieces(int fd, struct iovec *iov, int n)
+{
+    const struct msghdr m = {.msg_iov = iov, .msg_iovlen = (size_t)n};
+    return n == 1 ? send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
+                  : sendmsg(fd, &m, MSG_NOSIGNAL);
+}
+
 /* One write. False: no more can be written now, or the connection is closed. */
 static bool write_plain(struct conn *c)
 {
     struct iovec iov[IOV_MAX_WRITE];
-    struct msghdr m = {.msg_iov = iov};
     size_t want = 0;
     int n = chunkq_iov(&c->out, iov, IOV_MAX_WRITE);
-    m.msg_iovlen = (size_t)n;
     for (int i = 0; i < n; i++)
         want += iov[i].iov_len;
-    ssize_t put = sendmsg(c->fd, &m, MSG_NOSIGNAL);
+    ssize_t put = send_pieces(c->fd, iov, n);
     if (put < 0) {
         c->writable = false;
         if (!is_again(errno))
@@ -521,14 +529,43 @@ static void end_sending(struct conn *c)
     (void)shutdown(c->fd, SHUT_WR);
 }
 
+static void late(void *arg)
+{
+    struct conn *c;
+    OBJ_CAST(c, arg, CONN_MAGIC);
+    conn_flush(c);
+    worker_flush(c->worker);
+}
+
+/* Frames and bodies into `out`. False: the connection was closed here. */
+static bool drain(struct conn *c)
+{
+    if (codec_drain(c->codec))
+        return true;
+    conn_close(c, ERR_NO_MEMORY);
+    return false;
+}
+
+bool conn_gather(struct conn *c)
+{
+    if (c->state != CONN_OPEN || !codec_is_shared(c->codec) || !drain(c))
+        return false;
+    if (c->out.n == 0 || c->out.n >= GATHER_MAX || codec_is_done(c->codec) ||
+        chunkq_own(&c->out) != ERR_OK)
+        return false;
+    loop_defer(c->worker->loop, &c->late, late, c);
+    if (!c->in_turn)
+        c->role->settled(c);
+    return true;
+}
+
 void conn_flush(struct conn *c)
 {
     if (c->state != CONN_OPEN)
         return;
-    if (!codec_drain(c->codec)) {
-        conn_close(c, ERR_NO_MEMORY);
+    loop_undefer(c->worker->loop, &c->late);
+    if (!drain(c))
         return;
-    }
     if (c->out.n == 0)
         c->wrote_ms = loop_now_ms(c->worker->loop);
     write_out(c);

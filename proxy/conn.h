@@ -4,7 +4,8 @@
  * The special difficulty is who may free what when: a handler reads, its codec calls into
  * exchanges, they write to other connections, and any of these may end. So a handler only queues:
  * bytes into `out` and the connection into the worker's dirty list; worker_flush() writes them when
- * the handler's events are over; conn_close() marks, and the memory goes at the end of the turn. */
+ * the handler's events are over, or gathers them until the end of the turn; conn_close() marks, and
+ * the memory goes at the end of the turn. */
 #ifndef PROXY_CONN_H
 #define PROXY_CONN_H
 
@@ -55,6 +56,7 @@ struct conn {
     struct loop_io io;
     struct timer timer; /* the role's */
     struct loop_task again;
+    struct loop_task late; /* writes what was gathered */
     struct loop_task reap;
     struct conn *next_dirty;
     bool dirty;
@@ -84,8 +86,12 @@ enum err conn_register(struct conn *c) MUST_USE;
 void conn_turn(struct conn *c);
 /* Does what can be done now: connect, handshake, read and feed. */
 
+bool conn_gather(struct conn *c);
+/* Over HTTP/2 a turn of the loop brings many small answers: true when what is queued was made the
+ * connection's own and is written at the end of the turn, together with what is still to come. */
+
 void conn_flush(struct conn *c);
-/* Writes what is queued; called by worker_flush(). */
+/* Writes what is queued now. */
 
 void conn_close(struct conn *c, enum err why);
 /* Marks: streams get `gone`, the descriptor is closed, memory goes at the end of the turn. Nothing

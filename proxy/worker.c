@@ -54,7 +54,8 @@ void worker_flush(struct worker *w)
     while (w->first_dirty != NULL) {
         struct conn *c = w->first_dirty;
         worker_clean(w, c);
-        conn_flush(c);
+        if (!conn_gather(c))
+            conn_flush(c);
     }
     w->flushing = false;
 }

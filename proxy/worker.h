@@ -126,7 +126,7 @@ void worker_free(struct worker **w);
 void worker_dirty(struct worker *w, struct conn *c);
 void worker_clean(struct worker *w, struct conn *c);
 void worker_flush(struct worker *w);
-/* Connections with something to write: queue, unqueue, write them all. */
+/* Connections with something to write: queue, unqueue, write them all (or gather, over HTTP/2). */
 
 struct snapshot_hold *worker_snapshot(struct worker *w);
 /* The newest snapshot, adopted now if it is newer than the last one; its attachment is the view. */
