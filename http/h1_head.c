@@ -304,12 +304,32 @@ static size_t fields_size(const struct http_head *h)
     return n;
 }
 
+/* "Name: value" into the one stretch there is. */
+static void put_line(struct pen *w, struct span name, struct span value)
+{
+    char *p = w->p + w->n;
+    memcpy(p, name.p, name.n);
+    p += name.n;
+    *p++ = ':';
+    *p++ = ' ';
+    if (value.n > 0)
+        memcpy(p, value.p, value.n);
+    p += value.n;
+    *p++ = '\r';
+    *p++ = '\n';
+    w->n = (size_t)(p - w->p);
+}
+
 static enum err put_fields(struct pen *pen, const struct http_head *h)
 {
     for (size_t i = 0; i < h->nfields; i++) {
         const struct http_field *f = &h->fields[i];
         if (!is_written(f))
             continue;
+        if (LIKELY(pen->p != NULL)) {
+            put_line(pen, f->name, f->value);
+            continue;
+        }
         TRY(put(pen, f->name));
         TRY(put(pen, SPAN(": ")));
         TRY(put(pen, f->value));

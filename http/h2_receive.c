@@ -68,7 +68,6 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
     struct h2 *h = arg;
     struct h2_stream *s = find(ng, frame->hd.stream_id);
     const struct http_limits *l = &h->codec.opts->limits;
-    UNUSED(flags);
     if (s == NULL || !s->open)
         return 0;
     s->head_bytes += name_n + value_n + FIELD_OVERHEAD;
@@ -83,6 +82,8 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
     }
     s->head->refuse = (h->client ? h2_request_field : h2_response_field)(s, span_of(name, name_n),
                                                                          span_of(value, value_n));
+    if ((flags & NGHTTP2_NV_FLAG_NO_INDEX) != 0 && s->head->refuse == ERR_OK && name[0] != ':')
+        s->head->fields[s->head->nfields - 1].flags |= HTTP_FIELD_UNINDEXED;
     return 0;
 }
 

@@ -44,8 +44,11 @@ static bool is_pseudo(struct span name)
 
 static enum err add_field(struct h2_stream *s, struct span name, struct span value)
 {
-    TRY(keep(s->arena, name, &name));
+    enum http_field_id id = http_field_lookup(name);
     TRY(keep(s->arena, value, &value));
+    if (id != HTTP_UNKNOWN_FIELD)
+        return http_head_add_id(s->head, id, value);
+    TRY(keep(s->arena, name, &name));
     return http_head_add(s->head, name, value);
 }
 
@@ -81,6 +84,7 @@ static enum err join_cookies(struct http_head *h)
         if (first != NULL) {
             memcpy(joined + n, "; ", 2);
             n += 2;
+            first->flags |= f->flags;
             f->flags |= HTTP_FIELD_DROPPED;
         } else {
             first = f;
@@ -174,11 +178,31 @@ static bool is_sent(const struct http_field *f)
     }
 }
 
-static nghttp2_nv nv_of(struct span name, struct span value)
+/* What must not enter HPACK's table: secrets, because a connection to a server carries requests of
+ * many clients, and one could find out another's value by how well its guess compresses (RFC 7541
+ * 7.1); what its sender marked so (6.2.3); and values that do not come again, which would push out
+ * those that do and make every search longer. */
+static bool is_unindexed(const struct http_field *f)
 {
-    /* nghttp2 copies both, and lower-cases the name. */
+    switch (f->id) {
+    case HTTP_AUTHORIZATION:
+    case HTTP_COOKIE:
+    case HTTP_SET_COOKIE:
+    case HTTP_CLIENT_CERT:
+    case HTTP_CLIENT_CERT_CHAIN:
+    case HTTP_IDEMPOTENCY_KEY:
+    case HTTP_X_FORWARDED_FOR:
+    case HTTP_X_REQUEST_ID:
+        return true;
+    default:
+        return (f->flags & HTTP_FIELD_UNINDEXED) != 0;
+    }
+}
+
+static nghttp2_nv nv_of(struct span name, struct span value, unsigned flags)
+{
     return (nghttp2_nv){(uint8_t *)(uintptr_t)name.p, (uint8_t *)(uintptr_t)value.p, name.n,
-                        value.n, NGHTTP2_NV_FLAG_NONE};
+                        value.n, (uint8_t)flags};
 }
 
 enum { NV_ON_STACK = 64, PSEUDO_MAX = 4 };
@@ -199,16 +223,28 @@ static enum err block_begin(struct block *b, const struct http_head *h)
     return b->nv == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
+/* name: a literal. nghttp2 copies the value. */
 static void block_add(struct block *b, struct span name, struct span value)
 {
-    b->nv[b->n++] = nv_of(name, value);
+    b->nv[b->n++] = nv_of(name, value, NGHTTP2_NV_FLAG_NO_COPY_NAME);
+}
+
+/* Names weir knows live for ever; others are copied too, and put into lower case. */
+static void block_add_field(struct block *b, const struct http_field *f)
+{
+    unsigned flags = is_unindexed(f) ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
+    if (f->id == HTTP_UNKNOWN_FIELD)
+        b->nv[b->n++] = nv_of(f->name, f->value, flags);
+    else
+        b->nv[b->n++] =
+            nv_of(http_field_text(f->id), f->value, flags | NGHTTP2_NV_FLAG_NO_COPY_NAME);
 }
 
 static void block_add_fields(struct block *b, const struct http_head *h)
 {
     for (size_t i = 0; i < h->nfields; i++)
         if (is_sent(&h->fields[i]))
-            block_add(b, h->fields[i].name, h->fields[i].value);
+            block_add_field(b, &h->fields[i]);
 }
 
 static enum err block_end(struct block *b, int rv)

@@ -1,52 +1,5 @@
-/* Heads and their fields: look-up of the names weir knows, the field list, methods, status texts.
- */
+/* Heads and their fields: the field list, methods, status texts. */
 #include "http/http.h"
-
-enum { INDEX_SIZE = 128 };
-
-static const struct span field_texts[HTTP_FIELD_IDS] = {
-#define FIELD(name, text, hop) [HTTP_##name] = {text, sizeof(text) - 1},
-#include "http/fields.def"
-#undef FIELD
-};
-
-/* Open addressing over a hash of length, first, middle and last byte; filled before main(). */
-static uint8_t field_index[INDEX_SIZE];
-
-static unsigned field_hash(struct span s)
-{
-    unsigned h = (unsigned)s.n * 11u;
-    h += (unsigned)(s.p[0] & 0x1f) * 5u;
-    h += (unsigned)(s.p[s.n / 2] & 0x1f) * 3u;
-    h += (unsigned)(s.p[s.n - 1] & 0x1f) * 17u;
-    return h & (INDEX_SIZE - 1);
-}
-
-__attribute__((constructor)) static void index_fields(void)
-{
-    for (unsigned id = 1; id < HTTP_FIELD_IDS; id++) {
-        unsigned h = field_hash(field_texts[id]);
-        while (field_index[h] != 0)
-            h = (h + 1) & (INDEX_SIZE - 1);
-        field_index[h] = (uint8_t)id;
-    }
-}
-
-enum http_field_id http_field_lookup(struct span name)
-{
-    if (name.n == 0)
-        return HTTP_UNKNOWN_FIELD;
-    for (unsigned h = field_hash(name); field_index[h] != 0; h = (h + 1) & (INDEX_SIZE - 1))
-        if (span_eq_nocase(field_texts[field_index[h]], name))
-            return field_index[h];
-    return HTTP_UNKNOWN_FIELD;
-}
-
-struct span http_field_text(enum http_field_id id)
-{
-    BUG_IF(id == HTTP_UNKNOWN_FIELD || id >= HTTP_FIELD_IDS);
-    return field_texts[id];
-}
 
 /* --- the field list --- */
 
@@ -153,6 +106,7 @@ enum err http_head_copy(struct http_head *to, const struct http_head *from, stru
         TRY(copy_span(&name, f->name, a));
         TRY(copy_span(&value, f->value, a));
         TRY(add(to, f->id, name, value));
+        to->fields[to->nfields - 1].flags = f->flags;
     }
     return ERR_OK;
 }

@@ -31,7 +31,10 @@ enum http_field_id {
 };
 _Static_assert(HTTP_FIELD_IDS <= 64, "http_head.seen is 64 bits");
 
-enum { HTTP_FIELD_DROPPED = 1 }; /* http_field.flags: not sent on */
+enum {                          /* http_field.flags */
+       HTTP_FIELD_DROPPED = 1,  /* not sent on */
+       HTTP_FIELD_UNINDEXED = 2 /* came over HTTP/2 as never to be put into a compression table */
+};
 
 struct http_field {
     struct span name; /* as received; HTTP/2 names are lower-case */

@@ -24,7 +24,8 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
 {
     struct peer_stream *s = find(arg, frame->hd.stream_id);
     UNUSED(ng);
-    UNUSED(flags);
+    if (flags & NGHTTP2_NV_FLAG_NO_INDEX)
+        tell(s, SPAN("!"));
     tell(s, span_of(name, name_n));
     tell(s, SPAN("="));
     tell(s, span_of(value, value_n));
@@ -165,9 +166,11 @@ static size_t fill(nghttp2_nv *nv, const char *fields)
         struct span value = span_from(line, colon + 1);
         if (value.n > 0 && value.p[0] == ' ')
             value = span_from(value, 1);
+        bool secret = line.p[0] == '!';
         BUG_IF(n == FIELDS_MAX);
-        nv[n++] = (nghttp2_nv){(uint8_t *)(uintptr_t)line.p, (uint8_t *)(uintptr_t)value.p, colon,
-                               value.n, NGHTTP2_NV_FLAG_NONE};
+        nv[n++] = (nghttp2_nv){(uint8_t *)(uintptr_t)line.p + secret, (uint8_t *)(uintptr_t)value.p,
+                               colon - secret, value.n,
+                               secret ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE};
     }
     return n;
 }

@@ -1,5 +1,6 @@
 /* An HTTP/2 client or server, by nghttp2, at the other end of a rig. What it receives is kept as
- * one line of text per stream: fields, body, END, and the code it was closed with. */
+ * one line of text per stream: fields, body, END, and the code it was closed with. A ! before a
+ * name: it is never to be put into a compression table. */
 #ifndef TESTS_H2_PEER_H
 #define TESTS_H2_PEER_H
 

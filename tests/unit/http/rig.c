@@ -125,7 +125,7 @@ static void note_fields(struct rig *r, const struct http_head *h)
     for (size_t i = 0; i < h->nfields; i++) {
         if (h->fields[i].flags & HTTP_FIELD_DROPPED)
             continue;
-        note_bytes(r, SPAN(" "));
+        note_bytes(r, h->fields[i].flags & HTTP_FIELD_UNINDEXED ? SPAN(" !") : SPAN(" "));
         note_bytes(r, h->fields[i].name);
         note_bytes(r, SPAN("="));
         note_bytes(r, h->fields[i].value);
@@ -164,10 +164,13 @@ static bool fill_fields(struct http_head *h, const char *fields)
 {
     struct span rest = span_str(fields), line;
     while (rest.n > 0 && span_cut(&rest, '|', &line)) {
+        bool secret = line.p[0] == '!';
         size_t colon = span_find(line, ':');
         struct span value = span_trim(span_from(line, colon + 1));
-        if (http_head_add(h, span_until(line, colon), value) != ERR_OK)
+        if (http_head_add(h, span_from(span_until(line, colon), secret), value) != ERR_OK)
             return false;
+        if (secret)
+            h->fields[h->nfields - 1].flags |= HTTP_FIELD_UNINDEXED;
     }
     return true;
 }

@@ -37,6 +37,12 @@ static const struct case_ cases[] = {
      {.fields = ":status: 200|content-length: 0"},
      "1 head 200 content-length=0\n1 end ok\n1 gone ok\n",
      REQUEST("POST", "/p?q") "content-length=3 body=abc END closed 0"},
+    {"never indexed",
+     {.fields = "Cookie: 0123456789012345678901234567890|Authorization: s|!X-Key: s|X: y"},
+     {.fields = ":status: 200|!x-token: s|x: y"},
+     "1 head 200 !x-token=s x=y\n1 end ok\n1 gone ok\n",
+     REQUEST("GET", "/") "!cookie=0123456789012345678901234567890 !authorization=s !x-key=s x=y "
+                         "END closed 0"},
     {"empty body",
      {.method = "POST", .body = ""},
      {.fields = ":status: 200", .body = ""},
@@ -78,7 +84,7 @@ static const struct case_ cases[] = {
           "b=2"},
      {.fields = ":status: 200"},
      "1 head 200\n1 end ok\n1 gone ok\n",
-     REQUEST("GET", "/") "cookie=a=1; b=2 END closed 0"},
+     REQUEST("GET", "/") "!cookie=a=1; b=2 END closed 0"},
     {"TE: trailers",
      {.fields = "TE: gzip;q=0.5, trailers"},
      {.fields = ":status: 200"},
@@ -362,9 +368,9 @@ static void test_not_http2(void **state)
     static const struct span said[] = {
         SPAN("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"),
         SPAN("\0\0\0\x06\0\0\0\0\0"), /* a PING first, of no bytes */
-        SPAN(
-            "\0\0\0\x04\0\0\0\0\0\0\0\0\x04\x01\0\0\0\0\0\0\x04\x05\x04\0\0\0\x01\0\0\0\x02"), /* PUSH_PROMISE
-                                                                                                */
+        SPAN("\0\0\0\x04\0\0\0\0\0\0\0\0\x04\x01\0\0\0\0\0\0\x04\x05\x04\0\0\0\x01\0\0\0"
+             "\x02"),                                               /* PUSH_PROMISE
+                                                                     */
         SPAN("\0\0\0\x04\0\0\0\0\0\0\0\x04\x08\0\0\0\0\0\0\0\0\0"), /* WINDOW_UPDATE of 0 */
         SPAN("\0\0\0\x04\0\0\0\0\0\0\0\x01\x01\x04\0\0\0\x01\xff"), /* HPACK */
     };
