@@ -165,15 +165,16 @@ static uint32_t hash_of(enum metric family, const char *labels)
 
 static enum err render_value(struct buf *b, const char *v)
 {
-    for (; *v != '\0'; v++) {
-        if (*v == '\\' || *v == '"')
-            TRY(buf_printf(b, "\\%c", *v));
-        else if (*v == '\n')
-            TRY(buf_append(b, SPAN("\\n")));
-        else
-            TRY(buf_append(b, span_of(v, 1)));
+    for (;;) {
+        size_t plain = strcspn(v, "\\\"\n");
+        TRY(buf_append(b, span_of(v, plain)));
+        v += plain;
+        if (*v == '\0')
+            return ERR_OK;
+        TRY(buf_append(b, SPAN("\\")));
+        TRY(buf_append(b, *v == '\n' ? SPAN("n") : span_of(v, 1)));
+        v++;
     }
-    return ERR_OK;
 }
 
 static enum err render_labels(struct buf *b, enum metric family, const char *const *values)
@@ -181,7 +182,9 @@ static enum err render_labels(struct buf *b, enum metric family, const char *con
     struct span rest = span_str(families[family].labels);
     struct span name;
     for (size_t i = 0; rest.n > 0 && span_cut(&rest, ',', &name); i++) {
-        TRY(buf_printf(b, "%s" SPAN_FMT "=\"", i == 0 ? "" : ",", SPAN_ARG(name)));
+        TRY(buf_append(b, i == 0 ? SPAN("") : SPAN(",")));
+        TRY(buf_append(b, name));
+        TRY(buf_append(b, SPAN("=\"")));
         TRY(render_value(b, values[i]));
         TRY(buf_append(b, SPAN("\"")));
     }

@@ -13,10 +13,16 @@ static void print_text(struct printer *p, const struct syntax *s, const char *te
     struct buf escaped = BUF_INIT(0);
     enum err e = s->secret && !p->secrets ? syntax_redact(s, span_str(text), &shown)
                                           : buf_append(&shown, span_str(text));
-    for (size_t i = 0; i < shown.n && e == ERR_OK; i++) {
-        bool special = shown.p[i] == '$' && i + 1 < shown.n &&
-                       (shown.p[i + 1] == '{' || shown.p[i + 1] == '$');
-        e = buf_append(&escaped, special ? SPAN("$$") : span_of(shown.p + i, 1));
+    struct span rest = buf_span(&shown);
+    while (rest.n > 0 && e == ERR_OK) {
+        size_t dollar = span_find(rest, '$');
+        bool special =
+            dollar + 1 < rest.n && (rest.p[dollar + 1] == '{' || rest.p[dollar + 1] == '$');
+        size_t taken = min_size(dollar + 1, rest.n);
+        e = buf_append(&escaped, span_until(rest, taken));
+        if (e == ERR_OK && special)
+            e = buf_append(&escaped, SPAN("$"));
+        rest = span_from(rest, taken);
     }
     if (e == ERR_OK)
         write_text(&p->w, buf_span(&escaped));

@@ -60,19 +60,34 @@ void write_raw(struct writer *w, const char *fmt, ...)
     put(w, span_of(text, (size_t)n));
 }
 
+static bool is_escaped(char c)
+{
+    return c == '"' || c == '\\' || (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+static void write_escaped(struct writer *w, unsigned char c)
+{
+    if (c == '"' || c == '\\')
+        put(w, span_of((const char[]){'\\', (char)c}, 2));
+    else if (c == '\n')
+        put(w, SPAN("\\n"));
+    else
+        write_raw(w, "\\u%04x", (unsigned)c);
+}
+
 void write_text(struct writer *w, struct span s)
 {
     put(w, SPAN("\""));
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c == '"' || c == '\\')
-            put(w, span_of((const char[]){'\\', (char)c}, 2));
-        else if (c == '\n')
-            put(w, SPAN("\\n"));
-        else if (c < 0x20 || c == 0x7f)
-            write_raw(w, "\\u%04x", (unsigned)c);
-        else
-            put(w, span_of(&s.p[i], 1));
+    while (s.n > 0) {
+        size_t plain = 0;
+        while (plain < s.n && !is_escaped(s.p[plain]))
+            plain++;
+        put(w, span_until(s, plain));
+        s = span_from(s, plain);
+        if (s.n == 0)
+            break;
+        write_escaped(w, (unsigned char)s.p[0]);
+        s = span_from(s, 1);
     }
     put(w, SPAN("\""));
 }

@@ -24,6 +24,15 @@ static void say(struct walk *w, const char *text)
         (void)json_array_append_new(w->said, json_string(text));
 }
 
+/* One that does not fit is only counted; a text is not made for it. */
+static bool fits(struct walk *w)
+{
+    if (w->n < CHANGES_MAX - 1)
+        return true;
+    w->n++;
+    return false;
+}
+
 static void show(char out[VALUE_LEN], const json_t *v)
 {
     char *text = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
@@ -46,6 +55,8 @@ static void differs(struct walk *w, const char *path, const json_t *a, const jso
     char was[VALUE_LEN];
     char is[VALUE_LEN];
     char line[PATH_LEN + 2 * VALUE_LEN + 64];
+    if (!fits(w))
+        return;
     show(was, a);
     show(is, b);
     (void)snprintf(line, sizeof(line), "%s: %s (was %s)%s", path, is, was, note_of(path));
@@ -56,6 +67,8 @@ static void one_sided(struct walk *w, const char *path, const json_t *v, bool ad
 {
     char value[VALUE_LEN];
     char line[PATH_LEN + VALUE_LEN + 64];
+    if (!fits(w))
+        return;
     show(value, v);
     if (json_is_object(v))
         (void)snprintf(line, sizeof(line), "%s: %s", path, added ? "added" : "removed");
