@@ -11,7 +11,7 @@
 
 enum {
     ARENA_MAX = 1024 * 1024, /* heads, ids, trailers of one exchange */
-    FREE_MAX = 256,          /* exchanges kept per worker */
+    FREE_MAX = 1024,         /* exchanges kept per worker */
     ATTEMPTS_MAX = 2,
 };
 

@@ -7,6 +7,8 @@
 #include "base/digest.h"
 #include "base/rand.h"
 
+#include <endian.h>
+
 /* --- SipHash-2-4 --- */
 
 struct sip {
@@ -22,10 +24,9 @@ static uint64_t rotate(uint64_t x, unsigned by)
 
 static uint64_t word_of(const unsigned char *p)
 {
-    uint64_t w = 0;
-    for (unsigned i = 0; i < 8; i++)
-        w |= (uint64_t)p[i] << (8 * i);
-    return w;
+    uint64_t w;
+    memcpy(&w, p, sizeof(w));
+    return le64toh(w);
 }
 
 static void sip_round(uint64_t v[4])
