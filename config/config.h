@@ -61,6 +61,8 @@ enum underscore { UNDERSCORE_DROP, UNDERSCORE_PASS, UNDERSCORE_REJECT };
 enum passing { PASSING_REJECT, PASSING_PASS };
 enum access_format { ACCESS_JSON, ACCESS_COMBINED };
 
+enum new_error { NEW_ERROR_FAIL, NEW_ERROR_LEGACY };
+
 enum edit_on { EDIT_REQUEST, EDIT_ANSWER };
 enum edit_side { EDIT_LEGACY = SIDE_LEGACY, EDIT_NEW = SIDE_NEW, EDIT_BOTH };
 enum edit_action { EDIT_SET, EDIT_ADD, EDIT_REMOVE };
@@ -177,6 +179,13 @@ struct config_deprecation {
     const char *link;   /* NULL: none */
 };
 
+struct config_route_fallback {
+    struct config_names statuses; /* three digits each */
+    unsigned budget;              /* basis points */
+    unsigned budget_min;
+    uint64_t body;
+};
+
 struct config_route {
     const char *name;
     struct config_match match;
@@ -196,6 +205,8 @@ struct config_route {
     struct config_field_edit *headers;
     size_t nheaders;
     struct config_deprecation *deprecation; /* NULL: none */
+    enum new_error on_new_error;
+    struct config_route_fallback fallback;
     struct config_route_shadow shadow;
     struct config_names users[2]; /* by enum side: always_* and what their files hold */
 };

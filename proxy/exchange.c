@@ -3,6 +3,7 @@
 #include "proxy/exchange.h"
 
 #include "base/log.h"
+#include "proxy/fallback.h"
 #include "proxy/grpc.h"
 #include "proxy/mirror.h"
 #include "proxy/tunnel.h"
@@ -136,6 +137,7 @@ static enum next step_decide(struct exchange *x)
     if (e != ERR_OK)
         return fail(x, e);
     x->decided = true;
+    fallback_decided(x);
     if (x->decision.route->config->redirect != NULL)
         return redirect(x, &q);
     return is_body_admitted(x) ? NEXT : fail(x, ERR_BODY_TOO_LARGE);
@@ -266,6 +268,7 @@ static enum next step_finish(struct exchange *x)
         mirror_served_end(&x->mirror, x->failure != ERR_OK ? x->failure : ERR_CLIENT_CLOSED);
     loop_timer_clear(x->worker->loop, &x->timer);
     chunkq_free(&x->pending);
+    fallback_forget(x);
     count(x);
     if (x->tunnel != NULL)
         tunnel_end(x);
@@ -350,21 +353,64 @@ static bool may_retry(const struct exchange *x, enum err why)
     }
 }
 
+static void begin_again(struct exchange *x, enum shadow_drop why)
+{
+    drop_backend(x, ERR_OK);
+    loop_timer_clear(x->worker->loop, &x->timer);
+    x->sent = x->sent_all = false;
+    if (x->mirror != NULL)
+        mirror_abandon(&x->mirror, why);
+}
+
+static bool try_again(struct exchange *x, enum err why)
+{
+    const struct decision *d = &x->decision;
+    const struct plane *p = plane_of(x->hold->snapshot);
+    if (!may_retry(x, why))
+        return false;
+    metric_inc(p->backends[d->route->backends[d->side]].retries);
+    begin_again(x, SHADOW_DROP_NO_CONNECTION);
+    x->step = STEP_DECIDE; /* a flip may have come meanwhile, perhaps because of this failure */
+    return true;
+}
+
+/* The bytes of the request that new was given are given to legacy. */
+static bool fall_back(struct exchange *x, enum err why)
+{
+    if (!fallback_take(x, why))
+        return false;
+    if (x->mirror != NULL)
+        x->decision.shadow = false; /* it is counted below */
+    begin_again(x, SHADOW_DROP_FALLBACK);
+    x->reused = false;
+    x->attempts = 0;
+    x->step = STEP_PICK;
+    return true;
+}
+
 void exchange_backend_lost(struct exchange *x, enum err why)
 {
     x->backend = NULL;
     exchange_blame_backend(x, why);
-    if (may_retry(x, why)) {
-        const struct decision *d = &x->decision;
-        const struct plane *p = plane_of(x->hold->snapshot);
-        metric_inc(p->backends[d->route->backends[d->side]].retries);
-        x->sent = x->sent_all = false;
-        if (x->mirror != NULL)
-            mirror_abandon(&x->mirror, SHADOW_DROP_NO_CONNECTION);
-        x->step = STEP_DECIDE; /* a flip may have come meanwhile, perhaps because of this failure */
-        exchange_run(x);
-        return;
-    }
-    exchange_fail(x, why);
+    if (!try_again(x, why) && !fall_back(x, why))
+        exchange_fail(x, why);
     exchange_run(x);
+}
+
+void exchange_backend_failed(struct exchange *x, enum err why)
+{
+    if (err_fault(why) == FAULT_BACKEND)
+        exchange_blame_backend(x, why);
+    if (!fall_back(x, why))
+        exchange_fail(x, why);
+    exchange_run(x);
+}
+
+bool exchange_fall_back(struct exchange *x, enum err why)
+{
+    exchange_blame_backend(x, why);
+    if (!fall_back(x, why))
+        return false;
+    exchange_run(x);
+    return true;
 }

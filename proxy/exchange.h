@@ -58,6 +58,10 @@ struct exchange {
     unsigned attempts;
     size_t backend_held;
     struct mirror *mirror;
+    enum err fallen; /* legacy answers because new failed in this way */
+    bool keeping;    /* the body that is sent is kept, in case new fails */
+    bool hinted;     /* an interim answer went to the client */
+    struct chunkq kept;
     struct tunnel *tunnel; /* there from the server's 101 on */
 
     /* the answer */
@@ -93,6 +97,12 @@ void exchange_blame_backend(const struct exchange *x, enum err why);
 
 void exchange_backend_lost(struct exchange *x, enum err why);
 /* The server's stream is gone: try again where that is safe, else fail. */
+
+void exchange_backend_failed(struct exchange *x, enum err why);
+/* Its stream is still there and of no use: legacy answers in its place, or it fails. */
+
+bool exchange_fall_back(struct exchange *x, enum err why) MUST_USE;
+/* Its answer is of no use: whether legacy answers in its place. If not, nothing has changed. */
 
 void exchanges_free(struct worker *w);
 /* The free list, when the worker ends. */

@@ -13,6 +13,7 @@
 #include <pthread.h>
 
 struct access_log;
+struct budget;
 struct locals;
 struct exchange;
 struct front;
@@ -49,7 +50,8 @@ struct view {
     struct pool **serve;  /* by plane's backends, then servers: first[backend] + server */
     struct pool **mirror; /* the same for copies */
     size_t *first;
-    unsigned *turn; /* by backend: whose turn it is */
+    unsigned *turn;         /* by backend: whose turn it is */
+    struct budget *budgets; /* by route: of fallbacks */
 };
 
 enum { WORKER_MAGIC = 0x574f524b };
