@@ -61,6 +61,7 @@ enum underscore { UNDERSCORE_DROP, UNDERSCORE_PASS, UNDERSCORE_REJECT };
 enum passing { PASSING_REJECT, PASSING_PASS };
 enum access_format { ACCESS_JSON, ACCESS_COMBINED };
 
+enum on_flip { ON_FLIP_FINISH, ON_FLIP_DRAIN, ON_FLIP_CUT };
 enum new_error { NEW_ERROR_FAIL, NEW_ERROR_LEGACY };
 
 enum edit_on { EDIT_REQUEST, EDIT_ANSWER };
@@ -207,6 +208,8 @@ struct config_route {
     struct config_deprecation *deprecation; /* NULL: none */
     enum new_error on_new_error;
     struct config_route_fallback fallback;
+    enum on_flip on_flip;
+    uint64_t on_flip_time; /* milliseconds */
     struct config_route_shadow shadow;
     struct config_names users[2]; /* by enum side: always_* and what their files hold */
 };

@@ -234,6 +234,7 @@ static json_t *counts_json(const struct route_count *n, enum side side)
     json_t *o = json_object();
     put(o, "requests", number(n == NULL ? 0 : n->requests[side]));
     put(o, "failed", number(n == NULL ? 0 : n->failed[side]));
+    put(o, "leaving", number(n == NULL ? 0 : n->leaving[side]));
     return o;
 }
 

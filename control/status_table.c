@@ -78,12 +78,17 @@ static void fill_requests(struct row *r, const json_t *route)
     char n[2][PAGE_SHORT];
     char failed[PAGE_SHORT];
     uint64_t bad = count_of(route, "on_legacy", "failed") + count_of(route, "on_new", "failed");
+    uint64_t leaving =
+        count_of(route, "on_legacy", "leaving") + count_of(route, "on_new", "leaving");
+    char left[PAGE_SHORT];
+    page_count(left, leaving);
     page_count(n[0], count_of(route, "on_legacy", "requests"));
     page_count(n[1], count_of(route, "on_new", "requests"));
     page_count(failed, bad);
     r->failing = bad > 0;
-    (void)snprintf(r->cells[COL_REQUESTS], CELL_LEN, "%s / %s%s%s%s", n[0], n[1],
-                   bad > 0 ? ", " : "", bad > 0 ? failed : "", bad > 0 ? " failed" : "");
+    (void)snprintf(r->cells[COL_REQUESTS], CELL_LEN, "%s / %s%s%s%s%s%s%s", n[0], n[1],
+                   bad > 0 ? ", " : "", bad > 0 ? failed : "", bad > 0 ? " failed" : "",
+                   leaving > 0 ? ", " : "", leaving > 0 ? left : "", leaving > 0 ? " leaving" : "");
 }
 
 static void fill(struct row *r, const struct admin_look *look, const json_t *route)

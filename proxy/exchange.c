@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "proxy/fallback.h"
 #include "proxy/grpc.h"
+#include "proxy/leaving.h"
 #include "proxy/mirror.h"
 #include "proxy/tunnel.h"
 
@@ -41,6 +42,7 @@ enum err exchange_new(struct front *f, struct http_stream *s, struct arena **are
     arena_begin(&x->arena, ARENA_MAX);
     x->arena.counted = true;
     timer_begin(&x->timer, relay_timeout, x);
+    leaving_begin(x);
     x->start_us = loop_now_us(w->loop);
     s->on = &exchange_client_events;
     s->owner = x;
@@ -218,6 +220,7 @@ static enum next step_send(struct exchange *x)
     if (e != ERR_OK)
         return fail(x, e);
     x->sent = true;
+    leaving_served(x);
     relay_wait_for_answer(x);
     return NEXT;
 }
@@ -269,6 +272,7 @@ static enum next step_finish(struct exchange *x)
     loop_timer_clear(x->worker->loop, &x->timer);
     chunkq_free(&x->pending);
     fallback_forget(x);
+    leaving_over(x);
     count(x);
     if (x->tunnel != NULL)
         tunnel_end(x);
@@ -357,6 +361,7 @@ static void begin_again(struct exchange *x, enum shadow_drop why)
 {
     drop_backend(x, ERR_OK);
     loop_timer_clear(x->worker->loop, &x->timer);
+    leaving_over(x);
     x->sent = x->sent_all = false;
     if (x->mirror != NULL)
         mirror_abandon(&x->mirror, why);

@@ -8,6 +8,7 @@
 #define PROXY_EXCHANGE_H
 
 #include "proxy/back.h"
+#include "proxy/boundary.h"
 #include "proxy/front.h"
 
 struct mirror;
@@ -63,6 +64,15 @@ struct exchange {
     bool hinted;     /* an interim answer went to the client */
     struct chunkq kept;
     struct tunnel *tunnel; /* there from the server's 101 on */
+
+    /* a flip that moves it away (leaving.c) */
+    struct exchange *served_prev; /* in worker.served */
+    struct exchange *served_next;
+    bool served;  /* it is in there */
+    bool leaving; /* and counted as one that is on the losing side */
+    bool asked;   /* it is to end at the next boundary */
+    struct timer leave;
+    struct boundary boundary;
 
     /* the answer */
     bool answered;     /* the final head went to the client */

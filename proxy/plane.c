@@ -245,6 +245,7 @@ static enum err side_series(struct plane_route *pr, const char *route, const cha
     static const char *const classes[STATUS_CLASSES] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
     const char *const where[] = {route, backend, side_word(side)};
     const char *const tunnel[] = {route, side_word(side)};
+    TRY(metrics_series(METRIC_REQUESTS_LEAVING, tunnel, &pr->leaving[side]));
     TRY(metrics_series(METRIC_TUNNELS, tunnel, &pr->tunnels[side]));
     TRY(metrics_series(METRIC_TUNNELS_OPEN, tunnel, &pr->tunnels_open[side]));
     for (unsigned i = 0; i < STATUS_CLASSES; i++) {

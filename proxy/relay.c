@@ -3,6 +3,7 @@
 #include "proxy/exchange.h"
 #include "proxy/fallback.h"
 #include "proxy/grpc.h"
+#include "proxy/leaving.h"
 #include "proxy/mirror.h"
 #include "proxy/tunnel.h"
 
@@ -271,6 +272,7 @@ static enum err send_answer(struct exchange *x, struct http_head *head)
     TRY(answer_edit(x, head));
     x->answered = true;
     fallback_forget(x);
+    leaving_answer(x, head);
     x->answer_whole = head->bodiless;
     if (x->grpc)
         grpc_note_status(x, head);
@@ -307,6 +309,7 @@ static void backend_body(void *owner, struct span data)
         tunnel_from_backend(x, data);
         return;
     }
+    data = span_until(data, leaving_follow(x, data));
     x->bytes_out += data.n;
     if (x->mirror != NULL)
         mirror_served_body(x->mirror, data);
@@ -315,6 +318,8 @@ static void backend_body(void *owner, struct span data)
     else
         x->backend_held += data.n;
     touch(x);
+    if (x->asked)
+        leaving_end_if_between(x);
 }
 
 static void backend_end(void *owner, enum err how, struct http_head *trailers)

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "proxy/back.h"
 #include "proxy/exchange.h"
+#include "proxy/leaving.h"
 #include "proxy/mirror.h"
 #include "proxy/tunnel.h"
 
@@ -135,6 +136,7 @@ struct snapshot_hold *worker_snapshot(struct worker *w)
     if (LIKELY(h == w->hold))
         return h;
     BUG_IF(!look_at(w, h)); /* without memory for a list of pools no request can be served */
+    leaving_look(w);
     const struct proxy_options *o = proxy_options_of(w->proxy);
     if (o->adopted != NULL)
         o->adopted(o->arg);

@@ -88,6 +88,10 @@ struct worker {
     unsigned nfree_exchanges;
     unsigned nexchanges;
 
+    struct exchange *served;    /* sent to a server and not over, the newest first */
+    struct exchange *look_next; /* of them, while they are looked through after a flip */
+    struct loop_task look;
+
     struct shadow_lane *lane; /* NULL: nothing is mirrored */
     struct mirror *mirrors;
     unsigned nmirrors;

@@ -145,6 +145,10 @@ enum err route_decide(const struct snapshot *s, const struct route_query *q,
  * cookie that is there but empty is passed over: else everybody without a session would share one
  * bucket. When no source of the chain is present, the client's address gives the key. */
 
+enum err route_decide_again(const struct snapshot *s, const struct route_query *q,
+                            const struct decision *was, struct decision *out) MUST_USE;
+/* The same for a request that was decided before: what is drawn by lot is not drawn again. */
+
 enum err route_rewrite(const struct route *r, enum side side, struct span path, struct arena *a,
                        struct span *out) MUST_USE;
 /* The path as this side gets it, in the arena; p NULL when it stays as it was sent.
