@@ -244,6 +244,7 @@ struct config_limits {
     unsigned h2_streams;
     uint64_t h2_stream_window;
     uint64_t h2_connection_window;
+    unsigned paused;
     unsigned backend_idle;
     unsigned backend_connections;
     unsigned backend_streams;

@@ -63,7 +63,9 @@ static void fill_because(char out[CELL_LEN], const json_t *route)
     const char *by = text_of(route, "decided_by");
     char else_[PAGE_SHORT];
     page_percent(else_, percent_of(route, "weight_percent"));
-    if (strcmp(by, "route pin") == 0)
+    if (json_is_string(json_object_get(route, "paused_until")))
+        (void)snprintf(out, CELL_LEN, "paused");
+    else if (strcmp(by, "route pin") == 0)
         (void)snprintf(out, CELL_LEN, "pinned (%s)", else_);
     else if (strcmp(by, "pin") == 0)
         (void)snprintf(out, CELL_LEN, "all pinned (%s)", else_);

@@ -7,6 +7,7 @@
 #include "proxy/grpc.h"
 #include "proxy/leaving.h"
 #include "proxy/mirror.h"
+#include "proxy/pause.h"
 #include "proxy/tunnel.h"
 
 #include <stdlib.h>
@@ -139,9 +140,12 @@ static enum next step_decide(struct exchange *x)
     if (e != ERR_OK)
         return fail(x, e);
     x->decided = true;
-    fallback_decided(x);
     if (x->decision.route->config->redirect != NULL)
         return redirect(x, &q);
+    if (UNLIKELY(pause_is_on(x)))
+        return pause_hold(x) ? WAIT : fail(x, ERR_PAUSED);
+    pause_over(x);
+    fallback_decided(x);
     return is_body_admitted(x) ? NEXT : fail(x, ERR_BODY_TOO_LARGE);
 }
 
@@ -273,6 +277,7 @@ static enum next step_finish(struct exchange *x)
     chunkq_free(&x->pending);
     fallback_forget(x);
     leaving_over(x);
+    pause_over(x);
     count(x);
     if (x->tunnel != NULL)
         tunnel_end(x);

@@ -48,6 +48,13 @@ struct exchange {
     struct decision decision;
     bool decided;
 
+    /* its route is paused (pause.c) */
+    bool held;
+    struct exchange **held_at; /* in worker.held */
+    struct exchange *held_next;
+    uint64_t held_since_ms;
+    uint64_t held_ms; /* as long it has waited */
+
     /* the server's side */
     struct back_wish wish;
     struct endpoints who;        /* for the wish */

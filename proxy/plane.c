@@ -280,6 +280,7 @@ static enum err route_fill(struct plane_route *pr, const struct route *r,
         TRY(side_series(pr, rc->name, config->backends[r->backends[s]].name, s));
     const char *const label[] = {rc->name};
     TRY(metrics_series(METRIC_SHADOW_COPIES, label, &pr->copies));
+    TRY(metrics_series(METRIC_REQUESTS_HELD, label, &pr->held));
     TRY(fallback_series(pr, rc));
     return rc->shadow.percent == 0 ? ERR_OK : shadow_rules_new(rc, config, &pr->rules, wrong);
 }

@@ -63,6 +63,7 @@ struct plane_route {
     metric_slot no_fallback[NO_FALLBACKS];
     metric_slot copies;
     metric_slot leaving[2];
+    metric_slot held;
     metric_slot tunnels[2];
     metric_slot tunnels_open[2];
 };

@@ -165,7 +165,8 @@ static void client_body(void *owner, struct span data)
     }
     x->bytes_in += data.n;
     x->has_body = true;
-    if (x->backend == NULL && !x->picking) { /* it was answered already: nobody wants this */
+    if (x->backend == NULL && !x->picking &&
+        !x->held) { /* it was answered already: nobody wants this */
         http_consumed(x->client, data.n);
         return;
     }

@@ -92,6 +92,12 @@ struct worker {
     struct exchange *look_next; /* of them, while they are looked through after a flip */
     struct loop_task look;
 
+    struct exchange *held; /* while their route is paused, the oldest first */
+    struct exchange **held_end;
+    unsigned nheld;
+    struct timer held_timer;
+    struct loop_task held_look;
+
     struct shadow_lane *lane; /* NULL: nothing is mirrored */
     struct mirror *mirrors;
     unsigned nmirrors;

@@ -106,6 +106,7 @@ struct route_state {
     uint16_t weight; /* basis points in force */
     uint8_t pin;     /* enum pin of the route itself */
     bool weight_from_control;
+    uint64_t paused_until_ms; /* Unix milliseconds; 0: it is not */
 };
 
 struct snapshot {
