@@ -370,6 +370,7 @@ static void begin_again(struct exchange *x, enum shadow_drop why)
     x->sent = x->sent_all = false;
     if (x->mirror != NULL)
         mirror_abandon(&x->mirror, why);
+    x->shadow_id[0] = '\0';
 }
 
 static bool try_again(struct exchange *x, enum err why)
