@@ -182,6 +182,7 @@ extern const struct cli_command cmd_routes;
 extern const struct cli_command cmd_plan;
 extern const struct cli_command cmd_flip;
 extern const struct cli_command cmd_weight;
+extern const struct cli_command cmd_pause;
 extern const struct cli_command cmd_undo;
 extern const struct cli_command cmd_status;
 extern const struct cli_command cmd_reload;

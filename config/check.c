@@ -365,6 +365,16 @@ static void check_deprecation(struct loader *l, const struct place *route,
                         "\"%s\" is before \"at\"", d->sunset);
 }
 
+static void check_fallback(struct loader *l, const struct place *route,
+                           const struct config_route *r)
+{
+    struct place here = {.up = route, .key = "fallback"};
+    struct place place = {.up = &here, .key = "statuses"};
+    if (r->fallback.statuses.n > 0 && r->on_new_error == NEW_ERROR_FAIL)
+        loader_complain(l, &place, "add \"on_new_error\": \"legacy\" to the route",
+                        "has statuses that nothing is done about");
+}
+
 static void check_changes(struct loader *l, size_t route)
 {
     const struct config_route *r = &l->tree->routes[route];
@@ -377,6 +387,7 @@ static void check_changes(struct loader *l, size_t route)
         check_field_edit(l, &here, i, &r->headers[i]);
     if (r->deprecation != NULL)
         check_deprecation(l, &here, r->deprecation);
+    check_fallback(l, &here, r);
 }
 
 /* --- addresses --- */

@@ -61,6 +61,9 @@ enum underscore { UNDERSCORE_DROP, UNDERSCORE_PASS, UNDERSCORE_REJECT };
 enum passing { PASSING_REJECT, PASSING_PASS };
 enum access_format { ACCESS_JSON, ACCESS_COMBINED };
 
+enum on_flip { ON_FLIP_FINISH, ON_FLIP_DRAIN, ON_FLIP_CUT };
+enum new_error { NEW_ERROR_FAIL, NEW_ERROR_LEGACY };
+
 enum edit_on { EDIT_REQUEST, EDIT_ANSWER };
 enum edit_side { EDIT_LEGACY = SIDE_LEGACY, EDIT_NEW = SIDE_NEW, EDIT_BOTH };
 enum edit_action { EDIT_SET, EDIT_ADD, EDIT_REMOVE };
@@ -177,6 +180,13 @@ struct config_deprecation {
     const char *link;   /* NULL: none */
 };
 
+struct config_route_fallback {
+    struct config_names statuses; /* three digits each */
+    unsigned budget;              /* basis points */
+    unsigned budget_min;
+    uint64_t body;
+};
+
 struct config_route {
     const char *name;
     struct config_match match;
@@ -196,6 +206,10 @@ struct config_route {
     struct config_field_edit *headers;
     size_t nheaders;
     struct config_deprecation *deprecation; /* NULL: none */
+    enum new_error on_new_error;
+    struct config_route_fallback fallback;
+    enum on_flip on_flip;
+    uint64_t on_flip_time; /* milliseconds */
     struct config_route_shadow shadow;
     struct config_names users[2]; /* by enum side: always_* and what their files hold */
 };
@@ -230,6 +244,7 @@ struct config_limits {
     unsigned h2_streams;
     uint64_t h2_stream_window;
     uint64_t h2_connection_window;
+    unsigned paused;
     unsigned backend_idle;
     unsigned backend_connections;
     unsigned backend_streams;

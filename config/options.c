@@ -26,6 +26,10 @@ static const char *const words_shadow_store[] = {
     [SHADOW_STORE_FULL] = "full",
     NULL,
 };
+static const char *const words_on_flip[] = {
+    [ON_FLIP_FINISH] = "finish", [ON_FLIP_DRAIN] = "drain", [ON_FLIP_CUT] = "cut", NULL};
+static const char *const words_new_error[] = {
+    [NEW_ERROR_FAIL] = "fail", [NEW_ERROR_LEGACY] = "legacy", NULL};
 static const char *const words_edit_on[] = {
     [EDIT_REQUEST] = "request", [EDIT_ANSWER] = "answer", NULL};
 static const char *const words_edit_side[] = {

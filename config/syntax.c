@@ -219,6 +219,13 @@ static const char *method_fault(struct span s)
     return NULL;
 }
 
+static const char *status_fault(struct span s)
+{
+    uint64_t status;
+    bool ok = s.n == 3 && span_u64(s, &status) && status >= 400 && status <= 599;
+    return ok ? NULL : "is not a status of an error";
+}
+
 /* --- sticky sources --- */
 
 static const char *sticky_fault(struct span s)
@@ -332,6 +339,12 @@ const struct syntax syntax_method = {
     .fault = method_fault,
     .right = "a method, such as \"GET\"",
     .pattern = "^[!#-'*+.^_`|~0-9A-Z-]+$",
+};
+
+const struct syntax syntax_status = {
+    .fault = status_fault,
+    .right = "a status from \"400\" to \"599\", in quotes",
+    .pattern = "^[45][0-9][0-9]$",
 };
 
 const struct syntax syntax_path = {

@@ -85,7 +85,7 @@ enum err document_copy(const struct document *d, struct document **out)
 static bool same_route(const struct document_route *a, const struct document_route *b)
 {
     return strcmp(a->name, b->name) == 0 && a->pin == b->pin && a->weighs == b->weighs &&
-           (!a->weighs || a->weight == b->weight);
+           (!a->weighs || a->weight == b->weight) && a->paused_until_ms == b->paused_until_ms;
 }
 
 bool document_same(const struct document *a, const struct document *b)
@@ -145,7 +145,8 @@ static void sweep(struct document *d)
 {
     size_t kept = 0;
     for (size_t i = 0; i < d->nroutes; i++) {
-        if (d->routes[i].pin == PIN_NONE && !d->routes[i].weighs)
+        const struct document_route *r = &d->routes[i];
+        if (r->pin == PIN_NONE && !r->weighs && r->paused_until_ms == 0)
             free(d->routes[i].name);
         else
             d->routes[kept++] = d->routes[i];
@@ -163,13 +164,15 @@ static void change_all(struct document *d, const struct change *ch)
             r->pin = PIN_NONE;
         if (ch->what == CHANGE_CONFIG)
             r->weighs = false;
+        r->paused_until_ms = 0;
     }
 }
 
-static enum err change_route(struct document *d, const struct change *ch)
+static enum err change_route(struct document *d, const struct change *ch, uint64_t now_ms)
 {
     struct document_route *r;
     TRY(route_slot(d, ch->route, &r));
+    r->paused_until_ms = ch->pause_ms > 0 ? now_ms + ch->pause_ms : 0;
     switch (ch->what) {
     case CHANGE_PIN:
         r->pin = ch->pin;
@@ -187,6 +190,8 @@ static enum err change_route(struct document *d, const struct change *ch)
         break;
     case CHANGE_UNWEIGHT:
         r->weighs = false;
+        break;
+    case CHANGE_PAUSE:
         break;
     }
     return ERR_OK;
@@ -210,8 +215,16 @@ static enum err again_into(struct document *d, const struct document *content,
     return sign(d, ch, epoch, now_ms);
 }
 
-enum err document_again(const struct document *content, const struct change *ch, uint64_t epoch,
-                        uint64_t undoes, uint64_t now_ms, struct document **out)
+static void end_pauses(struct document *d, uint64_t until_ms)
+{
+    for (size_t i = 0; i < d->nroutes; i++)
+        if (d->routes[i].paused_until_ms <= until_ms)
+            d->routes[i].paused_until_ms = 0;
+    sweep(d);
+}
+
+static enum err again(const struct document *content, const struct change *ch, uint64_t epoch,
+                      uint64_t undoes, uint64_t now_ms, struct document **out)
 {
     *out = calloc(1, sizeof(**out));
     if (*out == NULL)
@@ -223,21 +236,29 @@ enum err document_again(const struct document *content, const struct change *ch,
     return e;
 }
 
+enum err document_again(const struct document *content, const struct change *ch, uint64_t epoch,
+                        uint64_t undoes, uint64_t now_ms, struct document **out)
+{
+    TRY(again(content, ch, epoch, undoes, now_ms, out));
+    end_pauses(*out, UINT64_MAX);
+    return ERR_OK;
+}
+
 enum err document_change(const struct document *base, const struct change *ch, uint64_t epoch,
                          uint64_t now_ms, struct document **out)
 {
     BUG_IF((ch->what == CHANGE_WEIGHT || ch->what == CHANGE_UNWEIGHT) && ch->route == NULL);
-    TRY(document_again(base, ch, epoch, 0, now_ms, out));
+    TRY(again(base, ch, epoch, 0, now_ms, out));
     enum err e = ERR_OK;
     if (ch->route == NULL)
         change_all(*out, ch);
     else
-        e = change_route(*out, ch);
+        e = change_route(*out, ch, now_ms);
     if (e != ERR_OK) {
         document_free(out);
         return e;
     }
-    sweep(*out);
+    end_pauses(*out, now_ms);
     return ERR_OK;
 }
 
@@ -267,7 +288,7 @@ static bool put_route(json_t *routes, const struct document_route *r)
         ok = put_text(o, "pin", pin_word(r->pin));
     if (ok && r->weighs)
         ok = json_object_set_new(o, "new_percent", percent_to_json(r->weight)) == 0;
-    if (!ok) {
+    if (!ok || !put_number(o, "paused_until_ms", r->paused_until_ms)) {
         json_decref(o);
         return false;
     }

@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 enum {
+    DOCUMENT_PAUSE_MAX_MS = 60 * 1000,
     DOCUMENT_MAX = 1024 * 1024, /* bytes of text */
     DOCUMENT_BY_MAX = 200,
     DOCUMENT_WHY_MAX = 1000,
@@ -24,8 +25,9 @@ enum {
 struct document_route {
     char *name;
     enum pin pin;
-    bool weighs;     /* weight overrides the configured one */
-    uint16_t weight; /* basis points */
+    bool weighs;              /* weight overrides the configured one */
+    uint16_t weight;          /* basis points */
+    uint64_t paused_until_ms; /* requests wait until then; 0: they do not */
 };
 
 struct document {
@@ -60,7 +62,7 @@ enum err document_copy(const struct document *d, struct document **out) MUST_USE
 void document_free(struct document **d);
 
 bool document_same(const struct document *a, const struct document *b);
-/* Whether both route alike: same pins, same weights. NULL is the empty document. */
+/* Whether both route alike: same pins, weights, pauses. NULL is the empty document. */
 
 const struct document_route *document_route(const struct document *d, const char *name);
 /* NULL when the document says nothing about that route. d may be NULL. */
@@ -76,6 +78,7 @@ enum change_what {
     CHANGE_CONFIG,   /* as configured: no pin, no weight */
     CHANGE_WEIGHT,   /* a weight for one route */
     CHANGE_UNWEIGHT, /* its configured weight again */
+    CHANGE_PAUSE,    /* only what pause_ms says */
 };
 
 struct change {
@@ -83,6 +86,7 @@ struct change {
     enum pin pin;      /* CHANGE_PIN */
     uint16_t weight;   /* CHANGE_WEIGHT */
     const char *route; /* NULL: all */
+    uint64_t pause_ms; /* the route's requests wait as long; 0: whoever waits does so no more */
     bool all; /* a pin of everything to new takes the routes along that are pinned to legacy */
     const char *by; /* may be NULL */
     const char *why;
@@ -95,6 +99,7 @@ enum err document_change(const struct document *base, const struct change *ch, u
 
 enum err document_again(const struct document *content, const struct change *ch, uint64_t epoch,
                         uint64_t undoes, uint64_t now_ms, struct document **out) MUST_USE;
-/* What `content` (NULL: empty) says, as a new document by whom and why `ch` says. */
+/* What `content` (NULL: empty) says, as a new document by whom and why `ch` says. Nothing is paused
+ * in it. */
 
 #endif

@@ -69,10 +69,20 @@ static bool is_name(const char *s)
     return n > 0 && n <= DOCUMENT_NAME_MAX && s[n] == '\0';
 }
 
+static void read_until(struct json_reader *r, const json_t *v, const char *path, uint64_t *out)
+{
+    json_int_t n = json_integer_value(v);
+    if (!json_is_integer(v) || n < 0 || (uint64_t)n > DOCUMENT_EPOCH_MAX)
+        json_refuse(r, path, "must be a time in milliseconds since 1970", "is %s",
+                    json_is_integer(v) ? "out of range" : json_type_word(v));
+    else
+        *out = (uint64_t)n;
+}
+
 static void read_route(struct json_reader *r, const char *name, const json_t *v,
                        struct document_route *out)
 {
-    static const char *const known[] = {"pin", "new_percent"};
+    static const char *const known[] = {"pin", "new_percent", "paused_until_ms"};
     char path[WHERE_MAX];
     char member[WHERE_MAX];
     const char *key;
@@ -92,6 +102,8 @@ static void read_route(struct json_reader *r, const char *name, const json_t *v,
             read_pin(r, m, member, false, &out->pin);
         else if (strcmp(key, "new_percent") == 0)
             out->weighs = json_read_percent(r, m, member, &out->weight);
+        else if (strcmp(key, "paused_until_ms") == 0)
+            read_until(r, m, member, &out->paused_until_ms);
         else
             json_unknown_key(r, path, key, known, ARRAY_LEN(known));
     }
@@ -116,7 +128,7 @@ static void read_one_route(struct json_reader *r, const char *name, const json_t
     }
     struct document_route *slot = &d->routes[d->nroutes];
     read_route(r, name, v, slot);
-    if (slot->pin == PIN_NONE && !slot->weighs)
+    if (slot->pin == PIN_NONE && !slot->weighs && slot->paused_until_ms == 0)
         return; /* {} says nothing */
     slot->name = strdup(name);
     if (slot->name == NULL)

@@ -47,6 +47,7 @@ static void put_document(const struct flip *f, const struct document *d, struct 
             continue;
         struct route_state *state = &s->states[route->index];
         state->pin = (uint8_t)r->pin;
+        state->paused_until_ms = r->paused_until_ms;
         if (r->weighs) {
             state->weight = r->weight;
             state->weight_from_control = true;

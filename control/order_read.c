@@ -13,6 +13,7 @@ struct reading {
     struct order_text *out;
     bool has_pin;
     bool has_weight;
+    bool has_pause;
 };
 
 void order_text_free(struct order_text *o)
@@ -73,10 +74,21 @@ static void read_wait(struct reading *g, const json_t *v)
         g->out->wait_ms = (uint64_t)n;
 }
 
+static void read_pause(struct reading *g, const json_t *v)
+{
+    json_int_t n = json_integer_value(v);
+    g->has_pause = true;
+    if (!json_is_integer(v) || n < 0 || n > DOCUMENT_PAUSE_MAX_MS)
+        json_refuse(&g->r, "$.pause_ms", "must be a whole number of milliseconds from 0 to 60000",
+                    "is %s", json_is_integer(v) ? "out of range" : json_type_word(v));
+    else
+        g->out->change.pause_ms = (uint64_t)n;
+}
+
 static void read_member(struct reading *g, bool change, const char *key, const json_t *v)
 {
     static const char *const known[] = {"by",          "why",   "wait_ms", "pin",
-                                        "new_percent", "route", "all"};
+                                        "new_percent", "route", "all",     "pause_ms"};
     if (strcmp(key, "by") == 0)
         json_read_text(&g->r, v, "$.by", DOCUMENT_BY_MAX, &g->out->by);
     else if (strcmp(key, "why") == 0)
@@ -91,14 +103,20 @@ static void read_member(struct reading *g, bool change, const char *key, const j
         json_read_text(&g->r, v, "$.route", DOCUMENT_NAME_MAX, &g->out->route);
     else if (change && strcmp(key, "all") == 0)
         read_flag(g, v, "$.all", &g->out->change.all);
+    else if (change && strcmp(key, "pause_ms") == 0)
+        read_pause(g, v);
     else
         json_unknown_key(&g->r, "$", key, known, change ? ARRAY_LEN(known) : 3);
 }
 
 static void check_whole(struct reading *g)
 {
-    const struct order_text *o = g->out;
-    if (g->has_pin == g->has_weight)
+    struct order_text *o = g->out;
+    if (g->has_pause && o->route == NULL)
+        json_refuse(&g->r, "$.route", "a pause belongs to one route", "is missing");
+    if (g->has_pause && !g->has_pin && !g->has_weight)
+        o->change.what = CHANGE_PAUSE;
+    else if (g->has_pin == g->has_weight)
         json_refuse(&g->r, "$", "give either pin or new_percent",
                     g->has_pin ? "has both pin and new_percent" : "says nothing");
     if (g->has_weight && o->route == NULL)

@@ -3,6 +3,8 @@
  * elsewhere, or stays where it is against expectation, is named. */
 #include "control/room.h"
 
+#include "base/clock.h"
+
 #include <stdio.h>
 
 enum { SENTENCES_MAX = 12, SHARE_LEN = 96 };
@@ -41,6 +43,25 @@ static bool weight_changed(const struct document_route *a, const struct document
     return wa != wb || (wa && a->weight != b->weight);
 }
 
+static uint64_t pause_of(const struct document_route *r)
+{
+    return r == NULL ? 0 : r->paused_until_ms;
+}
+
+static bool say_pause(char *out, size_t cap, uint64_t before, uint64_t after, const char *name)
+{
+    char when[CLOCK_ISO_LEN + 1];
+    if (before == after)
+        return false;
+    if (after == 0) {
+        (void)snprintf(out, cap, "%s: whoever waits is let through", name);
+        return true;
+    }
+    clock_iso(when, after);
+    (void)snprintf(out, cap, "%s: new requests wait, until %s at the latest", name, when);
+    return true;
+}
+
 /* False: there is nothing to say about this route. */
 static bool sentence(char *out, size_t cap, const struct document *before,
                      const struct document *after, const struct config_route *r)
@@ -70,9 +91,12 @@ enum err order_describe(const struct flip *f, const struct document *before,
     before = before == NULL ? &empty : before;
     after = after == NULL ? &empty : after;
     for (size_t i = 0; i < f->table->nroutes; i++) {
-        if (!sentence(line, sizeof(line), before, after, f->table->routes[i].config))
-            continue;
-        if (n++ < SENTENCES_MAX)
+        const struct config_route *r = f->table->routes[i].config;
+        if (sentence(line, sizeof(line), before, after, r) && n++ < SENTENCES_MAX)
+            TRY(say(said, line));
+        if (say_pause(line, sizeof(line), pause_of(document_route(before, r->name)),
+                      pause_of(document_route(after, r->name)), r->name) &&
+            n++ < SENTENCES_MAX)
             TRY(say(said, line));
     }
     if (n > SENTENCES_MAX) {

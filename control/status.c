@@ -234,6 +234,7 @@ static json_t *counts_json(const struct route_count *n, enum side side)
     json_t *o = json_object();
     put(o, "requests", number(n == NULL ? 0 : n->requests[side]));
     put(o, "failed", number(n == NULL ? 0 : n->failed[side]));
+    put(o, "leaving", number(n == NULL ? 0 : n->leaving[side]));
     return o;
 }
 
@@ -258,6 +259,8 @@ static json_t *route_json(const struct status_facts *f, const struct route *rout
     put(o, "new_percent", percent(in_force));
     put(o, "pin", s->pin == PIN_NONE ? json_null() : json_string(pin_word((enum pin)s->pin)));
     put(o, "decided_by", json_string(from));
+    put(o, "paused_until",
+        time_or_null(s->paused_until_ms > clock_wall_ms() ? s->paused_until_ms : 0));
     put(o, "shadow_percent", percent(r->shadow.percent));
     put(o, "on_legacy", counts_json(n, SIDE_LEGACY));
     put(o, "on_new", counts_json(n, SIDE_NEW));

@@ -16,11 +16,12 @@ struct status_facts {
 
 /* --- status_counts.c --- */
 
-/* Exchanges of one route, from weir_requests_total. */
+/* Exchanges of one route, from weir_requests_total and weir_requests_leaving. */
 struct route_count {
     struct span route;    /* lies in the text */
     uint64_t requests[2]; /* by enum side */
     uint64_t failed[2];   /* answered 5xx, or not at all */
+    uint64_t leaving[2];  /* running, and moved away from this side */
 };
 
 struct route_counts {

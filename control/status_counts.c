@@ -6,7 +6,8 @@
 
 #include <stdlib.h>
 
-static const struct span family = {"weir_requests_total{", 20};
+static const struct span finished = SPAN("weir_requests_total{");
+static const struct span leaving = SPAN("weir_requests_leaving{");
 
 void counts_free(struct route_counts *c)
 {
@@ -37,6 +38,10 @@ static void add(struct route_count *c, struct span side, struct span class, uint
     if (!is_new && !span_eq(side, SPAN("legacy")))
         return;
     enum side s = is_new ? SIDE_NEW : SIDE_LEGACY;
+    if (class.p == NULL) {
+        c->leaving[s] += n;
+        return;
+    }
     c->requests[s] += n;
     if (span_eq(class, SPAN("5xx")) || span_eq(class, SPAN("none")))
         c->failed[s] += n;
@@ -63,9 +68,15 @@ static void merge(struct route_counts *c)
         for (int s = 0; s < 2; s++) {
             last->requests[s] += c->list[i].requests[s];
             last->failed[s] += c->list[i].failed[s];
+            last->leaving[s] += c->list[i].leaving[s];
         }
     }
     c->n = kept;
+}
+
+static bool is_ours(struct span line)
+{
+    return span_has_prefix(line, finished) || span_has_prefix(line, leaving);
 }
 
 static size_t series_in(struct span text)
@@ -73,7 +84,7 @@ static size_t series_in(struct span text)
     struct span line;
     size_t n = 0;
     while (span_cut(&text, '\n', &line))
-        n += span_has_prefix(line, family) ? 1 : 0;
+        n += is_ours(line) ? 1 : 0;
     return n;
 }
 
@@ -88,9 +99,9 @@ enum err counts_parse(struct route_counts *c)
         return ERR_NO_MEMORY;
     while (text.n > 0 && span_cut(&text, '\n', &line)) {
         size_t end = span_find(line, '}');
-        if (!span_has_prefix(line, family) || end + 2 > line.n)
+        if (!is_ours(line) || end + 2 > line.n)
             continue;
-        struct span series = span_from(span_until(line, end), family.n);
+        struct span series = span_from(span_until(line, end), span_find(line, '{') + 1);
         struct route_count *one = &c->list[c->n];
         one->route = label(series, SPAN("route"));
         if (one->route.p == NULL || !span_u64(span_from(line, end + 2), &n))

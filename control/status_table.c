@@ -63,7 +63,9 @@ static void fill_because(char out[CELL_LEN], const json_t *route)
     const char *by = text_of(route, "decided_by");
     char else_[PAGE_SHORT];
     page_percent(else_, percent_of(route, "weight_percent"));
-    if (strcmp(by, "route pin") == 0)
+    if (json_is_string(json_object_get(route, "paused_until")))
+        (void)snprintf(out, CELL_LEN, "paused");
+    else if (strcmp(by, "route pin") == 0)
         (void)snprintf(out, CELL_LEN, "pinned (%s)", else_);
     else if (strcmp(by, "pin") == 0)
         (void)snprintf(out, CELL_LEN, "all pinned (%s)", else_);
@@ -78,12 +80,17 @@ static void fill_requests(struct row *r, const json_t *route)
     char n[2][PAGE_SHORT];
     char failed[PAGE_SHORT];
     uint64_t bad = count_of(route, "on_legacy", "failed") + count_of(route, "on_new", "failed");
+    uint64_t leaving =
+        count_of(route, "on_legacy", "leaving") + count_of(route, "on_new", "leaving");
+    char left[PAGE_SHORT];
+    page_count(left, leaving);
     page_count(n[0], count_of(route, "on_legacy", "requests"));
     page_count(n[1], count_of(route, "on_new", "requests"));
     page_count(failed, bad);
     r->failing = bad > 0;
-    (void)snprintf(r->cells[COL_REQUESTS], CELL_LEN, "%s / %s%s%s%s", n[0], n[1],
-                   bad > 0 ? ", " : "", bad > 0 ? failed : "", bad > 0 ? " failed" : "");
+    (void)snprintf(r->cells[COL_REQUESTS], CELL_LEN, "%s / %s%s%s%s%s%s%s", n[0], n[1],
+                   bad > 0 ? ", " : "", bad > 0 ? failed : "", bad > 0 ? " failed" : "",
+                   leaving > 0 ? ", " : "", leaving > 0 ? left : "", leaving > 0 ? " leaving" : "");
 }
 
 static void fill(struct row *r, const struct admin_look *look, const json_t *route)

@@ -197,6 +197,14 @@ static void json_outcome(struct line *l, const struct exchange *x)
         KEY(l, "attempts");
         put_u64(l, x->attempts);
     }
+    if (x->held_ms > 0) {
+        KEY(l, "held_ms");
+        put_u64(l, x->held_ms);
+    }
+    if (x->fallen != ERR_OK) {
+        KEY(l, "new_error");
+        json_text(l, span_str(err_word(x->fallen)));
+    }
     if (x->failure != ERR_OK) {
         KEY(l, "error");
         json_text(l, span_str(err_word(x->failure)));

@@ -3,8 +3,11 @@
 #include "proxy/exchange.h"
 
 #include "base/log.h"
+#include "proxy/fallback.h"
 #include "proxy/grpc.h"
+#include "proxy/leaving.h"
 #include "proxy/mirror.h"
+#include "proxy/pause.h"
 #include "proxy/tunnel.h"
 
 #include <stdlib.h>
@@ -40,6 +43,7 @@ enum err exchange_new(struct front *f, struct http_stream *s, struct arena **are
     arena_begin(&x->arena, ARENA_MAX);
     x->arena.counted = true;
     timer_begin(&x->timer, relay_timeout, x);
+    leaving_begin(x);
     x->start_us = loop_now_us(w->loop);
     s->on = &exchange_client_events;
     s->owner = x;
@@ -138,6 +142,10 @@ static enum next step_decide(struct exchange *x)
     x->decided = true;
     if (x->decision.route->config->redirect != NULL)
         return redirect(x, &q);
+    if (UNLIKELY(pause_is_on(x)))
+        return pause_hold(x) ? WAIT : fail(x, ERR_PAUSED);
+    pause_over(x);
+    fallback_decided(x);
     return is_body_admitted(x) ? NEXT : fail(x, ERR_BODY_TOO_LARGE);
 }
 
@@ -216,6 +224,7 @@ static enum next step_send(struct exchange *x)
     if (e != ERR_OK)
         return fail(x, e);
     x->sent = true;
+    leaving_served(x);
     relay_wait_for_answer(x);
     return NEXT;
 }
@@ -266,6 +275,9 @@ static enum next step_finish(struct exchange *x)
         mirror_served_end(&x->mirror, x->failure != ERR_OK ? x->failure : ERR_CLIENT_CLOSED);
     loop_timer_clear(x->worker->loop, &x->timer);
     chunkq_free(&x->pending);
+    fallback_forget(x);
+    leaving_over(x);
+    pause_over(x);
     count(x);
     if (x->tunnel != NULL)
         tunnel_end(x);
@@ -350,21 +362,66 @@ static bool may_retry(const struct exchange *x, enum err why)
     }
 }
 
+static void begin_again(struct exchange *x, enum shadow_drop why)
+{
+    drop_backend(x, ERR_OK);
+    loop_timer_clear(x->worker->loop, &x->timer);
+    leaving_over(x);
+    x->sent = x->sent_all = false;
+    if (x->mirror != NULL)
+        mirror_abandon(&x->mirror, why);
+    x->shadow_id[0] = '\0';
+}
+
+static bool try_again(struct exchange *x, enum err why)
+{
+    const struct decision *d = &x->decision;
+    const struct plane *p = plane_of(x->hold->snapshot);
+    if (!may_retry(x, why))
+        return false;
+    metric_inc(p->backends[d->route->backends[d->side]].retries);
+    begin_again(x, SHADOW_DROP_NO_CONNECTION);
+    x->step = STEP_DECIDE; /* a flip may have come meanwhile, perhaps because of this failure */
+    return true;
+}
+
+/* The bytes of the request that new was given are given to legacy. */
+static bool fall_back(struct exchange *x, enum err why)
+{
+    if (!fallback_take(x, why))
+        return false;
+    if (x->mirror != NULL)
+        x->decision.shadow = false; /* it is counted below */
+    begin_again(x, SHADOW_DROP_FALLBACK);
+    x->reused = false;
+    x->attempts = 0;
+    x->step = STEP_PICK;
+    return true;
+}
+
 void exchange_backend_lost(struct exchange *x, enum err why)
 {
     x->backend = NULL;
     exchange_blame_backend(x, why);
-    if (may_retry(x, why)) {
-        const struct decision *d = &x->decision;
-        const struct plane *p = plane_of(x->hold->snapshot);
-        metric_inc(p->backends[d->route->backends[d->side]].retries);
-        x->sent = x->sent_all = false;
-        if (x->mirror != NULL)
-            mirror_abandon(&x->mirror, SHADOW_DROP_NO_CONNECTION);
-        x->step = STEP_DECIDE; /* a flip may have come meanwhile, perhaps because of this failure */
-        exchange_run(x);
-        return;
-    }
-    exchange_fail(x, why);
+    if (!try_again(x, why) && !fall_back(x, why))
+        exchange_fail(x, why);
     exchange_run(x);
+}
+
+void exchange_backend_failed(struct exchange *x, enum err why)
+{
+    if (err_fault(why) == FAULT_BACKEND)
+        exchange_blame_backend(x, why);
+    if (!fall_back(x, why))
+        exchange_fail(x, why);
+    exchange_run(x);
+}
+
+bool exchange_fall_back(struct exchange *x, enum err why)
+{
+    exchange_blame_backend(x, why);
+    if (!fall_back(x, why))
+        return false;
+    exchange_run(x);
+    return true;
 }

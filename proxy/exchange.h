@@ -8,6 +8,7 @@
 #define PROXY_EXCHANGE_H
 
 #include "proxy/back.h"
+#include "proxy/boundary.h"
 #include "proxy/front.h"
 
 struct mirror;
@@ -47,6 +48,13 @@ struct exchange {
     struct decision decision;
     bool decided;
 
+    /* its route is paused (pause.c) */
+    bool held;
+    struct exchange **held_at; /* in worker.held */
+    struct exchange *held_next;
+    uint64_t held_since_ms;
+    uint64_t held_ms; /* as long it has waited */
+
     /* the server's side */
     struct back_wish wish;
     struct endpoints who;        /* for the wish */
@@ -58,7 +66,20 @@ struct exchange {
     unsigned attempts;
     size_t backend_held;
     struct mirror *mirror;
+    enum err fallen; /* legacy answers because new failed in this way */
+    bool keeping;    /* the body that is sent is kept, in case new fails */
+    bool hinted;     /* an interim answer went to the client */
+    struct chunkq kept;
     struct tunnel *tunnel; /* there from the server's 101 on */
+
+    /* a flip that moves it away (leaving.c) */
+    struct exchange *served_prev; /* in worker.served */
+    struct exchange *served_next;
+    bool served;  /* it is in there */
+    bool leaving; /* and counted as one that is on the losing side */
+    bool asked;   /* it is to end at the next boundary */
+    struct timer leave;
+    struct boundary boundary;
 
     /* the answer */
     bool answered;     /* the final head went to the client */
@@ -93,6 +114,12 @@ void exchange_blame_backend(const struct exchange *x, enum err why);
 
 void exchange_backend_lost(struct exchange *x, enum err why);
 /* The server's stream is gone: try again where that is safe, else fail. */
+
+void exchange_backend_failed(struct exchange *x, enum err why);
+/* Its stream is still there and of no use: legacy answers in its place, or it fails. */
+
+bool exchange_fall_back(struct exchange *x, enum err why) MUST_USE;
+/* Its answer is of no use: whether legacy answers in its place. If not, nothing has changed. */
 
 void exchanges_free(struct worker *w);
 /* The free list, when the worker ends. */

@@ -290,6 +290,8 @@ static bool is_wanted(struct exchange *x)
         why = SHADOW_DROP_LOOP;
     else if (w->draining || worker_is_pressed(w, MEMORY_SHED))
         why = SHADOW_DROP_SHED;
+    else if (x->fallen != ERR_OK) /* legacy answers because new has failed: what to compare with? */
+        why = SHADOW_DROP_FALLBACK;
     else if (w->nmirrors >= w->shadow.in_flight)
         why = SHADOW_DROP_BUDGET;
     else

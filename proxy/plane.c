@@ -245,6 +245,7 @@ static enum err side_series(struct plane_route *pr, const char *route, const cha
     static const char *const classes[STATUS_CLASSES] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
     const char *const where[] = {route, backend, side_word(side)};
     const char *const tunnel[] = {route, side_word(side)};
+    TRY(metrics_series(METRIC_REQUESTS_LEAVING, tunnel, &pr->leaving[side]));
     TRY(metrics_series(METRIC_TUNNELS, tunnel, &pr->tunnels[side]));
     TRY(metrics_series(METRIC_TUNNELS_OPEN, tunnel, &pr->tunnels_open[side]));
     for (unsigned i = 0; i < STATUS_CLASSES; i++) {
@@ -259,6 +260,18 @@ static enum err side_series(struct plane_route *pr, const char *route, const cha
     return metrics_series(METRIC_FIRST_BYTE, where, &pr->first_byte[side]);
 }
 
+static enum err fallback_series(struct plane_route *pr, const struct config_route *rc)
+{
+    static const char *const reasons[NO_FALLBACKS] = {"unsafe", "budget"};
+    for (unsigned i = 0; i < NO_FALLBACKS; i++) {
+        const char *const v[] = {rc->name, reasons[i]};
+        pr->no_fallback[i] = METRIC_COUNT;
+        if (rc->on_new_error == NEW_ERROR_LEGACY)
+            TRY(metrics_series(METRIC_FALLBACKS_REFUSED, v, &pr->no_fallback[i]));
+    }
+    return ERR_OK;
+}
+
 static enum err route_fill(struct plane_route *pr, const struct route *r,
                            const struct config *config, struct complaints *wrong)
 {
@@ -267,6 +280,8 @@ static enum err route_fill(struct plane_route *pr, const struct route *r,
         TRY(side_series(pr, rc->name, config->backends[r->backends[s]].name, s));
     const char *const label[] = {rc->name};
     TRY(metrics_series(METRIC_SHADOW_COPIES, label, &pr->copies));
+    TRY(metrics_series(METRIC_REQUESTS_HELD, label, &pr->held));
+    TRY(fallback_series(pr, rc));
     return rc->shadow.percent == 0 ? ERR_OK : shadow_rules_new(rc, config, &pr->rules, wrong);
 }
 

@@ -52,13 +52,18 @@ struct plane_listener {
 
 enum { STATUS_CLASSES = 6 }; /* none, 1xx .. 5xx */
 
+enum no_fallback { NO_FALLBACK_UNSAFE, NO_FALLBACK_BUDGET, NO_FALLBACKS };
+
 struct plane_route {
     struct shadow_rules *rules; /* NULL: not mirrored */
     metric_slot requests[2][STATUS_CLASSES];
     metric_slot latency[2];
     metric_slot first_byte[2];
     metric_slot decisions[2][REASON_COUNT];
+    metric_slot no_fallback[NO_FALLBACKS];
     metric_slot copies;
+    metric_slot leaving[2];
+    metric_slot held;
     metric_slot tunnels[2];
     metric_slot tunnels_open[2];
 };

@@ -2,6 +2,8 @@
  * its connections. */
 #include "proxy/pool.h"
 
+#include "proxy/fallback.h"
+
 #include "base/log.h"
 
 #include <limits.h>
@@ -150,6 +152,7 @@ static void view_free(struct view *v)
     free(v->mirror);
     free(v->first);
     free(v->turn);
+    free(v->budgets);
     free(v);
 }
 
@@ -159,7 +162,8 @@ static bool view_fill(struct worker *w, struct view *v)
     size_t n = 0;
     v->first = calloc(p->config->nbackends + 1, sizeof(*v->first));
     v->turn = calloc(p->config->nbackends, sizeof(*v->turn));
-    if (v->first == NULL || v->turn == NULL)
+    v->budgets = calloc(p->config->nroutes, sizeof(*v->budgets));
+    if (v->first == NULL || v->turn == NULL || v->budgets == NULL)
         return false;
     for (size_t b = 0; b < p->config->nbackends; b++)
         n += p->backends[b].nservers;

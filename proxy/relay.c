@@ -1,7 +1,9 @@
 /* What arrives on either stream goes to the other. Bytes are `consumed` on one side when the other
  * has room for more, so a slow reader slows its writer down and nothing piles up. */
 #include "proxy/exchange.h"
+#include "proxy/fallback.h"
 #include "proxy/grpc.h"
+#include "proxy/leaving.h"
 #include "proxy/mirror.h"
 #include "proxy/tunnel.h"
 
@@ -68,11 +70,7 @@ void relay_timeout(void *arg)
     } else if (x->tunnel != NULL) {
         tunnel_timeout(x);
     } else {
-        enum err why = what_timed_out(x);
-        if (err_fault(why) == FAULT_BACKEND)
-            exchange_blame_backend(x, why);
-        exchange_fail(x, why);
-        exchange_run(x);
+        exchange_backend_failed(x, what_timed_out(x));
     }
     worker_flush(w);
 }
@@ -91,6 +89,7 @@ static void send_end(struct exchange *x)
 /* Body bytes to the server's stream; says what the client may send next. */
 static void send_body(struct exchange *x, struct span data)
 {
+    fallback_keep(x, data);
     if (http_send_body(x->backend, data) > 0)
         http_consumed(x->client, data.n);
     else
@@ -109,6 +108,7 @@ static enum err send_pending(struct exchange *x)
         char *copy = arena_copy(&x->arena, span_of(iov.iov_base, iov.iov_len));
         if (copy == NULL)
             return ERR_NO_MEMORY;
+        fallback_keep(x, span_of(copy, iov.iov_len));
         room = http_send_body(x->backend, span_of(copy, iov.iov_len));
         chunkq_consume(&x->pending, iov.iov_len);
     }
@@ -128,6 +128,7 @@ enum err relay_send_request(struct exchange *x)
     x->sent_us = loop_now_us(x->worker->loop);
     TRY(http_send_head(x->backend, &head, whole));
     x->sent_all = whole;
+    fallback_sent(x);
     if (x->mirror == NULL)
         x->mirror = mirror_begin(x);
     if (x->pending.n > 0 && !x->request->websocket) {
@@ -164,7 +165,8 @@ static void client_body(void *owner, struct span data)
     }
     x->bytes_in += data.n;
     x->has_body = true;
-    if (x->backend == NULL && !x->picking) { /* it was answered already: nobody wants this */
+    if (x->backend == NULL && !x->picking &&
+        !x->held) { /* it was answered already: nobody wants this */
         http_consumed(x->client, data.n);
         return;
     }
@@ -258,6 +260,7 @@ const struct http_stream_events exchange_client_events = {
 static enum err send_interim(struct exchange *x, struct http_head *head)
 {
     http_strip_hop_by_hop(head);
+    x->hinted |= head->status != 100;
     return http_send_head(x->client, head, false);
 }
 
@@ -269,6 +272,8 @@ static enum err send_answer(struct exchange *x, struct http_head *head)
         mirror_served_head(x->mirror, head);
     TRY(answer_edit(x, head));
     x->answered = true;
+    fallback_forget(x);
+    leaving_answer(x, head);
     x->answer_whole = head->bodiless;
     if (x->grpc)
         grpc_note_status(x, head);
@@ -289,15 +294,13 @@ static enum err take_head(struct exchange *x, struct http_head *head)
 static void backend_head(void *owner, struct http_head *head)
 {
     struct exchange *x = exchange_of(owner);
+    if (fallback_is_failure(x, head->status) && exchange_fall_back(x, ERR_BACKEND_STATUS))
+        return;
     enum err e = take_head(x, head);
     if (x->tunnel == NULL)
         touch(x);
-    if (e != ERR_OK) {
-        if (err_fault(e) == FAULT_BACKEND)
-            exchange_blame_backend(x, e);
-        exchange_fail(x, e);
-        exchange_run(x);
-    }
+    if (e != ERR_OK)
+        exchange_backend_failed(x, e);
 }
 
 static void backend_body(void *owner, struct span data)
@@ -307,6 +310,7 @@ static void backend_body(void *owner, struct span data)
         tunnel_from_backend(x, data);
         return;
     }
+    data = span_until(data, leaving_follow(x, data));
     x->bytes_out += data.n;
     if (x->mirror != NULL)
         mirror_served_body(x->mirror, data);
@@ -315,6 +319,8 @@ static void backend_body(void *owner, struct span data)
     else
         x->backend_held += data.n;
     touch(x);
+    if (x->asked)
+        leaving_end_if_between(x);
 }
 
 static void backend_end(void *owner, enum err how, struct http_head *trailers)

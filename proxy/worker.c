@@ -6,7 +6,9 @@
 #include "base/memory.h"
 #include "proxy/back.h"
 #include "proxy/exchange.h"
+#include "proxy/leaving.h"
 #include "proxy/mirror.h"
+#include "proxy/pause.h"
 #include "proxy/tunnel.h"
 
 #include <limits.h>
@@ -136,6 +138,8 @@ struct snapshot_hold *worker_snapshot(struct worker *w)
     if (LIKELY(h == w->hold))
         return h;
     BUG_IF(!look_at(w, h)); /* without memory for a list of pools no request can be served */
+    leaving_look(w);
+    pause_look(w);
     const struct proxy_options *o = proxy_options_of(w->proxy);
     if (o->adopted != NULL)
         o->adopted(o->arg);
@@ -236,6 +240,7 @@ static void on_drain(void *arg)
     listener_close_all(w);
     drain_fronts(w, false);
     tunnels_drain(w);
+    pause_look(w);
     loop_timer_set(w->loop, &w->goaway_timer, GOAWAY_MS);
     loop_timer_set(w->loop, &w->drain_timer, w->timeouts.drain);
     worker_left(w);
@@ -307,6 +312,7 @@ enum err worker_new(struct proxy *p, unsigned index, struct worker **out)
     timer_begin(&w->drain_timer, on_drain_timer, w);
     timer_begin(&w->goaway_timer, on_goaway_timer, w);
     tunnels_begin(w);
+    pause_begin(w);
     enum err e = worker_begin(w);
     if (e != ERR_OK) {
         worker_free(&w);

@@ -13,6 +13,7 @@
 #include <pthread.h>
 
 struct access_log;
+struct budget;
 struct locals;
 struct exchange;
 struct front;
@@ -49,7 +50,8 @@ struct view {
     struct pool **serve;  /* by plane's backends, then servers: first[backend] + server */
     struct pool **mirror; /* the same for copies */
     size_t *first;
-    unsigned *turn; /* by backend: whose turn it is */
+    unsigned *turn;         /* by backend: whose turn it is */
+    struct budget *budgets; /* by route: of fallbacks */
 };
 
 enum { WORKER_MAGIC = 0x574f524b };
@@ -85,6 +87,16 @@ struct worker {
     struct exchange *free_exchanges;
     unsigned nfree_exchanges;
     unsigned nexchanges;
+
+    struct exchange *served;    /* sent to a server and not over, the newest first */
+    struct exchange *look_next; /* of them, while they are looked through after a flip */
+    struct loop_task look;
+
+    struct exchange *held; /* while their route is paused, the oldest first */
+    struct exchange **held_end;
+    unsigned nheld;
+    struct timer held_timer;
+    struct loop_task held_look;
 
     struct shadow_lane *lane; /* NULL: nothing is mirrored */
     struct mirror *mirrors;

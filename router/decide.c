@@ -39,7 +39,8 @@ static bool is_shadowed(const struct route_table *t, const struct route *r,
     return sticky_bucket(key, t->key[1]) < percent;
 }
 
-enum err route_decide(const struct snapshot *s, const struct route_query *q, struct decision *out)
+static enum err decide(const struct snapshot *s, const struct route_query *q,
+                       const struct decision *was, struct decision *out)
 {
     struct sticky_key key;
     const struct route *r = route_match(s->table, q);
@@ -47,11 +48,23 @@ enum err route_decide(const struct snapshot *s, const struct route_query *q, str
         return ERR_NO_ROUTE;
     TRY(sticky_key(s->table, r, q, &key, out->minted));
     out->route = r;
-    out->bucket = sticky_bucket(&key, r->key);
+    bool by_lot = key.random || out->minted[0] != '\0';
+    out->bucket = was != NULL && by_lot ? was->bucket : sticky_bucket(&key, r->key);
     out->weight = s->states[r->index].weight;
     out->epoch = s->epoch;
     out->sticky = key.name;
     out->shadow = is_shadowed(s->table, r, &key);
     decide_side(s, q, &key, out);
     return ERR_OK;
+}
+
+enum err route_decide(const struct snapshot *s, const struct route_query *q, struct decision *out)
+{
+    return decide(s, q, NULL, out);
+}
+
+enum err route_decide_again(const struct snapshot *s, const struct route_query *q,
+                            const struct decision *was, struct decision *out)
+{
+    return decide(s, q, was, out);
 }

@@ -189,6 +189,16 @@ static enum err say_side(struct buf *out, const struct snapshot *s, const struct
     return buf_printf(out, " (epoch %llu)\n", (unsigned long long)d->epoch);
 }
 
+static enum err say_fallback(struct buf *out, const struct snapshot *s, const struct decision *d)
+{
+    const struct config *c = s->table->config;
+    if (d->side != SIDE_NEW || d->route->config->on_new_error != NEW_ERROR_LEGACY)
+        return ERR_OK;
+    return buf_printf(out, "fallback legacy, backend %s, answers what new fails (reason %s)\n",
+                      c->backends[d->route->backends[SIDE_LEGACY]].name,
+                      reason_word(REASON_FALLBACK));
+}
+
 static enum err say_shadow(struct buf *out, const struct snapshot *s, const struct decision *d,
                            enum http_method m)
 {
@@ -216,6 +226,7 @@ static enum err answer(const struct snapshot *s, struct question *q, struct deci
     TRY(say_route(text, out->route));
     TRY(say_bucket(text, out));
     TRY(say_side(text, s, out));
+    TRY(say_fallback(text, s, out));
     return say_shadow(text, s, out, q->head.method);
 }
 

@@ -106,6 +106,7 @@ struct route_state {
     uint16_t weight; /* basis points in force */
     uint8_t pin;     /* enum pin of the route itself */
     bool weight_from_control;
+    uint64_t paused_until_ms; /* Unix milliseconds; 0: it is not */
 };
 
 struct snapshot {
@@ -144,6 +145,10 @@ enum err route_decide(const struct snapshot *s, const struct route_query *q,
 /* ERR_NO_ROUTE when nothing matches. Pure but for the sources `random` and `minted`. A header or
  * cookie that is there but empty is passed over: else everybody without a session would share one
  * bucket. When no source of the chain is present, the client's address gives the key. */
+
+enum err route_decide_again(const struct snapshot *s, const struct route_query *q,
+                            const struct decision *was, struct decision *out) MUST_USE;
+/* The same for a request that was decided before: what is drawn by lot is not drawn again. */
 
 enum err route_rewrite(const struct route *r, enum side side, struct span path, struct arena *a,
                        struct span *out) MUST_USE;

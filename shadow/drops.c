@@ -17,6 +17,7 @@ const char *shadow_drop_word(enum shadow_drop d)
         [SHADOW_DROP_LOOP] = "loop",
         [SHADOW_DROP_UPGRADE] = "upgrade",
         [SHADOW_DROP_SHED] = "shed",
+        [SHADOW_DROP_FALLBACK] = "fallback",
     };
     BUG_IF(d >= SHADOW_DROP_COUNT);
     return words[d];

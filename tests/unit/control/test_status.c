@@ -208,6 +208,8 @@ static void test_counts(void **state)
         "weir_requests_total{route=\"a\",backend=\"wfm\",side=\"new\",class=\"none\"} 2\n"
         "weir_requests_total{route=\"a\",backend=\"wfm\",side=\"new\",class=\"4xx\"} 1\n"
         "weir_requests_total{route=\"a\",backend=\"x\",side=\"?\",class=\"4xx\"} 1\n"
+        "weir_requests_leaving{route=\"a\",side=\"legacy\"} 4\n"
+        "weir_requests_leaving{route=\"idle\",side=\"new\"} 0\n"
         "weir_requests_total{} "
         "1\nweir_requests_total{route=\"c\"\nweir_requests_total{route=\"c\"} x\n"
         "weir_requests_total_other{route=\"a\",side=\"new\"} 100\n"
@@ -221,6 +223,9 @@ static void test_counts(void **state)
     assert_int_equal(a->requests[SIDE_LEGACY], 10);
     assert_int_equal(a->requests[SIDE_NEW], 8);
     assert_int_equal(a->failed[SIDE_NEW], 2);
+    assert_int_equal(a->leaving[SIDE_LEGACY], 4);
+    assert_int_equal(a->leaving[SIDE_NEW], 0);
+    assert_int_equal(counts_of(&c, "idle")->requests[SIDE_NEW], 0);
     assert_int_equal(counts_of(&c, "b")->failed[SIDE_LEGACY], 3);
     assert_non_null(counts_of(&c, "last"));
     assert_null(counts_of(&c, "c"));

@@ -204,6 +204,34 @@ static void addresses(void **state)
     request_end(&r);
 }
 
+static void lots_are_drawn_once(void **state)
+{
+    struct request r;
+    struct decision again;
+    UNUSED(state);
+    struct snapshot *s = snapshot_of("{\"name\": \"a\", \"match\": {\"prefix\": \"/\"},"
+                                     " \"sticky\": [\"random\"], \"new_percent\": 50},"
+                                     "{\"name\": \"b\", \"match\": {\"prefix\": \"/b\"},"
+                                     " \"sticky\": [\"header:x-user\"], \"new_percent\": 50}");
+    request_begin(&r, "/");
+    for (unsigned i = 0; i < 200; i++) {
+        struct decision was = decide(s, &r);
+        assert_int_equal(route_decide_again(s, &r.q, &was, &again), ERR_OK);
+        assert_int_equal(again.bucket, was.bucket);
+        assert_int_equal(again.side, was.side);
+    }
+    request_end(&r);
+    request_begin(&r, "/b");
+    with(&r, "x-user", "u");
+    struct decision was = decide(s, &r);
+    uint16_t bucket = was.bucket;
+    was.bucket = (uint16_t)(bucket / 2);
+    assert_int_equal(route_decide_again(s, &r.q, &was, &again), ERR_OK);
+    assert_int_equal(again.bucket, bucket); /* a user's is what it is now */
+    snapshot_free(&s);
+    request_end(&r);
+}
+
 static void random_is_even(void **state)
 {
     enum { ROUNDS = 20000 };
@@ -275,6 +303,7 @@ int main(void)
         cmocka_unit_test(empty_values_do_not_count),
         cmocka_unit_test(known_fields),
         cmocka_unit_test(addresses),
+        cmocka_unit_test(lots_are_drawn_once),
         cmocka_unit_test(random_is_even),
         cmocka_unit_test(whole_users_are_mirrored),
     };

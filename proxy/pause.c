@@ -1,0 +1,87 @@
+/* Whoever waits is decided again by the newest snapshot: when there is one, and otherwise a few
+ * times a second, for the end of a pause is a moment of the clock and comes by itself. They go in
+ * the order they came in. */
+#include "proxy/pause.h"
+
+#include "base/clock.h"
+
+enum {
+    HELD_MAX_MS = 60 * 1000, /* a document may say anything */
+    LOOK_MS = 40,
+};
+
+static void on_look(void *arg)
+{
+    struct worker *w;
+    OBJ_CAST(w, arg, WORKER_MAGIC);
+    for (struct exchange *x = w->held, *next; x != NULL; x = next) {
+        next = x->held_next;
+        exchange_run(x);
+    }
+    if (w->nheld > 0)
+        loop_timer_set(w->loop, &w->held_timer, LOOK_MS);
+    worker_flush(w);
+}
+
+void pause_begin(struct worker *w)
+{
+    w->held_end = &w->held;
+    timer_begin(&w->held_timer, on_look, w);
+}
+
+void pause_look(struct worker *w)
+{
+    if (w->nheld > 0)
+        loop_defer(w->loop, &w->held_look, on_look, w);
+}
+
+bool pause_is_on(const struct exchange *x)
+{
+    const struct snapshot *s = x->hold->snapshot;
+    uint64_t until = s->states[x->decision.route->index].paused_until_ms;
+    if (LIKELY(until == 0) || x->worker->draining || clock_wall_ms() >= until)
+        return false;
+    return !x->held || loop_now_ms(x->worker->loop) < x->held_since_ms + HELD_MAX_MS;
+}
+
+static void count(const struct exchange *x)
+{
+    const struct plane_route *r = &plane_of(x->hold->snapshot)->routes[x->decision.route->index];
+    metric_inc(r->held);
+}
+
+bool pause_hold(struct exchange *x)
+{
+    struct worker *w = x->worker;
+    if (x->held)
+        return true;
+    if (w->nheld >= w->limits.paused)
+        return false;
+    x->held = true;
+    x->held_since_ms = loop_now_ms(w->loop);
+    x->held_next = NULL;
+    x->held_at = w->held_end;
+    *w->held_end = x;
+    w->held_end = &x->held_next;
+    if (w->nheld++ == 0)
+        loop_timer_set(w->loop, &w->held_timer, LOOK_MS);
+    metric_inc(METRIC_REQUESTS_HELD_NOW);
+    count(x);
+    return true;
+}
+
+void pause_over(struct exchange *x)
+{
+    struct worker *w = x->worker;
+    if (!x->held)
+        return;
+    x->held = false;
+    x->held_ms = loop_now_ms(w->loop) - x->held_since_ms;
+    *x->held_at = x->held_next;
+    if (x->held_next != NULL)
+        x->held_next->held_at = x->held_at;
+    else
+        w->held_end = x->held_at;
+    w->nheld--;
+    metric_dec(METRIC_REQUESTS_HELD_NOW);
+}
