@@ -183,6 +183,7 @@ extern const struct cli_command cmd_plan;
 extern const struct cli_command cmd_flip;
 extern const struct cli_command cmd_weight;
 extern const struct cli_command cmd_undo;
+extern const struct cli_command cmd_sign;
 extern const struct cli_command cmd_status;
 extern const struct cli_command cmd_reload;
 extern const struct cli_command cmd_check;

@@ -116,9 +116,9 @@ static void begin_timers(struct control *c)
 /* Counters that exist from the start: a scraper cannot tell "none yet" from "no such thing". */
 static void begin_metrics(void)
 {
-    static const enum err refusals[] = {ERR_CONTROL_MALFORMED, ERR_CONTROL_STALE,
-                                        ERR_CONTROL_CONFLICT, ERR_CONTROL_TOO_LARGE,
-                                        ERR_CONTROL_WRONG_TYPE};
+    static const enum err refusals[] = {
+        ERR_CONTROL_MALFORMED,  ERR_CONTROL_STALE,    ERR_CONTROL_CONFLICT, ERR_CONTROL_TOO_LARGE,
+        ERR_CONTROL_WRONG_TYPE, ERR_CONTROL_UNSIGNED, ERR_CONTROL_SIGNATURE};
     static const char *const results[] = {"ok", "refused"};
     metric_slot slot;
     for (size_t i = 0; i < ARRAY_LEN(refusals); i++)

@@ -72,6 +72,11 @@ enum err admin_call(const char *socket_path, const char *method, const char *pat
                     struct complaints *wrong) MUST_USE;
 /* One blocking request over the admin socket. */
 
+enum err control_sign(const struct config *c, struct span text, struct buf *out,
+                      struct complaints *wrong) MUST_USE;
+/* Appends a control document with the signature of c's first secret. Refused as any instance would
+ * refuse it, or when c has no secret: `wrong` says why. */
+
 /* --- weir plan (plan.c) --- */
 
 struct plan;

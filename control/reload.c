@@ -105,7 +105,8 @@ static bool same_text(const char *a, const char *b)
 static bool same_store(const struct config_control *a, const struct config_control *b)
 {
     return same_text(a->redis, b->redis) && same_text(a->store.password, b->store.password) &&
-           same_text(a->key, b->key) && a->poll == b->poll && a->ack_ttl == b->ack_ttl;
+           same_text(a->key, b->key) && a->poll == b->poll && a->ack_ttl == b->ack_ttl &&
+           changes_same_names(&a->secrets, &b->secrets);
 }
 
 static json_t *copy_list(const json_t *list)

@@ -154,6 +154,7 @@ struct control {
     uint64_t adopted;      /* generation all workers have */
     char *damaged;         /* why state.json was not used; NULL: it was */
     char write_error[200]; /* why the document in force is not in the store yet */
+    bool connected;        /* the store was, when it last said so */
     bool held;             /* the key is gone; said so */
     unsigned stop_signals;
     atomic_bool ready;
