@@ -6,6 +6,8 @@
 #include "config/config.h"
 #include "control/control.h"
 
+#include <limits.h>
+
 /* --- exit status, the same for every command --- */
 
 enum {
@@ -172,6 +174,12 @@ struct cli_order {
 int cli_send_order(const struct cli_call *call, const struct cli_talk *talk,
                    const struct cli_order *order, const char *path, struct buf *body);
 /* body: the beginning of a JSON object, "{...". Completes and sends it. Frees body. */
+
+int cli_leave_order(const struct cli_talk *talk, const struct cli_order *order, struct buf *body);
+/* The same without the admin socket: through the state directory and a signal. */
+
+int cli_find_state(const struct cli_talk *talk, char dir[PATH_MAX]);
+/* The state directory of the weir that would be talked to; whether it runs or not. */
 
 /* --- the commands --- */
 

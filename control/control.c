@@ -143,6 +143,7 @@ static enum err make(struct control *c, struct route_table **table, struct compl
     metric_set(METRIC_EPOCH, c->flip.state.epoch);
     if (fx.persist)
         persist_request(c);
+    local_look(c);
     return ERR_OK;
 }
 
@@ -212,12 +213,21 @@ static void on_reopen_signal(void *arg, int signo)
     log_info("control", "SIGUSR1: log files are opened anew");
 }
 
+static void on_order_signal(void *arg, int signo)
+{
+    struct control *c;
+    OBJ_CAST(c, arg, CONTROL_MAGIC);
+    UNUSED(signo);
+    local_look(c);
+}
+
 static enum err take_signals(struct control *c)
 {
     (void)signal(SIGPIPE, SIG_IGN); /* hiredis writes with write(2) */
     TRY(loop_signal(c->loop, SIGHUP, on_reload_signal, c));
     TRY(loop_signal(c->loop, SIGTERM, on_stop_signal, c));
     TRY(loop_signal(c->loop, SIGINT, on_stop_signal, c));
+    TRY(loop_signal(c->loop, SIGURG, on_order_signal, c));
     return loop_signal(c->loop, SIGUSR1, on_reopen_signal, c);
 }
 
@@ -227,6 +237,7 @@ enum err control_start(struct control *c, struct complaints *wrong)
     TRY(take_signals(c));
     TRY(admin_start(&c->admin, c, c->state_dir, &control_config(c)->admin, wrong));
     TRY(apply_open_store(c));
+    local_look(c); /* left before the signal was taken */
     apply_check_adopted(c);
     return ERR_OK;
 }

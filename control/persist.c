@@ -86,6 +86,7 @@ static void succeeded(struct control *c, const struct persist_job *j)
         log_info("control", "the routing state is on disk again");
     c->persist.error[0] = '\0';
     c->persist.written = j->generation;
+    local_saved(c);
 }
 
 static void begin_job(struct control *c);
@@ -174,5 +175,7 @@ void persist_last(struct control *c)
     if (j->err != ERR_OK)
         log_error("control", "the routing state could not be written to %s at the end: %s",
                   c->state_dir, strerror(j->err_no));
+    else
+        succeeded(c, j);
     job_free(j);
 }
