@@ -260,3 +260,24 @@ int cli_leave_order(const struct cli_talk *talk, const struct cli_order *order, 
     buf_free(body);
     return status;
 }
+
+/* --- history --- */
+
+int cli_history(const struct cli_talk *talk, const struct history_query *q)
+{
+    char dir[PATH_MAX];
+    struct buf out = BUF_INIT(0);
+    struct complaints wrong = {.n = 0};
+    int status = cli_find_state(talk, dir);
+    if (status != CLI_OK)
+        return status;
+    enum err e = history_show(dir, q, &out, &wrong);
+    if (e == ERR_OK)
+        e = cli_write(NULL, buf_span(&out));
+    if (e != ERR_OK && wrong.n == 0)
+        complain(&wrong, dir, NULL, "%s", err_sentence(e));
+    cli_complain(&wrong);
+    complaints_free(&wrong);
+    buf_free(&out);
+    return e == ERR_OK ? CLI_OK : CLI_FAILED;
+}

@@ -295,7 +295,9 @@ struct config_control {
     const char *key;
     uint64_t poll; /* milliseconds */
     const char *instance;
-    uint64_t ack_ttl;            /* milliseconds */
+    uint64_t ack_ttl;         /* milliseconds */
+    const char *audit_stream; /* NULL: none */
+    unsigned audit_stream_max;
     const char *secret_file;     /* NULL: documents need no signature */
     struct config_names secrets; /* what it holds; the first signs, each of them verifies */
 };

@@ -72,6 +72,21 @@ enum err admin_call(const char *socket_path, const char *method, const char *pat
                     struct complaints *wrong) MUST_USE;
 /* One blocking request over the admin socket. */
 
+struct history_query {
+    uint64_t since_ms; /* only the last so many; 0: all */
+    const char *route; /* only what concerns it; NULL: all */
+    bool json;
+};
+
+enum err history_show(const char *dir, const struct history_query *q, struct buf *out,
+                      struct complaints *wrong) MUST_USE;
+/* Appends the audit trail of a state directory, oldest first: a table, or the lines as they are. */
+
+enum err history_state(const char *dir, uint64_t epoch, struct buf *out,
+                       struct complaints *wrong) MUST_USE;
+/* out becomes the document (JSON, or null) that was in force after the change to this epoch.
+ * ERR_NOT_FOUND: there is none. */
+
 struct left_order {
     long pid;   /* of the weir that was told; 0: none runs there */
     bool taken; /* in force there, and on disk */

@@ -188,6 +188,8 @@ static enum err change_route(struct document *d, const struct change *ch)
     case CHANGE_UNWEIGHT:
         r->weighs = false;
         break;
+    case CHANGE_RESTORE:
+        break; /* never about one route */
     }
     return ERR_OK;
 }
@@ -227,8 +229,11 @@ enum err document_change(const struct document *base, const struct change *ch, u
                          uint64_t now_ms, struct document **out)
 {
     BUG_IF((ch->what == CHANGE_WEIGHT || ch->what == CHANGE_UNWEIGHT) && ch->route == NULL);
-    TRY(document_again(base, ch, epoch, 0, now_ms, out));
+    bool restore = ch->what == CHANGE_RESTORE;
+    TRY(document_again(restore ? ch->content : base, ch, epoch, 0, now_ms, out));
     enum err e = ERR_OK;
+    if (restore)
+        return ERR_OK;
     if (ch->route == NULL)
         change_all(*out, ch);
     else

@@ -76,13 +76,15 @@ enum change_what {
     CHANGE_CONFIG,   /* as configured: no pin, no weight */
     CHANGE_WEIGHT,   /* a weight for one route */
     CHANGE_UNWEIGHT, /* its configured weight again */
+    CHANGE_RESTORE,  /* what another document says, and nothing else */
 };
 
 struct change {
     enum change_what what;
-    enum pin pin;      /* CHANGE_PIN */
-    uint16_t weight;   /* CHANGE_WEIGHT */
-    const char *route; /* NULL: all */
+    enum pin pin;                   /* CHANGE_PIN */
+    uint16_t weight;                /* CHANGE_WEIGHT */
+    const char *route;              /* NULL: all */
+    const struct document *content; /* CHANGE_RESTORE; NULL: empty */
     bool all; /* a pin of everything to new takes the routes along that are pinned to legacy */
     const char *by; /* may be NULL */
     const char *why;

@@ -89,6 +89,15 @@ static void succeeded(struct control *c, const struct persist_job *j)
     local_saved(c);
 }
 
+static void note(struct control *c, const struct persist_job *j)
+{
+    struct span rest = buf_span(&j->audit);
+    struct span line;
+    while (c->store != NULL && span_cut(&rest, '\n', &line))
+        if (line.n > 0)
+            store_note(c->store, line);
+}
+
 static void begin_job(struct control *c);
 
 static void job_done(void *arg)
@@ -97,6 +106,8 @@ static void job_done(void *arg)
     OBJ_CAST(j, arg, PERSIST_MAGIC);
     struct control *c = j->control;
     c->persist.running = NULL;
+    if (j->audited)
+        note(c, j);
     if (j->err == ERR_OK)
         succeeded(c, j);
     else

@@ -106,6 +106,8 @@ static bool same_store(const struct config_control *a, const struct config_contr
 {
     return same_text(a->redis, b->redis) && same_text(a->store.password, b->store.password) &&
            same_text(a->key, b->key) && a->poll == b->poll && a->ack_ttl == b->ack_ttl &&
+           same_text(a->audit_stream, b->audit_stream) &&
+           a->audit_stream_max == b->audit_stream_max &&
            changes_same_names(&a->secrets, &b->secrets);
 }
 

@@ -86,6 +86,7 @@ struct order_text {
     char *route;
     char *by;
     char *why;
+    struct document *content;
 };
 
 enum err order_read(struct span body, bool change, struct order_text *out,

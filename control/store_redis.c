@@ -273,6 +273,32 @@ static bool redis_store_write(struct store *base, uint64_t epoch, struct span ra
     return true;
 }
 
+/* --- the audit stream --- */
+
+static void on_noted(void *arg, const struct answer *a)
+{
+    struct redis_store *s;
+    OBJ_CAST(s, arg, REDIS_STORE_MAGIC);
+    bool refused = a->kind == ANSWER_REFUSAL;
+    if (refused && !s->stream_refused)
+        log_warn("redis", "stream %s takes no entry: " SPAN_FMT, s->stream,
+                 (int)min_size(a->text.n, 160), a->text.p);
+    s->stream_refused = refused;
+}
+
+static void redis_store_note(struct store *base, struct span line)
+{
+    struct redis_store *s = self(base);
+    char max[24];
+    if (!s->up || s->stream == NULL)
+        return;
+    (void)snprintf(max, sizeof(max), "%u", s->stream_max);
+    redis_send(s->cmd, on_noted, s, 10,
+               (struct span[]){SPAN("XADD"), span_str(s->stream), SPAN("MAXLEN"), SPAN("~"),
+                               span_str(max), SPAN("*"), SPAN("instance"), span_str(s->instance),
+                               SPAN("change"), line});
+}
+
 /* --- connecting --- */
 
 static void describe(struct redis_store *s)
@@ -472,6 +498,8 @@ static void redis_store_free(struct redis_store *s)
     free(s->password);
     free(s->key);
     free(s->ack_key);
+    free(s->stream);
+    free(s->instance);
     buf_free(&s->value);
     buf_free(&s->write_raw);
     buf_free(&s->ack);
@@ -500,7 +528,7 @@ static void redis_store_close(struct store **base)
 }
 
 static const struct store_ops ops = {redis_store_start, redis_store_write, redis_store_ack,
-                                     redis_store_peers, redis_store_close};
+                                     redis_store_peers, redis_store_note,  redis_store_close};
 
 static bool copy(char **to, const char *from)
 {
@@ -515,7 +543,8 @@ static bool copy_all(struct redis_store *s, const struct store_options *o)
     (void)snprintf(ack, sizeof(ack), "weir:ack:%s", o->instance);
     return copy(&s->path, c->store.path) && copy(&s->host, c->store.host) &&
            copy(&s->user, c->store.user) && copy(&s->password, c->store.password) &&
-           copy(&s->key, c->key) && copy(&s->ack_key, ack);
+           copy(&s->key, c->key) && copy(&s->ack_key, ack) && copy(&s->stream, c->audit_stream) &&
+           copy(&s->instance, o->instance);
 }
 
 enum err store_redis_new(const struct store_options *o, struct store **out)
@@ -536,6 +565,7 @@ enum err store_redis_new(const struct store_options *o, struct store **out)
     s->port = o->config->control.store.port;
     s->db = o->config->control.store.db;
     s->poll_ms = o->config->control.poll;
+    s->stream_max = o->config->control.audit_stream_max;
     s->ack_ttl_ms = o->config->control.ack_ttl;
     s->backoff_ms = BACKOFF_MIN_MS;
     timer_begin(&s->poll, on_poll, s);

@@ -85,6 +85,12 @@ struct redis_store {
     uint64_t pushes_at_look; /* when the last look was answered */
     uint64_t pushes_at_doubt;
 
+    /* the audit trail's copy */
+    char *stream; /* NULL: none */
+    unsigned stream_max;
+    char *instance;
+    bool stream_refused;
+
     /* acknowledgements */
     char *ack_key;
     struct buf ack;
