@@ -144,6 +144,7 @@ static enum err make(struct control *c, struct route_table **table, struct compl
     if (fx.persist)
         persist_request(c);
     local_look(c);
+    keep_config(c);
     return ERR_OK;
 }
 

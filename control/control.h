@@ -87,6 +87,13 @@ enum err history_state(const char *dir, uint64_t epoch, struct buf *out,
 /* out becomes the document (JSON, or null) that was in force after the change to this epoch.
  * ERR_NOT_FOUND: there is none. */
 
+enum err kept_names(const char *dir, struct buf *out) MUST_USE;
+/* Appends the names of the configurations kept in a state directory, oldest first, a line each. */
+
+enum err kept_config(const char *dir, const char *name, struct buf *out,
+                     struct complaints *wrong) MUST_USE;
+/* Appends one of them, as `weir check --print` shows it. ERR_NOT_FOUND: there is none. */
+
 struct left_order {
     long pid;   /* of the weir that was told; 0: none runs there */
     bool taken; /* in force there, and on disk */

@@ -148,6 +148,7 @@ static void succeeded(struct control *c, const struct reload_job *j, const struc
     if (c->admin != NULL)
         admin_token(c->admin, now->admin.token);
     apply_reloaded(c, fx);
+    keep_config(c);
     if (other_store && c->store != NULL && apply_open_store(c) != ERR_OK)
         log_error("reload", "the new control store cannot be opened; the old one stays in use");
     answer_waiting(c, j->changes);

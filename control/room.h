@@ -108,6 +108,11 @@ void local_look(struct control *c);
 void local_saved(struct control *c);
 /* A newer state is on disk. */
 
+/* --- keep.c --- */
+
+void keep_config(struct control *c);
+/* Keeps the configuration in force beside the state, unless it is the newest there already. */
+
 /* --- reload.c --- */
 
 struct reload {

@@ -13,7 +13,7 @@
 
 Steps are functions registered with @step; a key a step does not know is an error, so that no expectation can be
 misspelt away. In every text {{...}} is replaced: a backend's address {{legacy}}, its {{legacy.port}}, {{http}},
-{{https}}, {{listener.1}}, {{dir}}, {{state}}, {{redis}}, {{sentinels}}, {{dns}}, {{ca}}, {{cert.KIND}}, {{key.KIND}}, {{i}} in a repeat,
+{{https}}, {{listener.1}}, {{dir}}, {{state}}, {{weir}}, {{redis}}, {{sentinels}}, {{dns}}, {{ca}}, {{cert.KIND}}, {{key.KIND}}, {{i}} in a repeat,
 and what steps saved.
 """
 
@@ -175,6 +175,8 @@ class Run:
             return self.certs.ca()
         if name == "redis":
             return f"127.0.0.1:{self.redis.port}"
+        if name == "weir":
+            return self.weir.program
         if name == "sentinels":
             return self.redis.addresses
         if name == "dns":
