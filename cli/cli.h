@@ -6,6 +6,8 @@
 #include "config/config.h"
 #include "control/control.h"
 
+#include <limits.h>
+
 /* --- exit status, the same for every command --- */
 
 enum {
@@ -173,6 +175,15 @@ int cli_send_order(const struct cli_call *call, const struct cli_talk *talk,
                    const struct cli_order *order, const char *path, struct buf *body);
 /* body: the beginning of a JSON object, "{...". Completes and sends it. Frees body. */
 
+int cli_leave_order(const struct cli_talk *talk, const struct cli_order *order, struct buf *body);
+/* The same without the admin socket: through the state directory and a signal. */
+
+int cli_history(const struct cli_talk *talk, const struct history_query *q);
+/* Prints the audit trail. */
+
+int cli_find_state(const struct cli_talk *talk, char dir[PATH_MAX]);
+/* The state directory of the weir that would be talked to; whether it runs or not. */
+
 /* --- the commands --- */
 
 extern const struct cli_command cmd_run;
@@ -184,6 +195,9 @@ extern const struct cli_command cmd_flip;
 extern const struct cli_command cmd_weight;
 extern const struct cli_command cmd_pause;
 extern const struct cli_command cmd_undo;
+extern const struct cli_command cmd_audit;
+extern const struct cli_command cmd_restore;
+extern const struct cli_command cmd_sign;
 extern const struct cli_command cmd_status;
 extern const struct cli_command cmd_reload;
 extern const struct cli_command cmd_check;

@@ -10,6 +10,7 @@ struct flip {
     struct cli_order order;
     const char *route;
     bool all;
+    bool local;
 };
 
 static enum err compose(const struct flip *f, const char *word, struct buf *body)
@@ -45,6 +46,8 @@ static int run(const struct cli_call *call)
         cli_say("%s", err_sentence(ERR_NO_MEMORY));
         return CLI_FAILED;
     }
+    if (f->local)
+        return cli_leave_order(&f->talk, &f->order, &body);
     return cli_send_order(call, &f->talk, &f->order, "/control", &body);
 }
 
@@ -52,6 +55,8 @@ static const struct cli_option options[] = {
     {"route", CLI_TEXT, offsetof(struct flip, route), "NAME", "Only this route"},
     {"all", CLI_FLAG, offsetof(struct flip, all), NULL,
      "With `new`: also the routes that are pinned to legacy by themselves"},
+    {"local", CLI_FLAG, offsetof(struct flip, local), NULL,
+     "Without the admin socket: by a file in the state directory and a signal"},
     CLI_ORDER_OPTIONS(struct flip),
     CLI_TALK_OPTIONS(struct flip),
 };
@@ -60,11 +65,14 @@ const struct cli_command cmd_flip = {
     .name = "flip",
     .summary = "send everything, or one route, to legacy or new; at once, on every instance",
     .usage = "legacy|new|config|unpin",
-    .about = "  legacy   pins everything to legacy, whatever weights and pins there are\n"
-             "  new      pins everything to new, but for routes pinned to legacy by themselves\n"
-             "  config   as the configuration says: no pins, no weights of `weir weight`\n"
-             "  unpin    removes the pin; weights count again\n\n"
-             "`weir undo` takes it back.\n\n" CLI_TALK_ABOUT,
+    .about =
+        "  legacy   pins everything to legacy, whatever weights and pins there are\n"
+        "  new      pins everything to new, but for routes pinned to legacy by themselves\n"
+        "  config   as the configuration says: no pins, no weights of `weir weight`\n"
+        "  unpin    removes the pin; weights count again\n\n"
+        "`weir undo` takes it back. In an emergency, when neither Redis nor the admin socket\n"
+        "answers, --local reaches the weir of a state directory; it counts at the next start if "
+        "none runs.\n\n" CLI_TALK_ABOUT,
     .options = options,
     .noptions = ARRAY_LEN(options),
     .size = sizeof(struct flip),

@@ -10,7 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WAIT_DEFAULT_MS = 5000, WAIT_MAX_MS = 300000, ORDER_TIMEOUT_MS = 15000 };
+enum {
+    WAIT_DEFAULT_MS = 5000,
+    WAIT_MAX_MS = 300000,
+    ORDER_TIMEOUT_MS = 15000,
+    LEFT_PATIENCE_MS = 2000
+};
 
 /* Where the socket is, and how we came to look there. */
 struct found {
@@ -45,7 +50,8 @@ static int not_found(const char *tried)
     return CLI_NOBODY;
 }
 
-static int find(const struct cli_talk *talk, struct found *f)
+/* off: it need not run. */
+static int find(const struct cli_talk *talk, bool off, struct found *f)
 {
     const char *env = getenv("WEIR_ADMIN");
     *f = (struct found){.demo = false};
@@ -67,10 +73,20 @@ static int find(const struct cli_talk *talk, struct found *f)
         return CLI_OK;
     char demo[PATH_MAX];
     if (!find_demo(demo))
-        return not_found(f->path);
+        return off ? CLI_OK : not_found(f->path);
     (void)snprintf(f->path, sizeof(f->path), "%s", demo);
     f->demo = true;
     return CLI_OK;
+}
+
+int cli_find_state(const struct cli_talk *talk, char dir[PATH_MAX])
+{
+    struct found f;
+    int status = find(talk, true, &f);
+    const char *slash = status == CLI_OK ? strrchr(f.path, '/') : NULL;
+    size_t n = slash == NULL ? 0 : (size_t)(slash - f.path);
+    (void)snprintf(dir, PATH_MAX, "%.*s", n == 0 ? 1 : (int)n, n == 0 ? "." : f.path);
+    return status;
 }
 
 static int exit_of(int status)
@@ -115,7 +131,7 @@ int cli_ask(const struct cli_call *call, const struct cli_talk *talk, const char
     struct admin_answer answer;
     struct complaints wrong = {.n = 0};
     char with[256];
-    int status = find(talk, &f);
+    int status = find(talk, false, &f);
     if (status != CLI_OK)
         return status;
     bool text = strchr(path, '?') == NULL;
@@ -205,4 +221,63 @@ int cli_send_order(const struct cli_call *call, const struct cli_talk *talk,
     }
     buf_free(body);
     return status;
+}
+
+static int say_left(const char *dir, const struct left_order *l)
+{
+    if (l->taken)
+        (void)printf("weir (process %ld) has carried it out, and it is on disk\n", l->pid);
+    else if (l->pid != 0)
+        (void)printf(
+            "weir (process %ld) was told, but has not got it on disk within %d s; it lies in "
+            "%s and counts at its next start at the latest\n",
+            l->pid, LEFT_PATIENCE_MS / 1000, dir);
+    else
+        (void)printf("no weir runs in %s; it lies there and counts when one starts\n", dir);
+    return l->taken ? CLI_OK : CLI_PARTLY;
+}
+
+int cli_leave_order(const struct cli_talk *talk, const struct cli_order *order, struct buf *body)
+{
+    char dir[PATH_MAX];
+    struct left_order l;
+    struct complaints wrong = {.n = 0};
+    int status = CLI_WRONG;
+    if (order->wait != NULL)
+        cli_say("--wait needs the admin socket, which --local does without");
+    else
+        status = cli_find_state(talk, dir);
+    if (status == CLI_OK) {
+        enum err e = complete(order, 0, body);
+        if (e == ERR_OK)
+            e = control_leave_order(dir, buf_span(body), LEFT_PATIENCE_MS, &l, &wrong);
+        if (e != ERR_OK && wrong.n == 0)
+            cli_say("%s", err_sentence(e));
+        status = e == ERR_OK ? say_left(dir, &l) : CLI_FAILED;
+    }
+    cli_complain(&wrong);
+    complaints_free(&wrong);
+    buf_free(body);
+    return status;
+}
+
+/* --- history --- */
+
+int cli_history(const struct cli_talk *talk, const struct history_query *q)
+{
+    char dir[PATH_MAX];
+    struct buf out = BUF_INIT(0);
+    struct complaints wrong = {.n = 0};
+    int status = cli_find_state(talk, dir);
+    if (status != CLI_OK)
+        return status;
+    enum err e = history_show(dir, q, &out, &wrong);
+    if (e == ERR_OK)
+        e = cli_write(NULL, buf_span(&out));
+    if (e != ERR_OK && wrong.n == 0)
+        complain(&wrong, dir, NULL, "%s", err_sentence(e));
+    cli_complain(&wrong);
+    complaints_free(&wrong);
+    buf_free(&out);
+    return e == ERR_OK ? CLI_OK : CLI_FAILED;
 }

@@ -285,10 +285,20 @@ struct config_shadow {
     enum shadow_store store;
 };
 
-struct config_redis { /* control.redis taken apart, %XX decoded */
-    const char *path; /* Unix socket; NULL: TCP */
+enum { CONFIG_SENTINELS_MAX = 16 };
+
+struct config_sentinel {
     const char *host; /* without brackets */
     unsigned port;
+};
+
+struct config_redis { /* control.redis taken apart, %XX decoded */
+    const char *path; /* Unix socket; NULL: TCP */
+    const char *host; /* without brackets; NULL: the sentinels know */
+    unsigned port;
+    struct config_sentinel sentinels[CONFIG_SENTINELS_MAX];
+    size_t nsentinels;
+    const char *master; /* its name among the sentinels; NULL: no sentinels */
     unsigned db;
     const char *user;     /* NULL: none */
     const char *password; /* NULL: none */
@@ -300,7 +310,11 @@ struct config_control {
     const char *key;
     uint64_t poll; /* milliseconds */
     const char *instance;
-    uint64_t ack_ttl; /* milliseconds */
+    uint64_t ack_ttl;         /* milliseconds */
+    const char *audit_stream; /* NULL: none */
+    unsigned audit_stream_max;
+    const char *secret_file;     /* NULL: documents need no signature */
+    struct config_names secrets; /* what it holds; the first signs, each of them verifies */
 };
 
 struct config_admin {

@@ -102,6 +102,7 @@ enum err derive(struct loader *l)
     if (l->tree->state_dir == NULL)
         TRY(guess_state_dir(l));
     TRY(users_read(l));
+    TRY(secrets_read(l));
     TRY(derive_records(l));
     TRY(derive_instance(l));
     return derive_store(l);

@@ -262,6 +262,9 @@ enum err value_default(struct loader *l, const struct option *o, void *at) MUST_
 enum err derive(struct loader *l) MUST_USE;
 /* Defaults that depend on the machine or on other options. */
 
+enum err secrets_read(struct loader *l) MUST_USE;
+/* control.secret_file into control.secrets. */
+
 enum err users_read(struct loader *l) MUST_USE;
 /* What the files of always_legacy and always_new hold, into users. */
 

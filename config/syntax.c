@@ -263,9 +263,10 @@ static bool password_in(struct span text, struct span *password)
 {
     size_t at = 0;
     size_t colon;
-    if (!span_has_prefix(text, SPAN("redis://")))
-        return false;
-    struct span rest = span_from(text, 8);
+    size_t scheme = span_find(text, ':') + 3;
+    if (!span_has_prefix(text, SPAN("redis")) || scheme > text.n)
+        return false; /* a Unix socket */
+    struct span rest = span_from(text, scheme);
     for (size_t i = 0; i < rest.n && rest.p[i] != '/'; i++)
         if (rest.p[i] == '@')
             at = i;
@@ -393,8 +394,9 @@ const struct syntax syntax_sticky = {
 
 const struct syntax syntax_redis = {
     .fault = redis_fault,
-    .right = "redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] or unix:/PATH",
-    .pattern = "^(redis://.+|unix:/.+)$",
+    .right = "redis://[[USER]:PASSWORD@]HOST[:PORT][/DB], "
+             "redis+sentinel://[[USER]:PASSWORD@]HOST[:PORT],.../MASTER[/DB] or unix:/PATH",
+    .pattern = "^(redis://.+|redis\\+sentinel://.+/.+|unix:/.+)$",
     .secret = true,
 };
 

@@ -2,6 +2,7 @@
  * to the store, and once every worker has it, acknowledged. Also the other direction: what the
  * store reports goes into flip.c here. */
 #include "control/room.h"
+#include "control/signature.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -87,7 +88,8 @@ static void write_document(struct control *c)
 {
     struct buf text = BUF_INIT(DOCUMENT_MAX);
     const struct document *d = c->flip.state.document;
-    if (c->store != NULL && document_render(d, &text) == ERR_OK)
+    if (c->store != NULL && document_render(d, &text) == ERR_OK &&
+        signature_add(&control_config(c)->control.secrets, &text) == ERR_OK)
         (void)!store_write(c->store, d->epoch,
                            buf_span(&text)); /* else the next look tries again */
     buf_free(&text);
@@ -237,7 +239,11 @@ static void on_changed(void *arg)
 {
     struct control *c;
     OBJ_CAST(c, arg, CONTROL_MAGIC);
-    if (c->store != NULL && !c->store->facts.connected)
+    bool connected = c->store != NULL && c->store->facts.connected;
+    if (connected && !c->connected)
+        flip_connected(&c->flip);
+    c->connected = connected;
+    if (c->store != NULL && !connected)
         orders_store(c, ORDER_LATER);
 }
 
@@ -258,6 +264,7 @@ enum err apply_open_store(struct control *c)
         c->orders.asking = false;
     }
     c->flip.sight = SIGHT_NONE;
+    c->connected = false;
     c->store = s;
     if (c->adopted == c->flip.generation)
         send_ack(c);

@@ -150,6 +150,16 @@ static bool same_text(const char *a, const char *b)
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
+bool changes_same_names(const struct config_names *a, const struct config_names *b)
+{
+    if (a->n != b->n)
+        return false;
+    for (size_t i = 0; i < a->n; i++)
+        if (strcmp(a->list[i], b->list[i]) != 0)
+            return false;
+    return true;
+}
+
 /* Printed as *** on both sides. */
 static void compare_secrets(struct walk *w, const struct config *a, const struct config *b)
 {
@@ -157,6 +167,8 @@ static void compare_secrets(struct walk *w, const struct config *a, const struct
         say(w, "admin.token: another one");
     if (!same_text(a->control.store.password, b->control.store.password))
         say(w, "control.redis: another password");
+    if (!changes_same_names(&a->control.secrets, &b->control.secrets))
+        say(w, "control.secret_file: other secrets");
     if (a->sticky_cookie != NULL && b->sticky_cookie != NULL &&
         !same_text(a->sticky_cookie->secret, b->sticky_cookie->secret))
         say(w, "sticky_cookie.secret: another one; every client gets a new id");
@@ -176,16 +188,6 @@ static const struct config_route *route_named(const struct config *c, size_t gue
     return NULL;
 }
 
-static bool same_names(const struct config_names *a, const struct config_names *b)
-{
-    if (a->n != b->n)
-        return false;
-    for (size_t i = 0; i < a->n; i++)
-        if (strcmp(a->list[i], b->list[i]) != 0)
-            return false;
-    return true;
-}
-
 /* What files hold is not printed. */
 static void compare_users(struct walk *w, const struct config *a, const struct config *b)
 {
@@ -197,7 +199,7 @@ static void compare_users(struct walk *w, const struct config *a, const struct c
         for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++) {
             const struct config_route *was = files[s] == NULL ? NULL : route_named(a, i, r->name);
             char text[PATH_LEN];
-            if (was == NULL || same_names(&was->users[s], &r->users[s]))
+            if (was == NULL || changes_same_names(&was->users[s], &r->users[s]))
                 continue;
             (void)snprintf(text, sizeof(text), "routes.%s.%s: %zu users instead of %zu", r->name,
                            keys[s], r->users[s].n, was->users[s].n);

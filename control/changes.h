@@ -12,4 +12,7 @@ json_t *changes_between(const struct config *before, const struct config *after)
 /* A list of at most CHANGES_MAX sentences, the last of which says how many more there are; NULL
  * without memory. Secrets are compared but not shown. Any thread. */
 
+bool changes_same_names(const struct config_names *a, const struct config_names *b);
+/* The same texts in the same order. */
+
 #endif

@@ -116,9 +116,9 @@ static void begin_timers(struct control *c)
 /* Counters that exist from the start: a scraper cannot tell "none yet" from "no such thing". */
 static void begin_metrics(void)
 {
-    static const enum err refusals[] = {ERR_CONTROL_MALFORMED, ERR_CONTROL_STALE,
-                                        ERR_CONTROL_CONFLICT, ERR_CONTROL_TOO_LARGE,
-                                        ERR_CONTROL_WRONG_TYPE};
+    static const enum err refusals[] = {
+        ERR_CONTROL_MALFORMED,  ERR_CONTROL_STALE,    ERR_CONTROL_CONFLICT, ERR_CONTROL_TOO_LARGE,
+        ERR_CONTROL_WRONG_TYPE, ERR_CONTROL_UNSIGNED, ERR_CONTROL_SIGNATURE};
     static const char *const results[] = {"ok", "refused"};
     metric_slot slot;
     for (size_t i = 0; i < ARRAY_LEN(refusals); i++)
@@ -143,6 +143,8 @@ static enum err make(struct control *c, struct route_table **table, struct compl
     metric_set(METRIC_EPOCH, c->flip.state.epoch);
     if (fx.persist)
         persist_request(c);
+    local_look(c);
+    keep_config(c);
     return ERR_OK;
 }
 
@@ -212,12 +214,21 @@ static void on_reopen_signal(void *arg, int signo)
     log_info("control", "SIGUSR1: log files are opened anew");
 }
 
+static void on_order_signal(void *arg, int signo)
+{
+    struct control *c;
+    OBJ_CAST(c, arg, CONTROL_MAGIC);
+    UNUSED(signo);
+    local_look(c);
+}
+
 static enum err take_signals(struct control *c)
 {
     (void)signal(SIGPIPE, SIG_IGN); /* hiredis writes with write(2) */
     TRY(loop_signal(c->loop, SIGHUP, on_reload_signal, c));
     TRY(loop_signal(c->loop, SIGTERM, on_stop_signal, c));
     TRY(loop_signal(c->loop, SIGINT, on_stop_signal, c));
+    TRY(loop_signal(c->loop, SIGURG, on_order_signal, c));
     return loop_signal(c->loop, SIGUSR1, on_reopen_signal, c);
 }
 
@@ -227,6 +238,7 @@ enum err control_start(struct control *c, struct complaints *wrong)
     TRY(take_signals(c));
     TRY(admin_start(&c->admin, c, c->state_dir, &control_config(c)->admin, wrong));
     TRY(apply_open_store(c));
+    local_look(c); /* left before the signal was taken */
     apply_check_adopted(c);
     return ERR_OK;
 }

@@ -48,7 +48,7 @@ enum err control_new(struct control **out, struct loop *loop, struct router *rou
 
 enum err control_start(struct control *c, struct complaints *wrong) MUST_USE;
 /* Workers run: opens the admin sockets, starts the admin thread, connects to Redis, installs
- * SIGHUP, SIGTERM, SIGINT and SIGUSR1 (reopen logs). */
+ * SIGHUP, SIGTERM, SIGINT, SIGUSR1 (reopen logs) and SIGURG (an order was left). */
 
 void control_adopted(struct control *c);
 /* Any thread: a worker has adopted a newer snapshot. */
@@ -71,6 +71,44 @@ enum err admin_call(const char *socket_path, const char *method, const char *pat
                     uint64_t timeout_ms, struct admin_answer *out,
                     struct complaints *wrong) MUST_USE;
 /* One blocking request over the admin socket. */
+
+struct history_query {
+    uint64_t since_ms; /* only the last so many; 0: all */
+    const char *route; /* only what concerns it; NULL: all */
+    bool json;
+};
+
+enum err history_show(const char *dir, const struct history_query *q, struct buf *out,
+                      struct complaints *wrong) MUST_USE;
+/* Appends the audit trail of a state directory, oldest first: a table, or the lines as they are. */
+
+enum err history_state(const char *dir, uint64_t epoch, struct buf *out,
+                       struct complaints *wrong) MUST_USE;
+/* out becomes the document (JSON, or null) that was in force after the change to this epoch.
+ * ERR_NOT_FOUND: there is none. */
+
+enum err kept_names(const char *dir, struct buf *out) MUST_USE;
+/* Appends the names of the configurations kept in a state directory, oldest first, a line each. */
+
+enum err kept_config(const char *dir, const char *name, struct buf *out,
+                     struct complaints *wrong) MUST_USE;
+/* Appends one of them, as `weir check --print` shows it. ERR_NOT_FOUND: there is none. */
+
+struct left_order {
+    long pid;   /* of the weir that was told; 0: none runs there */
+    bool taken; /* in force there, and on disk */
+};
+
+enum err control_leave_order(const char *dir, struct span order, uint64_t patience_ms,
+                             struct left_order *out, struct complaints *wrong) MUST_USE;
+/* Leaves an order, the body of POST /control, in a state directory, signals the weir there, and
+ * waits until it was taken. What is not taken counts when a weir starts there. ERR_INVALID:
+ * refused; ERR_SYSTEM: it could not be left, or nobody told. */
+
+enum err control_sign(const struct config *c, struct span text, struct buf *out,
+                      struct complaints *wrong) MUST_USE;
+/* Appends a control document with the signature of c's first secret. Refused as any instance would
+ * refuse it, or when c has no secret: `wrong` says why. */
 
 /* --- weir plan (plan.c) --- */
 

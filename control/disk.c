@@ -151,9 +151,19 @@ static void rotate(const char *path, int fd, size_t more, uint64_t rotate_at)
         (void)rename(path, old); /* failing, the file grows on: better long than lost */
 }
 
+/* A crash may have left half a line: what comes now must not become its other half. */
+static bool end_line(int fd)
+{
+    struct stat st;
+    char last = '\n';
+    if (fstat(fd, &st) != 0 || (st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) != 1))
+        return false;
+    return last == '\n' || write_all(fd, SPAN("\n"));
+}
+
 enum err disk_append(const char *path, struct span text, uint64_t rotate_at, mode_t mode)
 {
-    int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW;
+    int flags = O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW;
     for (int pass = 0; pass < 2; pass++) {
         int fd = open(path, flags, mode);
         if (fd < 0)
@@ -163,7 +173,7 @@ enum err disk_append(const char *path, struct span text, uint64_t rotate_at, mod
             (void)close(fd);
             continue;
         }
-        bool ok = write_all(fd, text) && fdatasync(fd) == 0;
+        bool ok = end_line(fd) && write_all(fd, text) && fdatasync(fd) == 0;
         close_quietly(fd);
         return ok ? ERR_OK : ERR_SYSTEM;
     }

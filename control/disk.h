@@ -22,6 +22,7 @@ enum err disk_replace(const char *path, struct span text, mode_t mode) MUST_USE;
  * text or the new one. ERR_SYSTEM with errno; the old file stays. One writer per path at a time. */
 
 enum err disk_append(const char *path, struct span text, uint64_t rotate_at, mode_t mode) MUST_USE;
-/* Appends and syncs. A file that would grow beyond rotate_at bytes is renamed to path.1 first. */
+/* Appends lines and syncs. A last line without its end is ended first. A file that would grow
+ * beyond rotate_at bytes is renamed to path.1 first. */
 
 #endif

@@ -193,6 +193,8 @@ static enum err change_route(struct document *d, const struct change *ch, uint64
         break;
     case CHANGE_PAUSE:
         break;
+    case CHANGE_RESTORE:
+        break; /* never about one route */
     }
     return ERR_OK;
 }
@@ -248,8 +250,11 @@ enum err document_change(const struct document *base, const struct change *ch, u
                          uint64_t now_ms, struct document **out)
 {
     BUG_IF((ch->what == CHANGE_WEIGHT || ch->what == CHANGE_UNWEIGHT) && ch->route == NULL);
-    TRY(again(base, ch, epoch, 0, now_ms, out));
+    bool restore = ch->what == CHANGE_RESTORE;
+    TRY(document_again(restore ? ch->content : base, ch, epoch, 0, now_ms, out));
     enum err e = ERR_OK;
+    if (restore)
+        return ERR_OK;
     if (ch->route == NULL)
         change_all(*out, ch);
     else

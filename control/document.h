@@ -79,13 +79,15 @@ enum change_what {
     CHANGE_WEIGHT,   /* a weight for one route */
     CHANGE_UNWEIGHT, /* its configured weight again */
     CHANGE_PAUSE,    /* only what pause_ms says */
+    CHANGE_RESTORE,  /* what another document says, and nothing else */
 };
 
 struct change {
     enum change_what what;
-    enum pin pin;      /* CHANGE_PIN */
-    uint16_t weight;   /* CHANGE_WEIGHT */
-    const char *route; /* NULL: all */
+    enum pin pin;                   /* CHANGE_PIN */
+    uint16_t weight;                /* CHANGE_WEIGHT */
+    const char *route;              /* NULL: all */
+    const struct document *content; /* CHANGE_RESTORE; NULL: empty */
     uint64_t pause_ms; /* the route's requests wait as long; 0: whoever waits does so no more */
     bool all; /* a pin of everything to new takes the routes along that are pinned to legacy */
     const char *by; /* may be NULL */

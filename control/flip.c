@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/suggest.h"
+#include "control/signature.h"
 #include "control/words.h"
 
 #include <stdio.h>
@@ -265,11 +266,6 @@ static void refuse(struct flip *f, const struct looking *l, enum err e)
         buf_free(&f->refused_text);
 }
 
-static void already_applied(struct flip *f, const struct looking *l)
-{
-    l->out->write = f->state.pending;
-}
-
 static void take_store(struct flip *f, const struct looking *l, struct document **d)
 {
     uint64_t epoch = (*d)->epoch;
@@ -319,6 +315,16 @@ static void newer(struct flip *f, const struct looking *l, struct document **d)
     }
 }
 
+/* The store has lost what it held: it gets it back, so that an instance that starts now does not
+ * begin with the past. Only at the first look after connecting: what somebody writes under our eyes
+ * with an old epoch is a mistake, to be seen and refused, not overwritten. */
+static bool lost_ours(const struct flip *f, uint64_t epoch)
+{
+    const struct state *s = &f->state;
+    return f->connected_anew && epoch < s->seen && s->document != NULL &&
+           s->document->epoch >= s->seen;
+}
+
 static void not_newer(struct flip *f, const struct looking *l, uint64_t epoch)
 {
     const struct state *s = &f->state;
@@ -329,26 +335,36 @@ static void not_newer(struct flip *f, const struct looking *l, uint64_t epoch)
     if (epoch == seen && s->document != NULL && s->document->epoch == epoch) {
         complain(l->wrong, l->name, right,
                  "says something else under epoch %llu, which is in force already", e);
+        f->state.pending = false; /* whoever wrote it was first */
         refuse(f, l, ERR_CONTROL_CONFLICT);
     } else {
+        bool lost = lost_ours(f, epoch);
+        f->state.pending = s->pending || lost;
+        if (lost)
+            (void)snprintf(right, sizeof(right), "the store has lost it, and gets it back");
         complain(l->wrong, l->name, right,
                  "carries epoch %llu, and a document with epoch %llu was already applied", e, seen);
         refuse(f, l, ERR_CONTROL_STALE);
     }
+    l->out->persist = true; /* whether it is to be written */
+}
+
+/* A change made here that is not in the store yet. */
+static bool ours_is_newer(const struct state *s)
+{
+    return s->pending && s->document->epoch > s->seen;
 }
 
 static void consider(struct flip *f, const struct looking *l, struct document **d)
 {
     const struct state *s = &f->state;
     bool newest = (*d)->word || (*d)->epoch > s->seen;
-    if (applied_before(f, l))
-        already_applied(f, l);
-    else if ((*d)->word)
+    if ((*d)->word)
         take_store(f, l, d);
     else if (newest)
         newer(f, l, d);
-    else if ((*d)->epoch == s->seen && (s->pending || document_same(*d, s->document)))
-        already_applied(f, l);
+    else if ((*d)->epoch == s->seen && (ours_is_newer(s) || document_same(*d, s->document)))
+        l->out->write = s->pending;
     else
         not_newer(f, l, (*d)->epoch);
 }
@@ -366,7 +382,15 @@ static bool seen_it(struct flip *f, enum sight sight, const struct looking *l)
 static void look_at_value(struct flip *f, struct span raw, const struct looking *l)
 {
     struct document *d = NULL;
-    enum err e = document_parse(raw, l->name, &d, l->wrong);
+    struct span text;
+    const struct config_names *secrets = &f->table->config->control.secrets;
+    if (applied_before(f, l)) {
+        l->out->write = f->state.pending;
+        return;
+    }
+    enum err e = signature_check(secrets, raw, l->name, &text, l->wrong);
+    if (e == ERR_OK)
+        e = document_parse(text, l->name, &d, l->wrong);
     if (e != ERR_OK) {
         refuse(f, l, e);
         if (e == ERR_NO_MEMORY)
@@ -375,6 +399,24 @@ static void look_at_value(struct flip *f, struct span raw, const struct looking 
     }
     consider(f, l, &d);
     document_free(&d);
+}
+
+static void look_afresh(struct flip *f, enum sight sight, struct span raw, enum err unreadable,
+                        const struct looking *l)
+{
+    f->refused = ERR_OK;
+    buf_free(&f->refused_text);
+    if (sight == SIGHT_VALUE) {
+        look_at_value(f, raw, l);
+    } else if (sight == SIGHT_MISSING) {
+        l->out->write = f->state.pending;
+        l->out->outcome = f->state.document != NULL && !l->out->write ? FLIP_HELD : FLIP_SAME;
+    } else {
+        complain(l->wrong, l->name, "replace it by a document, or delete it", "%s",
+                 err_sentence(unreadable));
+        refuse(f, l, unreadable);
+        l->out->write = false;
+    }
 }
 
 void flip_value(struct flip *f, enum sight sight, struct span raw, const char *name,
@@ -387,25 +429,19 @@ void flip_value(struct flip *f, enum sight sight, struct span raw, const char *n
         *out = (struct flip_effect){.outcome = FLIP_SAME};
         return; /* no memory: look again next time */
     }
-    bool same = seen_it(f, sight, &l);
+    bool judge_again = f->connected_anew && f->refused == ERR_CONTROL_STALE;
+    bool same = seen_it(f, sight, &l) && !judge_again;
     *out = (struct flip_effect){.outcome = FLIP_SAME};
-    if (same) {
+    if (same)
         out->write = f->state.pending && sight != SIGHT_UNREADABLE;
-        return;
-    }
-    f->refused = ERR_OK;
-    buf_free(&f->refused_text);
-    if (sight == SIGHT_VALUE) {
-        look_at_value(f, raw, &l);
-    } else if (sight == SIGHT_MISSING) {
-        out->write = f->state.pending;
-        out->outcome = f->state.document != NULL && !out->write ? FLIP_HELD : FLIP_SAME;
-    } else {
-        complain(wrong, name, "replace it by a document, or delete it", "%s",
-                 err_sentence(unreadable));
-        refuse(f, &l, unreadable);
-        out->write = false;
-    }
+    else
+        look_afresh(f, sight, raw, unreadable, &l);
+    f->connected_anew = false;
+}
+
+void flip_connected(struct flip *f)
+{
+    f->connected_anew = true;
 }
 
 void flip_written(struct flip *f, uint64_t epoch, struct span raw, struct flip_effect *out)
@@ -462,7 +498,7 @@ static enum err unknown_route(const struct flip *f, const char *name, struct com
 
 static enum err fits(const struct document *d, struct complaints *wrong)
 {
-    struct buf text = BUF_INIT(DOCUMENT_MAX);
+    struct buf text = BUF_INIT(DOCUMENT_MAX - SIGNATURE_ROOM);
     enum err e = document_render(d, &text);
     buf_free(&text);
     if (e != ERR_TOO_LARGE)

@@ -28,6 +28,7 @@ struct flip {
     unsigned char sight_digest[DIGEST_BYTES];
     enum err refused; /* why its value is not in force; ERR_OK when it is, or when there is none */
     struct buf refused_text; /* the complaints */
+    bool connected_anew;     /* the store may be another one than at the last look */
 };
 
 enum flip_outcome {
@@ -60,6 +61,10 @@ void flip_value(struct flip *f, enum sight sight, struct span raw, const char *n
                 struct flip_effect *out);
 /* What the store holds now. SIGHT_UNREADABLE: raw is empty and out->err says on entry which failure
  * it is. */
+
+void flip_connected(struct flip *f);
+/* The store answers (again): what it shows next may be older than what it has shown, because it was
+ * restored, or a replica took over. Then the document in force is to be written back. */
 
 void flip_written(struct flip *f, uint64_t epoch, struct span raw, struct flip_effect *out);
 /* The document with this epoch was written to the store as `raw`. */

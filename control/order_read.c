@@ -14,6 +14,7 @@ struct reading {
     bool has_pin;
     bool has_weight;
     bool has_pause;
+    bool has_restore;
 };
 
 void order_text_free(struct order_text *o)
@@ -21,6 +22,7 @@ void order_text_free(struct order_text *o)
     free(o->route);
     free(o->by);
     free(o->why);
+    document_free(&o->content);
     *o = (struct order_text){.wait_ms = 0};
 }
 
@@ -56,6 +58,18 @@ static void read_weight(struct reading *g, const json_t *v)
         (void)json_read_percent(&g->r, v, "$.new_percent", &ch->weight);
 }
 
+static void read_restore(struct reading *g, const json_t *v)
+{
+    g->has_restore = true;
+    g->out->change.what = CHANGE_RESTORE;
+    if (json_is_null(v))
+        return;
+    document_free(&g->out->content);
+    enum err e = document_from_json(v, "$.restore", &g->out->content, g->r.wrong);
+    if (e != ERR_OK && g->r.err == ERR_OK)
+        g->r.err = e == ERR_NO_MEMORY ? e : ERR_INVALID;
+}
+
 static void read_flag(struct reading *g, const json_t *v, const char *path, bool *out)
 {
     if (!json_is_boolean(v))
@@ -87,8 +101,8 @@ static void read_pause(struct reading *g, const json_t *v)
 
 static void read_member(struct reading *g, bool change, const char *key, const json_t *v)
 {
-    static const char *const known[] = {"by",          "why",   "wait_ms", "pin",
-                                        "new_percent", "route", "all",     "pause_ms"};
+    static const char *const known[] = {"by",    "why", "wait_ms",  "pin",    "new_percent",
+                                        "route", "all", "pause_ms", "restore"};
     if (strcmp(key, "by") == 0)
         json_read_text(&g->r, v, "$.by", DOCUMENT_BY_MAX, &g->out->by);
     else if (strcmp(key, "why") == 0)
@@ -99,6 +113,8 @@ static void read_member(struct reading *g, bool change, const char *key, const j
         read_pin(g, v);
     else if (change && strcmp(key, "new_percent") == 0)
         read_weight(g, v);
+    else if (change && strcmp(key, "restore") == 0)
+        read_restore(g, v);
     else if (change && strcmp(key, "route") == 0)
         json_read_text(&g->r, v, "$.route", DOCUMENT_NAME_MAX, &g->out->route);
     else if (change && strcmp(key, "all") == 0)
@@ -112,13 +128,17 @@ static void read_member(struct reading *g, bool change, const char *key, const j
 static void check_whole(struct reading *g)
 {
     struct order_text *o = g->out;
+    unsigned n = (unsigned)g->has_pin + (unsigned)g->has_weight + (unsigned)g->has_restore;
     if (g->has_pause && o->route == NULL)
         json_refuse(&g->r, "$.route", "a pause belongs to one route", "is missing");
-    if (g->has_pause && !g->has_pin && !g->has_weight)
+    if (g->has_pause && n == 0)
         o->change.what = CHANGE_PAUSE;
-    else if (g->has_pin == g->has_weight)
-        json_refuse(&g->r, "$", "give either pin or new_percent",
-                    g->has_pin ? "has both pin and new_percent" : "says nothing");
+    else if (n != 1)
+        json_refuse(&g->r, "$", "give one of pin, new_percent and restore",
+                    n > 1 ? "has more than one of pin, new_percent and restore" : "says nothing");
+    if (g->has_restore && (o->route != NULL || g->has_pause))
+        json_refuse(&g->r, "$.restore", "restore is about everything, and alone",
+                    "does not fit here");
     if (g->has_weight && o->route == NULL)
         json_refuse(&g->r, "$.route", "a weight belongs to one route", "is missing");
     if (o->change.all && (o->route != NULL || o->change.what != CHANGE_PIN))
@@ -157,6 +177,7 @@ enum err order_read(struct span body, bool change, struct order_text *out, struc
     out->change.route = out->route;
     out->change.by = out->by;
     out->change.why = out->why;
+    out->change.content = out->content;
     if (g.r.err != ERR_OK)
         order_text_free(out);
     return g.r.err;

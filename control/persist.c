@@ -86,6 +86,16 @@ static void succeeded(struct control *c, const struct persist_job *j)
         log_info("control", "the routing state is on disk again");
     c->persist.error[0] = '\0';
     c->persist.written = j->generation;
+    local_saved(c);
+}
+
+static void note(struct control *c, const struct persist_job *j)
+{
+    struct span rest = buf_span(&j->audit);
+    struct span line;
+    while (c->store != NULL && span_cut(&rest, '\n', &line))
+        if (line.n > 0)
+            store_note(c->store, line);
 }
 
 static void begin_job(struct control *c);
@@ -96,6 +106,8 @@ static void job_done(void *arg)
     OBJ_CAST(j, arg, PERSIST_MAGIC);
     struct control *c = j->control;
     c->persist.running = NULL;
+    if (j->audited)
+        note(c, j);
     if (j->err == ERR_OK)
         succeeded(c, j);
     else
@@ -174,5 +186,7 @@ void persist_last(struct control *c)
     if (j->err != ERR_OK)
         log_error("control", "the routing state could not be written to %s at the end: %s",
                   c->state_dir, strerror(j->err_no));
+    else
+        succeeded(c, j);
     job_free(j);
 }

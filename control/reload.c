@@ -105,7 +105,10 @@ static bool same_text(const char *a, const char *b)
 static bool same_store(const struct config_control *a, const struct config_control *b)
 {
     return same_text(a->redis, b->redis) && same_text(a->store.password, b->store.password) &&
-           same_text(a->key, b->key) && a->poll == b->poll && a->ack_ttl == b->ack_ttl;
+           same_text(a->key, b->key) && a->poll == b->poll && a->ack_ttl == b->ack_ttl &&
+           same_text(a->audit_stream, b->audit_stream) &&
+           a->audit_stream_max == b->audit_stream_max &&
+           changes_same_names(&a->secrets, &b->secrets);
 }
 
 static json_t *copy_list(const json_t *list)
@@ -145,6 +148,7 @@ static void succeeded(struct control *c, const struct reload_job *j, const struc
     if (c->admin != NULL)
         admin_token(c->admin, now->admin.token);
     apply_reloaded(c, fx);
+    keep_config(c);
     if (other_store && c->store != NULL && apply_open_store(c) != ERR_OK)
         log_error("reload", "the new control store cannot be opened; the old one stays in use");
     answer_waiting(c, j->changes);

@@ -86,6 +86,7 @@ struct order_text {
     char *route;
     char *by;
     char *why;
+    struct document *content;
 };
 
 enum err order_read(struct span body, bool change, struct order_text *out,
@@ -98,6 +99,19 @@ void order_text_free(struct order_text *o);
 
 enum err order_describe(const struct flip *f, const struct document *before,
                         const struct document *after, json_t *said) MUST_USE;
+
+/* --- local.c: orders left in the state directory --- */
+
+void local_look(struct control *c);
+/* Carries out what was left there, if anything. */
+
+void local_saved(struct control *c);
+/* A newer state is on disk. */
+
+/* --- keep.c --- */
+
+void keep_config(struct control *c);
+/* Keeps the configuration in force beside the state, unless it is the newest there already. */
 
 /* --- reload.c --- */
 
@@ -154,7 +168,10 @@ struct control {
     uint64_t adopted;      /* generation all workers have */
     char *damaged;         /* why state.json was not used; NULL: it was */
     char write_error[200]; /* why the document in force is not in the store yet */
-    bool held;             /* the key is gone; said so */
+    uint64_t
+        local_order; /* generation of the state to be on disk before it is forgotten; 0: none */
+    bool connected;  /* the store was, when it last said so */
+    bool held;       /* the key is gone; said so */
     unsigned stop_signals;
     atomic_bool ready;
     atomic_bool adoption_posted;

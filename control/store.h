@@ -72,6 +72,7 @@ struct store_ops {
     bool (*write)(struct store *s, uint64_t epoch, struct span raw);
     void (*ack)(struct store *s, struct span json);
     void (*peers)(struct store *s, void (*fn)(void *arg, struct peers *p), void *arg);
+    void (*note)(struct store *s, struct span line);
     void (*close)(struct store **s);
 };
 
@@ -110,6 +111,13 @@ static inline void store_ack(struct store *s, struct span json)
 static inline void store_peers(struct store *s, void (*fn)(void *arg, struct peers *p), void *arg)
 {
     s->ops->peers(s, fn, arg);
+}
+
+/* A line of the audit trail for everybody to see, where the store can do that and is there: the
+ * trail itself is on disk. */
+static inline void store_note(struct store *s, struct span line)
+{
+    s->ops->note(s, line);
 }
 
 static inline void store_close(struct store **s)

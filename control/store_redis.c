@@ -84,6 +84,8 @@ void redis_store_down(struct redis_store *s, const char *why)
     redis_store_push_end(s);
     if (s->cmd != NULL)
         redis_close(&s->cmd);
+    resolve_cancel(&s->resolving);
+    redis_store_sentinels_rest(s);
     loop_timer_clear(s->loop, &s->poll);
     loop_timer_clear(s->loop, &s->renew);
     say_down(s, text);
@@ -216,6 +218,7 @@ static void on_poll(void *arg)
 {
     struct redis_store *s;
     OBJ_CAST(s, arg, REDIS_STORE_MAGIC);
+    redis_store_check_role(s);
     redis_store_look(s);
     redis_store_timer(s, &s->poll, s->poll_ms);
 }
@@ -270,7 +273,50 @@ static bool redis_store_write(struct store *base, uint64_t epoch, struct span ra
     return true;
 }
 
+/* --- the audit stream --- */
+
+static void on_noted(void *arg, const struct answer *a)
+{
+    struct redis_store *s;
+    OBJ_CAST(s, arg, REDIS_STORE_MAGIC);
+    bool refused = a->kind == ANSWER_REFUSAL;
+    if (refused && !s->stream_refused)
+        log_warn("redis", "stream %s takes no entry: " SPAN_FMT, s->stream,
+                 (int)min_size(a->text.n, 160), a->text.p);
+    s->stream_refused = refused;
+}
+
+static void redis_store_note(struct store *base, struct span line)
+{
+    struct redis_store *s = self(base);
+    char max[24];
+    if (!s->up || s->stream == NULL)
+        return;
+    (void)snprintf(max, sizeof(max), "%u", s->stream_max);
+    redis_send(s->cmd, on_noted, s, 10,
+               (struct span[]){SPAN("XADD"), span_str(s->stream), SPAN("MAXLEN"), SPAN("~"),
+                               span_str(max), SPAN("*"), SPAN("instance"), span_str(s->instance),
+                               SPAN("change"), line});
+}
+
 /* --- connecting --- */
+
+static void describe(struct redis_store *s)
+{
+    struct store_facts *f = &s->base.facts;
+    char host[220] = "";
+    bool v6 = s->host != NULL && strchr(s->host, ':') != NULL;
+    if (s->host != NULL)
+        (void)snprintf(host, sizeof(host), "%s%.200s%s:%u", v6 ? "[" : "", s->host, v6 ? "]" : "",
+                       s->port);
+    if (s->path != NULL)
+        (void)snprintf(f->where, sizeof(f->where), "unix:%.200s db %u", s->path, s->db);
+    else if (s->nsentinels > 0)
+        (void)snprintf(f->where, sizeof(f->where), "redis://%s/%u, master %.40s",
+                       host[0] == '\0' ? "?" : host, s->db, s->master);
+    else
+        (void)snprintf(f->where, sizeof(f->where), "redis://%s/%u", host, s->db);
+}
 
 static void on_hello(void *arg, const struct answer *a)
 {
@@ -315,6 +361,7 @@ static void hello(struct redis_store *s)
         (void)snprintf(db, sizeof(db), "%u", s->db);
         redis_send(s->cmd, on_hello, s, 2, (struct span[]){SPAN("SELECT"), span_str(db)});
     }
+    redis_store_check_role(s);
     redis_send(s->cmd, on_info, s, 2, (struct span[]){SPAN("INFO"), SPAN("server")});
     s->first_look = true;
     redis_store_look(s);
@@ -355,16 +402,24 @@ static void on_resolved(void *arg, const struct resolved *r)
     open_command(s);
 }
 
+bool redis_store_resolve(struct redis_store *s, const char *host, resolve_fn *fn)
+{
+    struct resolved itself = {.n = 1};
+    if (resolve_is_address(host)) {
+        (void)snprintf(itself.ips[0], sizeof(itself.ips[0]), "%s", host);
+        fn(s, &itself);
+        return true;
+    }
+    if (resolve_start(&s->resolving, s->loop, host, fn, s) != ERR_OK)
+        return false;
+    redis_store_timer(s, &s->retry, CONNECT_PATIENCE_MS);
+    return true;
+}
+
 /* Every address that was found is tried before the name is looked up again. */
-static void connect_now(struct redis_store *s)
+static void connect_server(struct redis_store *s)
 {
     if (s->path != NULL) {
-        open_command(s);
-        return;
-    }
-    if (resolve_is_address(s->host)) {
-        s->found.n = 1;
-        (void)snprintf(s->found.ips[0], sizeof(s->found.ips[0]), "%s", s->host);
         open_command(s);
         return;
     }
@@ -374,10 +429,39 @@ static void connect_now(struct redis_store *s)
         return;
     }
     s->found.n = 0;
-    if (resolve_start(&s->resolving, s->loop, s->host, on_resolved, s) != ERR_OK)
+    if (!redis_store_resolve(s, s->host, on_resolved))
         redis_store_down(s, "a name look-up cannot be started");
+}
+
+void redis_store_at(struct redis_store *s, const char *host, unsigned port)
+{
+    char why[SAID_LEN];
+    if (s->cmd != NULL && strcmp(s->host, host) == 0 && s->port == port)
+        return;
+    char *copy = strdup(host);
+    if (copy == NULL) {
+        redis_store_down(s, err_sentence(ERR_NO_MEMORY));
+        return;
+    }
+    (void)snprintf(why, sizeof(why), "the master is at %.100s port %u now", host, port);
+    if (s->cmd != NULL)
+        redis_store_down(s, why);
+    free(s->host);
+    s->host = copy;
+    s->port = port;
+    s->found.n = s->next_ip = 0;
+    describe(s);
+    loop_timer_clear(s->loop, &s->retry);
+    connect_server(s);
+}
+
+static void connect_now(struct redis_store *s)
+{
+    s->sentinels_asked = 0;
+    if (s->nsentinels > 0)
+        redis_store_ask_sentinels(s);
     else
-        redis_store_timer(s, &s->retry, CONNECT_PATIENCE_MS);
+        connect_server(s);
 }
 
 static void on_retry(void *arg)
@@ -386,7 +470,10 @@ static void on_retry(void *arg)
     OBJ_CAST(s, arg, REDIS_STORE_MAGIC);
     if (s->resolving != NULL) {
         resolve_cancel(&s->resolving);
-        redis_store_down(s, "looking its name up takes too long");
+        if (s->cmd == NULL) /* else it was a sentinel's */
+            redis_store_down(s, "looking its name up takes too long");
+        else
+            redis_store_timer(s, &s->sentinel_retry, BACKOFF_MAX_MS);
         return;
     }
     connect_now(s);
@@ -411,6 +498,8 @@ static void redis_store_free(struct redis_store *s)
     free(s->password);
     free(s->key);
     free(s->ack_key);
+    free(s->stream);
+    free(s->instance);
     buf_free(&s->value);
     buf_free(&s->write_raw);
     buf_free(&s->ack);
@@ -424,6 +513,7 @@ static void redis_store_close(struct store **base)
     *base = NULL;
     resolve_cancel(&s->resolving);
     redis_store_push_end(s);
+    redis_store_sentinels_end(s);
     loop_timer_clear(s->loop, &s->poll);
     loop_timer_clear(s->loop, &s->renew);
     loop_timer_clear(s->loop, &s->retry);
@@ -438,7 +528,7 @@ static void redis_store_close(struct store **base)
 }
 
 static const struct store_ops ops = {redis_store_start, redis_store_write, redis_store_ack,
-                                     redis_store_peers, redis_store_close};
+                                     redis_store_peers, redis_store_note,  redis_store_close};
 
 static bool copy(char **to, const char *from)
 {
@@ -453,22 +543,8 @@ static bool copy_all(struct redis_store *s, const struct store_options *o)
     (void)snprintf(ack, sizeof(ack), "weir:ack:%s", o->instance);
     return copy(&s->path, c->store.path) && copy(&s->host, c->store.host) &&
            copy(&s->user, c->store.user) && copy(&s->password, c->store.password) &&
-           copy(&s->key, c->key) && copy(&s->ack_key, ack);
-}
-
-static void describe(struct redis_store *s)
-{
-    struct store_facts *f = &s->base.facts;
-    bool v6 = s->host != NULL && strchr(s->host, ':') != NULL;
-    f->kind = "redis";
-    if (s->path != NULL)
-        (void)snprintf(f->where, sizeof(f->where), "unix:%.200s db %u", s->path, s->db);
-    else
-        (void)snprintf(f->where, sizeof(f->where), "redis://%s%.200s%s:%u/%u", v6 ? "[" : "",
-                       s->host, v6 ? "]" : "", s->port, s->db);
-    (void)snprintf(f->name, sizeof(f->name), "redis key %.200s", s->key);
-    (void)snprintf(f->mode, sizeof(f->mode), "none");
-    (void)snprintf(f->error, sizeof(f->error), "not connected yet");
+           copy(&s->key, c->key) && copy(&s->ack_key, ack) && copy(&s->stream, c->audit_stream) &&
+           copy(&s->instance, o->instance);
 }
 
 enum err store_redis_new(const struct store_options *o, struct store **out)
@@ -479,21 +555,28 @@ enum err store_redis_new(const struct store_options *o, struct store **out)
         return ERR_NO_MEMORY;
     OBJ_INIT(s, REDIS_STORE_MAGIC);
     s->base.ops = &ops;
-    if (!copy_all(s, o)) {
+    s->loop = o->loop;
+    if (!copy_all(s, o) || !redis_store_begin_sentinels(s, &o->config->control.store)) {
+        redis_store_sentinels_end(s);
         redis_store_free(s);
         return ERR_NO_MEMORY;
     }
-    s->loop = o->loop;
     s->events = o->events;
     s->port = o->config->control.store.port;
     s->db = o->config->control.store.db;
     s->poll_ms = o->config->control.poll;
+    s->stream_max = o->config->control.audit_stream_max;
     s->ack_ttl_ms = o->config->control.ack_ttl;
     s->backoff_ms = BACKOFF_MIN_MS;
     timer_begin(&s->poll, on_poll, s);
     timer_begin(&s->retry, on_retry, s);
     redis_store_begin_push(s);
     redis_store_begin_acks(s);
+    struct store_facts *f = &s->base.facts;
+    f->kind = "redis";
+    (void)snprintf(f->name, sizeof(f->name), "redis key %.200s", s->key);
+    (void)snprintf(f->mode, sizeof(f->mode), "none");
+    (void)snprintf(f->error, sizeof(f->error), "not connected yet");
     describe(s);
     *out = &s->base;
     return ERR_OK;

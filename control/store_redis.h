@@ -14,6 +14,11 @@ enum {
     SAID_LEN = 200,
 };
 
+struct sentinel_at {
+    char *host;
+    unsigned port;
+};
+
 /* The subscribed connection. */
 enum push_step { PUSH_OFF, PUSH_CONNECTING, PUSH_SUBSCRIBING, PUSH_TRACKING, PUSH_ON };
 
@@ -33,6 +38,16 @@ struct redis_store {
     char *key;
     uint64_t poll_ms;
     uint64_t ack_ttl_ms;
+
+    /* asking sentinels for the master; nsentinels == 0: there are none */
+    struct sentinel_at *sentinels;
+    size_t nsentinels;
+    char *master;
+    struct redis_link *sentinel;
+    size_t next_sentinel;
+    size_t sentinels_asked; /* for this connection, without success */
+    bool watching;          /* the link to the sentinel is for news of the master only */
+    struct timer sentinel_retry;
 
     /* connecting */
     struct resolve *resolving;
@@ -70,6 +85,12 @@ struct redis_store {
     uint64_t pushes_at_look; /* when the last look was answered */
     uint64_t pushes_at_doubt;
 
+    /* the audit trail's copy */
+    char *stream; /* NULL: none */
+    unsigned stream_max;
+    char *instance;
+    bool stream_refused;
+
     /* acknowledgements */
     char *ack_key;
     struct buf ack;
@@ -94,6 +115,28 @@ void redis_store_login(struct redis_store *s, struct redis_link *l, redis_fn *fn
 void redis_store_address(const struct redis_store *s, struct redis_at *at);
 void redis_store_timer(struct redis_store *s, struct timer *t, uint64_t ms);
 void redis_store_changed(struct redis_store *s);
+
+bool redis_store_resolve(struct redis_store *s, const char *host, resolve_fn *fn);
+/* fn is called with the addresses of host, maybe at once; never when this is false. */
+
+void redis_store_at(struct redis_store *s, const char *host, unsigned port);
+/* The sentinels say that the master is there: connects, unless it is what is in use. */
+
+/* --- store_sentinel.c --- */
+
+bool redis_store_begin_sentinels(struct redis_store *s, const struct config_redis *c);
+/* False: no memory. */
+
+void redis_store_ask_sentinels(struct redis_store *s);
+/* Ends in redis_store_at(), or in redis_store_down() when none of them knows. */
+
+void redis_store_check_role(struct redis_store *s);
+/* Behind sentinels: leaves a server that says it is no master. */
+
+void redis_store_sentinels_rest(struct redis_store *s);
+/* The server is lost: nobody is being asked any more, but news of the master are still taken. */
+
+void redis_store_sentinels_end(struct redis_store *s);
 
 /* --- store_push.c --- */
 

@@ -7,13 +7,13 @@
                       behaviour of kit/faults.py; tls = a kind of
                       certificate (kit/certs.py); down = true: a step starts it
     dns = true        a name server of its own (kit/dns.py)
-    [redis]           a redis-server of its own; password = ...
+    [redis]           a redis-server of its own; password = ...; sentinels = N, replicas = N: a master, replicas, sentinels
     [weir]            merged over a small default configuration (kit/proxy.py); `weir_starts = false`: a step starts it
     [[step]]          do = a word of the vocabulary, and what it takes
 
 Steps are functions registered with @step; a key a step does not know is an error, so that no expectation can be
 misspelt away. In every text {{...}} is replaced: a backend's address {{legacy}}, its {{legacy.port}}, {{http}},
-{{https}}, {{listener.1}}, {{dir}}, {{state}}, {{redis}}, {{dns}}, {{ca}}, {{cert.KIND}}, {{key.KIND}}, {{i}} in a repeat,
+{{https}}, {{listener.1}}, {{dir}}, {{state}}, {{weir}}, {{redis}}, {{sentinels}}, {{dns}}, {{ca}}, {{cert.KIND}}, {{key.KIND}}, {{i}} in a repeat,
 and what steps saved.
 """
 
@@ -30,7 +30,7 @@ from kit.faults import FaultServer
 from kit.grpcpeer import GrpcServer
 from kit.h2server import H2Server
 from kit.place import Place, free_port
-from kit.servers import Nginx, Redis
+from kit.servers import Nginx, Redis, RedisSet
 from kit.websocket import EchoServer, LibwebsocketsServer
 
 STEPS = {}
@@ -114,7 +114,7 @@ class Run:
         if file.get("dns"):
             self.dns = NameServer()
         if "redis" in file:
-            self.redis = Redis(self.place, file["redis"])
+            self.redis = (RedisSet if "sentinels" in file["redis"] else Redis)(self.place, file["redis"])
             if not file["redis"].get("down"):
                 self.redis.start()
         self.config = proxy.merge(proxy.default_config(self.place, self.servers), self.fill(file.get("weir", {})))
@@ -175,6 +175,10 @@ class Run:
             return self.certs.ca()
         if name == "redis":
             return f"127.0.0.1:{self.redis.port}"
+        if name == "weir":
+            return self.weir.program
+        if name == "sentinels":
+            return self.redis.addresses
         if name == "dns":
             return self.dns.address
         if name in ("dir", "state"):

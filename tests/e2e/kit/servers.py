@@ -5,7 +5,7 @@ import pwd
 import signal
 import subprocess
 
-from kit.failure import Failure, expect
+from kit.failure import Failure, expect, until
 from kit.place import free_port, listens, wait_listening
 
 NGINX_CONF = """
@@ -132,13 +132,13 @@ class Redis:
         self.process = None
         self.starts = 0
 
-    def start(self):
+    def start(self, more=()):
         """Empty: it keeps nothing on disk."""
         command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-                   "--dir", self.place.dir, "--daemonize", "no"]
+                   "--dir", self.place.dir, "--daemonize", "no", *more]
         if "password" in self.spec:
             command += ["--requirepass", self.spec["password"]]
-        self.process = self.place.start(f"redis-{self.starts}", command)
+        self.process = self.place.start(f"redis-{self.port}-{self.starts}", command)
         self.starts += 1
         try:
             wait_listening(self.process, self.port)
@@ -167,3 +167,73 @@ class Redis:
         out = done.stdout.decode("utf-8", "replace")
         expect(done.returncode == 0, f"redis-cli {' '.join(args)}", out + done.stderr.decode("utf-8", "replace"))
         return out.rstrip("\n")
+
+
+class RedisSet:
+    """A master with replicas and sentinels, each a process on loopback. What is asked or written goes to the master."""
+
+    CONF = """port {port}
+bind 127.0.0.1
+dir {dir}
+sentinel monitor shop 127.0.0.1 {master} {quorum}
+sentinel down-after-milliseconds shop 500
+sentinel failover-timeout shop 3000
+"""
+
+    def __init__(self, place, spec):
+        self.place, self.spec = place, spec
+        self.nodes = [Redis(place, {}) for _ in range(1 + spec.get("replicas", 1))]
+        self.sentinels = [free_port() for _ in range(spec["sentinels"])]
+        self.watchers = []
+
+    @property
+    def addresses(self):
+        return ",".join(f"127.0.0.1:{port}" for port in self.sentinels)
+
+    def start(self):
+        for node in self.nodes:
+            node.start([] if node is self.nodes[0] else ["--replicaof", "127.0.0.1", str(self.nodes[0].port),
+                                                         "--repl-diskless-sync-delay", "0"])
+        until(lambda: f"connected_slaves:{len(self.nodes) - 1}" in self.nodes[0].cli(["INFO", "replication"]) and
+              all("master_link_status:up" in n.cli(["INFO", "replication"]) for n in self.nodes[1:]), "the replicas follow")
+        for port in self.sentinels:
+            conf = self.place.write(f"sentinel-{port}.conf", self.CONF.format(
+                port=port, dir=self.place.dir, master=self.nodes[0].port, quorum=len(self.sentinels) // 2 + 1))
+            process = self.place.start(f"sentinel-{port}", ["redis-server", conf, "--sentinel"])
+            wait_listening(process, port)
+            self.watchers.append(process)
+        until(self._ready, "the sentinels know each other and the replicas", patience=15)
+
+    def _ready(self):
+        for port in self.sentinels:
+            words = self._ask(port, ["SENTINEL", "master", "shop"]).split("\n")
+            facts = dict(zip(words[::2], words[1::2]))
+            if int(facts["num-slaves"]) < len(self.nodes) - 1 or int(facts["num-other-sentinels"]) < len(self.sentinels) - 1:
+                return False
+        return True
+
+    def _ask(self, port, args):
+        return subprocess.run(["redis-cli", "-p", str(port), *args], capture_output=True, text=True, timeout=30).stdout
+
+    def master(self):
+        port = int(self._ask(self.sentinels[0], ["SENTINEL", "get-master-addr-by-name", "shop"]).split("\n")[1])
+        return next(node for node in self.nodes if node.port == port)
+
+    def replicas(self):
+        master = self.master()
+        return [node for node in self.nodes if node is not master]
+
+    def kill_master(self, stopped=()):
+        """Lets replicas that were stopped go on; returns when the sentinels have made another one the master."""
+        dead = self.master()
+        dead.kill()
+        for node in stopped:
+            node.go_on()
+        until(lambda: self.master() is not dead, "the sentinels choose another master", patience=20)
+        return dead
+
+    def cli(self, args, last=b""):
+        return self.master().cli(args, last)
+
+    def is_up(self):
+        return self.master().is_up()

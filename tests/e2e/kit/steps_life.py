@@ -154,8 +154,21 @@ def haproxy(run, t):
 
 @step("redis", "op")
 def redis(run, t):
-    """op: start (empty), kill, stop (SIGSTOP), cont, empty (killed and started empty)."""
+    """op: start (empty), kill, stop (SIGSTOP), cont, empty (killed and started empty). Of a set with sentinels:
+    kill-master (until there is another one), start-again (the one that was killed, as it believes to be: a master),
+    stop-replicas (SIGSTOP), kill-master-cont-replicas (so that what was written between never reaches them)."""
     r = run.redis
+    if t["op"] == "kill-master":
+        run.saved["dead-master"] = r.kill_master()
+    if t["op"] == "start-again":
+        run.saved["dead-master"].start()
+    if t["op"] == "stop-replicas":
+        run.saved["stopped"] = r.replicas()
+        for node in run.saved["stopped"]:
+            node.pause()
+        r.cli(["CLIENT", "KILL", "TYPE", "replica"])  # else what is written now waits in their sockets
+    if t["op"] == "kill-master-cont-replicas":
+        run.saved["dead-master"] = r.kill_master(run.saved["stopped"])
     if t["op"] in ("kill", "empty"):
         r.kill()
     if t["op"] in ("start", "empty"):

@@ -59,7 +59,11 @@ static void assert_redis(const char *text, const struct config_redis *want)
     const char *const pairs[][2] = {{want->path, got.path},
                                     {want->host, got.host},
                                     {want->user, got.user},
-                                    {want->password, got.password}};
+                                    {want->password, got.password},
+                                    {want->master, got.master},
+                                    {want->sentinels[0].host, got.sentinels[0].host},
+                                    {want->sentinels[1].host, got.sentinels[1].host},
+                                    {want->sentinels[2].host, got.sentinels[2].host}};
     for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
         assert_int_equal(pairs[i][0] == NULL, pairs[i][1] == NULL);
         if (pairs[i][0] != NULL)
@@ -67,6 +71,9 @@ static void assert_redis(const char *text, const struct config_redis *want)
     }
     assert_int_equal(got.port, want->port);
     assert_int_equal(got.db, want->db);
+    assert_int_equal(got.nsentinels, want->nsentinels);
+    for (size_t i = 0; i < got.nsentinels; i++)
+        assert_int_equal(got.sentinels[i].port, want->sentinels[i].port);
     arena_end(&a);
 }
 
@@ -97,12 +104,28 @@ static void redis_addresses(void **state)
         "redis://:a%zz@host",
         "redis://ho st",
         "rediss://host",
+        "redis+sentinel://",
+        "redis+sentinel:///shop",
+        "redis+sentinel://host",
+        "redis+sentinel://host:26379/",
+        "redis+sentinel://host,/shop",
+        "redis+sentinel://host,*:1/shop",
+        "redis+sentinel://host/shop/x",
+        "redis+sentinel://user@host/shop",
+        "redis+sentinel://a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q/shop",
         "unix:",
         "unix:relative",
         "http://host",
     };
     UNUSED(state);
     assert_redis("redis://localhost", &(struct config_redis){.host = "localhost", .port = 6379});
+    assert_redis("redis+sentinel://u:p@a:1,b,[::1]:7/shop/3",
+                 &(struct config_redis){.sentinels = {{"a", 1}, {"b", 26379}, {"::1", 7}},
+                                        .nsentinels = 3,
+                                        .master = "shop",
+                                        .user = "u",
+                                        .password = "p",
+                                        .db = 3});
     assert_redis("redis://10.0.0.1:7000/15",
                  &(struct config_redis){.host = "10.0.0.1", .port = 7000, .db = 15});
     assert_redis("redis://host/", &(struct config_redis){.host = "host", .port = 6379});
@@ -148,7 +171,6 @@ static void secrets_are_hidden(void **state)
     assert_false(syntax_is_redacted(&syntax_any, SPAN("***")));
 }
 
-
 static void texts_are_shown_safely(void **state)
 {
     struct shown s;
@@ -168,7 +190,8 @@ static void texts_are_shown_safely(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(host_and_port),          cmocka_unit_test(redis_addresses),
+        cmocka_unit_test(host_and_port),
+        cmocka_unit_test(redis_addresses),
         cmocka_unit_test(secrets_are_hidden),
         cmocka_unit_test(texts_are_shown_safely),
     };

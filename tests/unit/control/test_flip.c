@@ -410,6 +410,80 @@ static void test_restart_pending(void **state)
     world_end(&w);
 }
 
+/* --- a store that lost what it held --- */
+
+static const char at_41[] = "{\"epoch\": 41, \"pin\": \"new\"}";
+static const char at_42[] = "{\"epoch\": 42, \"pin\": \"legacy\"}";
+
+static void test_failover_lost_a_write(void **state)
+{
+    struct world w;
+    UNUSED(state);
+    world_begin(&w, NULL);
+    expect_applied(&w, at_41, 41);
+    expect_applied(&w, at_42, 42);
+    expect_refused(&w, at_41, ERR_CONTROL_STALE); /* written by hand: to be seen, not overwritten */
+    assert_false(w.fx.write);
+    flip_connected(&w.flip);
+    expect_refused(&w, at_41, ERR_CONTROL_STALE);
+    assert_true(w.fx.write);
+    assert_true(w.flip.state.pending);
+    written(&w);
+    assert_false(w.flip.state.pending);
+    assert_int_equal(w.flip.refused, ERR_OK);
+    assert_int_equal(w.flip.state.epoch, 42);
+    assert_int_equal(router_current(w.router)->pin, PIN_LEGACY);
+    expect_refused(&w, at_41, ERR_CONTROL_STALE); /* not a second time */
+    assert_false(w.fx.write);
+    world_end(&w);
+}
+
+/* Two instances find the loss; the one that knows more is last. */
+static void test_failover_two_know(void **state)
+{
+    struct world w;
+    UNUSED(state);
+    world_begin(&w, NULL);
+    expect_applied(&w, "{\"epoch\": 43, \"pin\": \"legacy\"}", 43);
+    flip_connected(&w.flip);
+    expect_refused(&w, at_41, ERR_CONTROL_STALE);
+    assert_true(w.fx.write);
+    expect_refused(&w, at_42, ERR_CONTROL_STALE); /* the other was faster: a conflict, a new look */
+    assert_true(w.fx.write);
+    written(&w);
+    expect_applied(&w, "{\"epoch\": 44}", 44);
+    world_end(&w);
+}
+
+/* The write that was lost, and one of the same number that was not. */
+static void test_failover_conflict(void **state)
+{
+    struct world w;
+    UNUSED(state);
+    world_begin(&w, NULL);
+    expect_applied(&w, at_42, 42);
+    flip_connected(&w.flip);
+    expect_refused(&w, at_41, ERR_CONTROL_STALE);
+    expect_refused(&w, "{\"epoch\": 42, \"pin\": \"new\"}", ERR_CONTROL_CONFLICT);
+    assert_false(w.fx.write);
+    assert_false(w.flip.state.pending);
+    world_end(&w);
+}
+
+/* A word has no number: there is nothing to write back. */
+static void test_failover_word(void **state)
+{
+    struct world w;
+    UNUSED(state);
+    world_begin(&w, NULL);
+    expect_applied(&w, at_42, 42);
+    expect_applied(&w, "new", 43);
+    flip_connected(&w.flip);
+    expect_refused(&w, at_41, ERR_CONTROL_STALE);
+    assert_false(w.fx.write);
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -433,6 +507,10 @@ int main(void)
         cmocka_unit_test(test_undo_in_a_fleet),
         cmocka_unit_test(test_restart),
         cmocka_unit_test(test_restart_pending),
+        cmocka_unit_test(test_failover_lost_a_write),
+        cmocka_unit_test(test_failover_two_know),
+        cmocka_unit_test(test_failover_conflict),
+        cmocka_unit_test(test_failover_word),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
