@@ -113,6 +113,9 @@ enum err cli_load(const char *file, const char *env, struct snapshot **out,
  * snapshot_free(). */
 
 struct cli_terminal cli_terminal(int fd);
+enum err cli_read(const char *path, struct buf *out) MUST_USE;
+/* A whole file; "-": standard input. ERR_SYSTEM with errno. */
+
 enum err cli_write(const char *path, struct span text) MUST_USE;
 /* To a file, or to standard output when path is NULL. ERR_SYSTEM with errno. */
 
@@ -187,5 +190,6 @@ extern const struct cli_command cmd_status;
 extern const struct cli_command cmd_reload;
 extern const struct cli_command cmd_check;
 extern const struct cli_command cmd_report;
+extern const struct cli_command cmd_diff;
 
 #endif

@@ -19,9 +19,12 @@ static void refuse(struct compiler *c, const char *what, const char *right, cons
                    size_t i, const char *member)
 {
     char where[256];
-    (void)snprintf(where, sizeof(where), "%s%s$.routes[%zu].shadow.%s[%zu]%s",
-                   c->config->file == NULL ? "" : c->config->file,
-                   c->config->file == NULL ? "" : ": ", c->route, list, i, member);
+    if (c->config->nroutes == 0) /* `weir diff`: from the command line */
+        (void)snprintf(where, sizeof(where), "--%s, number %zu", list, i + 1);
+    else
+        (void)snprintf(where, sizeof(where), "%s%s$.routes[%zu].shadow.%s[%zu]%s",
+                       c->config->file == NULL ? "" : c->config->file,
+                       c->config->file == NULL ? "" : ": ", c->route, list, i, member);
     complain(c->wrong, where, right, "%s", what);
     c->refused = true;
 }

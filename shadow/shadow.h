@@ -127,4 +127,27 @@ enum err shadow_report(const struct report_options *o, struct buf *out,
 /* Reads the records and appends the report. A line that is not a record is counted and said in the
  * report. */
 
+/* --- two saved answers (weir diff) --- */
+
+enum shadow_diff_format { SHADOW_DIFF_TEXT, SHADOW_DIFF_JSON, SHADOW_DIFF_PATCH };
+
+struct shadow_diff_options {
+    const char *names[2]; /* by enum side: what they are called */
+    struct span
+        texts[2];     /* a body; or a status line, fields and a body when it begins with HTTP/ */
+    const char *type; /* media type of bodies without a Content-Type; NULL: guess */
+    const struct config_route_shadow *rules; /* ignore and tolerance */
+    enum shadow_diff_format format;
+    unsigned width; /* text: columns; 0: 80 */
+    bool colour;    /* text */
+};
+
+enum shadow_diff_result { SHADOW_DIFF_SAME, SHADOW_DIFF_DIFFER, SHADOW_DIFF_UNKNOWN };
+
+enum err shadow_diff(const struct shadow_diff_options *o, struct buf *out,
+                     enum shadow_diff_result *result, struct complaints *wrong) MUST_USE;
+/* Compares like the shadow does and appends what differs; a patch (RFC 6902) makes the new of the
+ * legacy one and knows no rules. UNKNOWN: they cannot be compared; the text says why. ERR_INVALID,
+ * ERR_CONFIG: `wrong` says why. */
+
 #endif
