@@ -191,5 +191,6 @@ extern const struct cli_command cmd_reload;
 extern const struct cli_command cmd_check;
 extern const struct cli_command cmd_report;
 extern const struct cli_command cmd_diff;
+extern const struct cli_command cmd_rules;
 
 #endif

@@ -16,6 +16,7 @@ struct diff {
     const char *type;
     struct cli_list ignore;
     struct cli_list tolerance;
+    const char *rules;
 };
 
 /* PATH=0.01 or PATH=1% */
@@ -120,12 +121,14 @@ static int run(const struct cli_call *call)
     const struct diff *d = call->options;
     struct buf bodies[2] = {BUF_INIT(0), BUF_INIT(0)};
     struct config_route_shadow rules = {.percent = 10000};
-    struct shadow_diff_options o = {
-        .rules = &rules, .width = call->terminal.width, .colour = call->terminal.colour};
+    struct shadow_diff_options o = {.rules = &rules,
+                                    .rules_file = d->rules,
+                                    .width = call->terminal.width,
+                                    .colour = call->terminal.colour};
     if (!read_format(d->format, &o.format) || !read_type(d->type, &o.type) ||
         !read_rules(d, &rules))
         return CLI_WRONG;
-    if (o.format == SHADOW_DIFF_PATCH && d->ignore.n + d->tolerance.n > 0) {
+    if (o.format == SHADOW_DIFF_PATCH && (d->ignore.n + d->tolerance.n > 0 || d->rules != NULL)) {
         cli_say("diff: a patch makes the one of the other, whole: it knows no rules");
         return CLI_WRONG;
     }
@@ -142,6 +145,8 @@ static const struct cli_option options[] = {
      "Not compared: $.a.b, $.items[].at, header:NAME"},
     {"tolerance", CLI_LIST, offsetof(struct diff, tolerance), "PATH=N",
      "Numbers that may differ by 0.01 or by 1%"},
+    {"rules", CLI_TEXT, offsetof(struct diff, rules), "FILE",
+     "A file of rules (`weir rules`); those of all routes and endpoints"},
     {"type", CLI_TEXT, offsetof(struct diff, type), "TYPE",
      "What bodies without a Content-Type are: json, text, bytes or a media type; default: by "
      "the end of the name (.json), else a guess"},

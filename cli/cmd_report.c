@@ -16,6 +16,7 @@ struct report {
     const char *route;
     const char *since;
     const char *output;
+    const char *rules;
     const char *state_dir;
 };
 
@@ -76,6 +77,7 @@ static int read_options(const struct report *o, struct report_options *r)
     }
     r->format = (enum report_format)i;
     r->route = o->route;
+    r->rules = o->rules;
     if (o->since == NULL)
         return CLI_OK;
     if (!cli_duration(o->since, &since)) {
@@ -132,6 +134,8 @@ static const struct cli_option options[] = {
     {"route", CLI_TEXT, offsetof(struct report, route), "NAME", "Only this route"},
     {"since", CLI_TEXT, offsetof(struct report, since), "TIME",
      "Only what was recorded within this time, such as 24h"},
+    {"rules", CLI_TEXT, offsetof(struct report, rules), "FILE",
+     "As it would be under these rules, as far as what was stored can tell"},
     {"output", CLI_TEXT, offsetof(struct report, output), "FILE", "Into a file"},
     {"state-dir", CLI_TEXT, offsetof(struct report, state_dir), "DIR",
      "Where the records lie when no files are named"},

@@ -5,7 +5,7 @@
 
 static const struct cli_command *const commands[] = {
     &cmd_run,  &cmd_demo,   &cmd_check, &cmd_explain, &cmd_routes, &cmd_plan, &cmd_status,
-    &cmd_flip, &cmd_weight, &cmd_undo,  &cmd_reload,  &cmd_report, &cmd_diff,
+    &cmd_flip, &cmd_weight, &cmd_undo,  &cmd_reload,  &cmd_report, &cmd_diff, &cmd_rules,
 };
 
 int main(int argc, char **argv)

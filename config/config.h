@@ -267,6 +267,7 @@ struct config_shadow {
     uint64_t total;
     const char *records;
     uint64_t records_max;
+    const char *rules; /* NULL: none */
     enum shadow_store store;
 };
 

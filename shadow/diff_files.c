@@ -1,4 +1,5 @@
 /* `weir diff`: a pair made of two files, and the engine that the shadow uses. */
+#include "base/clock.h"
 #include "shadow/diff_print.h"
 #include "shadow/patch.h"
 #include "shadow/saved.h"
@@ -82,8 +83,9 @@ static enum err compare(struct files *f, struct buf *out, enum shadow_diff_resul
     static const enum shadow_diff_result results[VERDICT_KINDS] = {
         SHADOW_DIFF_SAME, SHADOW_DIFF_DIFFER, SHADOW_DIFF_UNKNOWN, SHADOW_DIFF_UNKNOWN};
     struct comparison c;
-    struct config config = {.file = NULL};
-    struct config_route route = {.name = "diff", .shadow = *f->o->rules};
+    struct config config = {.shadow = {.rules = f->o->rules_file}};
+    struct config_route route = {.name = "", .shadow = *f->o->rules};
+    f->pair.wall_ms = clock_wall_ms();
     TRY(shadow_rules_new(&route, &config, &f->pair.rules, f->wrong));
     compare_pair(&f->comparer, &f->pair, &c);
     *result = results[c.verdict];

@@ -85,6 +85,16 @@ static void put_finding(struct term *p, const struct finding *f)
     term_end(p);
 }
 
+static void put_hidden(struct term *p, const struct diff_hidden *h)
+{
+    term_space(p, 2);
+    term_left(p, TERM_DIM, finding_kind_word(h->kind), LABEL);
+    put_span(p, TERM_PLAIN, h->path, p->width);
+    term_put(p, TERM_DIM, "  hidden by the rule ");
+    term_put(p, TERM_DIM, h->rule->id);
+    term_end(p);
+}
+
 static void put_verdict(struct term *p, const struct comparison *c)
 {
     static const enum term_style styles[VERDICT_KINDS] = {TERM_GREEN, TERM_RED, TERM_YELLOW,
@@ -115,6 +125,8 @@ enum err diff_print_text(const struct shadow_diff_options *o, const struct compa
     put_verdict(&p, c);
     for (size_t i = 0; i < c->nfindings; i++)
         put_finding(&p, &c->findings[i]);
+    for (size_t i = 0; i < c->nhidden; i++)
+        put_hidden(&p, &c->hidden[i]);
     return p.err;
 }
 
@@ -165,6 +177,14 @@ enum err diff_print_json(const struct shadow_diff_options *o, const struct compa
     for (size_t i = 0; i < c->nfindings; i++) {
         TRY(buf_append(out, i == 0 ? SPAN("\n") : SPAN(",\n")));
         TRY(json_finding(&c->findings[i], out));
+    }
+    TRY(buf_append(out, SPAN("],\n  \"hidden\": [")));
+    for (size_t i = 0; i < c->nhidden; i++) {
+        TRY(buf_append(out, i == 0 ? SPAN("\n    {\"rule\": ") : SPAN(",\n    {\"rule\": ")));
+        TRY(jwrite_string(out, span_str(c->hidden[i].rule->id)));
+        TRY(jwrite_member(out, "path", c->hidden[i].path));
+        TRY(buf_printf(out, ", \"kind\": \"%s\", \"n\": %u}", finding_kind_word(c->hidden[i].kind),
+                       c->hidden[i].n));
     }
     return buf_append(out, SPAN("]}\n"));
 }

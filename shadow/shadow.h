@@ -110,7 +110,12 @@ enum err shadow_summary(struct shadow *s, struct buf *json) MUST_USE;
 
 /* --- reports (weir report), made from record files alone --- */
 
-enum report_format { REPORT_TEXT, REPORT_JSON, REPORT_HTML };
+enum report_format {
+    REPORT_TEXT,
+    REPORT_JSON,
+    REPORT_HTML,
+    REPORT_RULES, /* text: only what rules hide */
+};
 
 struct report_options {
     const char *const *files; /* NDJSON, oldest first */
@@ -118,6 +123,7 @@ struct report_options {
     enum report_format format;
     const char *route; /* NULL: all */
     uint64_t since_ms; /* wall clock; 0: all */
+    const char *rules; /* a file of rules, applied to what the records hold; NULL: none */
     unsigned width;    /* text: columns; 0: 80 */
     bool colour;       /* text */
 };
@@ -126,6 +132,19 @@ enum err shadow_report(const struct report_options *o, struct buf *out,
                        struct complaints *wrong) MUST_USE;
 /* Reads the records and appends the report. A line that is not a record is counted and said in the
  * report. */
+
+/* --- the rules file (weir rules) --- */
+
+enum err shadow_rules_list(const char *file, unsigned width, bool colour, struct buf *out,
+                           struct complaints *wrong) MUST_USE;
+
+enum err shadow_rules_add(const char *file, const char *rule, struct complaints *wrong) MUST_USE;
+/* Adds a rule, a JSON object (docs/shadow.md). The file is made when there is none, and replaced
+ * only when all of it can be read. ERR_CONFIG, ERR_SYSTEM: `wrong` says why. */
+
+enum err shadow_rules_expire(const char *file, const char *id, struct complaints *wrong) MUST_USE;
+/* Ends a rule now; it stays in the file. ERR_NOT_FOUND, ERR_CONFIG, ERR_SYSTEM: `wrong` says why.
+ */
 
 /* --- two saved answers (weir diff) --- */
 
@@ -137,6 +156,7 @@ struct shadow_diff_options {
         texts[2];     /* a body; or a status line, fields and a body when it begins with HTTP/ */
     const char *type; /* media type of bodies without a Content-Type; NULL: guess */
     const struct config_route_shadow *rules; /* ignore and tolerance */
+    const char *rules_file;                  /* NULL: none */
     enum shadow_diff_format format;
     unsigned width; /* text: columns; 0: 80 */
     bool colour;    /* text */
