@@ -6,6 +6,8 @@
 #include "config/config.h"
 #include "control/control.h"
 
+#include <limits.h>
+
 /* --- exit status, the same for every command --- */
 
 enum {
@@ -119,6 +121,20 @@ enum err cli_read(const char *path, struct buf *out) MUST_USE;
 enum err cli_write(const char *path, struct span text) MUST_USE;
 /* To a file, or to standard output when path is NULL. ERR_SYSTEM with errno. */
 
+/* --- record files (records.c) --- */
+
+/* The default: the record file and the one before it. */
+struct cli_records {
+    char before[PATH_MAX];
+    char now[PATH_MAX];
+    const char *files[2];
+    size_t n;
+};
+
+int cli_find_records(const char *state_dir, struct cli_records *d);
+/* In the state directory (NULL: the default, else that of a demo). CLI_OK, or another status after
+ * saying why. */
+
 /* --- talking to a running weir (talk.c) --- */
 
 /* The first member of the options of every command that does. */
@@ -192,5 +208,6 @@ extern const struct cli_command cmd_check;
 extern const struct cli_command cmd_report;
 extern const struct cli_command cmd_diff;
 extern const struct cli_command cmd_rules;
+extern const struct cli_command cmd_gate;
 
 #endif

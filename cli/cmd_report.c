@@ -5,11 +5,7 @@
 #include "shadow/shadow.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 struct report {
     const char *format;
@@ -19,49 +15,6 @@ struct report {
     const char *rules;
     const char *state_dir;
 };
-
-/* The default: the record file and the one before it. */
-struct defaults {
-    char before[PATH_MAX];
-    char now[PATH_MAX];
-    const char *files[2];
-    size_t n;
-};
-
-static void add_if_there(struct defaults *d, const char *path)
-{
-    struct stat st;
-    if (stat(path, &st) == 0)
-        d->files[d->n++] = path;
-}
-
-static bool find_in(struct defaults *d, const char *dir)
-{
-    d->n = 0;
-    if ((size_t)snprintf(d->now, sizeof(d->now), "%s/shadow.ndjson", dir) >= sizeof(d->now) ||
-        (size_t)snprintf(d->before, sizeof(d->before), "%s/shadow.ndjson.1", dir) >=
-            sizeof(d->before))
-        return false;
-    add_if_there(d, d->before);
-    add_if_there(d, d->now);
-    return d->n > 0;
-}
-
-static int find_records(struct defaults *d, const struct report *o)
-{
-    char demo[CLI_DEMO_DIR_MAX];
-    const char *dir = o->state_dir != NULL ? o->state_dir : cli_state_dir();
-    if (dir == NULL)
-        return CLI_WRONG;
-    if (find_in(d, dir))
-        return CLI_OK;
-    if (o->state_dir == NULL && cli_demo_dir(demo) && find_in(d, demo)) {
-        (void)fprintf(stderr, "(records of your demo: %s)\n", demo);
-        return CLI_OK;
-    }
-    cli_say("there are no records in %s: name the files, or --state-dir DIR", dir);
-    return CLI_FAILED;
-}
 
 static int read_options(const struct report *o, struct report_options *r)
 {
@@ -110,7 +63,7 @@ static int make(const struct report *o, const struct report_options *r)
 static int run(const struct cli_call *call)
 {
     const struct report *o = call->options;
-    struct defaults d;
+    struct cli_records d;
     bool to_terminal = o->output == NULL && call->terminal.is_terminal;
     struct report_options r = {.files = call->args,
                                .nfiles = call->nargs,
@@ -122,7 +75,7 @@ static int run(const struct cli_call *call)
         return CLI_WRONG;
     }
     if (status == CLI_OK && call->nargs == 0) {
-        status = find_records(&d, o);
+        status = cli_find_records(o->state_dir, &d);
         r.files = d.files;
         r.nfiles = d.n;
     }

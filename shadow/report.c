@@ -241,6 +241,14 @@ static void count_time(struct report *r, uint64_t at_ms)
         r->last_ms = at_ms;
 }
 
+static void count_errors(struct report_endpoint *e, const struct record *x)
+{
+    e->judged++;
+    for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++)
+        if (x->status[s] >= 500 || (x->verdict == VERDICT_FAILED && s != x->served))
+            e->errors[s]++;
+}
+
 static enum err count_pair(struct report *r, struct record *x)
 {
     if (r->options->route != NULL && !is_same(r->options->route, x->route)) {
@@ -259,6 +267,8 @@ static enum err count_pair(struct report *r, struct record *x)
     e->verdicts[x->verdict]++;
     TRY(count_reason(r, x));
     TRY(count_stack(r, x));
+    if (x->verdict != VERDICT_SKIPPED)
+        count_errors(e, x);
     if (!compared)
         return ERR_OK;
     r->compared++;

@@ -51,6 +51,8 @@ struct report_endpoint {
     uint64_t verdicts[VERDICT_KINDS];
     uint64_t pairs;       /* all verdicts */
     uint64_t compared;    /* match and mismatch */
+    uint64_t judged;      /* the same and failed: both sides were asked and one or both answered */
+    uint64_t errors[2];   /* by enum side, of these: status 500 and above, or no answer */
     struct interval rate; /* of mismatches among the compared */
     double score;         /* share of traffic x lower end of the rate */
     struct report_status statuses[REPORT_STATUS_MAX];

@@ -133,6 +133,24 @@ enum err shadow_report(const struct report_options *o, struct buf *out,
 /* Reads the records and appends the report. A line that is not a record is counted and said in the
  * report. */
 
+/* --- may the weight go up? (weir gate) --- */
+
+enum gate_verdict { GATE_PROMOTE, GATE_HOLD, GATE_ROLL_BACK, GATE_NO_DATA };
+enum gate_format { GATE_TEXT, GATE_JSON, GATE_JUNIT };
+
+/* Limits that upper bounds must stay within, on every endpoint that counts as covered. */
+struct gate_limits {
+    double errors;   /* rate of new less that of legacy */
+    double mismatch; /* rate */
+    double p95, p99; /* new : legacy */
+    double coverage; /* share of the traffic that covered endpoints have, at least */
+};
+
+enum err shadow_gate(const struct report_options *o, const struct gate_limits *limits,
+                     enum gate_format format, struct buf *out, enum gate_verdict *verdict,
+                     struct complaints *wrong) MUST_USE;
+/* Reads the records, decides and appends why. o->format is not looked at. */
+
 /* --- the rules file (weir rules) --- */
 
 enum err shadow_rules_list(const char *file, unsigned width, bool colour, struct buf *out,
