@@ -18,14 +18,14 @@ struct report {
 
 static int read_options(const struct report *o, struct report_options *r)
 {
-    static const char *const formats[] = {"text", "json", "html"};
+    static const char *const formats[] = {"text", "json", "html", "md", "junit"};
     const char *format = o->format == NULL ? "text" : o->format;
     uint64_t since;
     size_t i = 0;
     while (i < ARRAY_LEN(formats) && strcmp(format, formats[i]) != 0)
         i++;
     if (i == ARRAY_LEN(formats)) {
-        cli_say("report: --format %s: must be text, json or html", format);
+        cli_say("report: --format %s: must be text, json, html, md or junit", format);
         return CLI_WRONG;
     }
     r->format = (enum report_format)i;
@@ -83,7 +83,8 @@ static int run(const struct cli_call *call)
 }
 
 static const struct cli_option options[] = {
-    {"format", CLI_TEXT, offsetof(struct report, format), "NAME", "text (default), json or html"},
+    {"format", CLI_TEXT, offsetof(struct report, format), "NAME",
+     "text (default), json, html, md (for a pull request, at most 60 lines) or junit"},
     {"route", CLI_TEXT, offsetof(struct report, route), "NAME", "Only this route"},
     {"since", CLI_TEXT, offsetof(struct report, since), "TIME",
      "Only what was recorded within this time, such as 24h"},

@@ -482,6 +482,12 @@ enum err shadow_report(const struct report_options *o, struct buf *out, struct c
     case REPORT_TEXT:
         e = report_text(&r, out);
         break;
+    case REPORT_MD:
+        e = report_md(&r, out);
+        break;
+    case REPORT_JUNIT:
+        e = report_junit(&r, out);
+        break;
     case REPORT_RULES:
         e = report_text_rules(&r, out);
         break;

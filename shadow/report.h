@@ -126,6 +126,8 @@ enum err report_text_rules(const struct report *r, struct buf *out) MUST_USE;
 /* Only the part about rules. */
 
 enum err report_json(const struct report *r, struct buf *out) MUST_USE;
+enum err report_md(const struct report *r, struct buf *out) MUST_USE;
+enum err report_junit(const struct report *r, struct buf *out) MUST_USE;
 enum err report_html(const struct report *r, struct buf *out) MUST_USE;
 
 /* --- phrases the formats share; each writes into out and returns it --- */

@@ -114,6 +114,8 @@ enum report_format {
     REPORT_TEXT,
     REPORT_JSON,
     REPORT_HTML,
+    REPORT_MD, /* at most 60 lines */
+    REPORT_JUNIT,
     REPORT_RULES, /* text: only what rules hide */
 };
 

@@ -328,7 +328,7 @@ static void test_report_options(void **state)
 {
     char line[512];
     UNUSED(state);
-    expect_run("report|--format|xml|x", CLI_WRONG, "text, json or html");
+    expect_run("report|--format|xml|x", CLI_WRONG, "text, json, html, md or junit");
     expect_run("report|--since|yesterday|x", CLI_WRONG, "30m, 24h or 7d");
     (void)snprintf(line, sizeof(line), "report|--state-dir|%s", rig_path("nowhere"));
     expect_run(line, CLI_FAILED, "there are no records in");
