@@ -209,5 +209,6 @@ extern const struct cli_command cmd_report;
 extern const struct cli_command cmd_diff;
 extern const struct cli_command cmd_rules;
 extern const struct cli_command cmd_gate;
+extern const struct cli_command cmd_replay;
 
 #endif

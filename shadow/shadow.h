@@ -135,6 +135,25 @@ enum err shadow_report(const struct report_options *o, struct buf *out,
 /* Reads the records and appends the report. A line that is not a record is counted and said in the
  * report. */
 
+/* --- requests to send again (weir replay) --- */
+
+struct shadow_request {
+    struct span method; /* GET, HEAD or OPTIONS */
+    struct span host;
+    struct span target;
+};
+
+struct shadow_requests {
+    bool (*take)(void *arg, const struct shadow_request *q);
+    /* For each request, which lasts until it returns; false: no more of this file. */
+    void *arg;
+    uint64_t left_out; /* lines that hold no safe request in full */
+};
+
+enum err shadow_requests_read(const char *const *files, size_t n, struct shadow_requests *r,
+                              struct complaints *wrong) MUST_USE;
+/* From records (store: full) and access logs in JSON. */
+
 /* --- may the weight go up? (weir gate) --- */
 
 enum gate_verdict { GATE_PROMOTE, GATE_HOLD, GATE_ROLL_BACK, GATE_NO_DATA };
