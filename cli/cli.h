@@ -115,8 +115,25 @@ enum err cli_load(const char *file, const char *env, struct snapshot **out,
  * snapshot_free(). */
 
 struct cli_terminal cli_terminal(int fd);
+enum err cli_read(const char *path, struct buf *out) MUST_USE;
+/* A whole file; "-": standard input. ERR_SYSTEM with errno. */
+
 enum err cli_write(const char *path, struct span text) MUST_USE;
 /* To a file, or to standard output when path is NULL. ERR_SYSTEM with errno. */
+
+/* --- record files (records.c) --- */
+
+/* The default: the record file and the one before it. */
+struct cli_records {
+    char before[PATH_MAX];
+    char now[PATH_MAX];
+    const char *files[2];
+    size_t n;
+};
+
+int cli_find_records(const char *state_dir, struct cli_records *d);
+/* In the state directory (NULL: the default, else that of a demo). CLI_OK, or another status after
+ * saying why. */
 
 /* --- talking to a running weir (talk.c) --- */
 
@@ -202,5 +219,9 @@ extern const struct cli_command cmd_status;
 extern const struct cli_command cmd_reload;
 extern const struct cli_command cmd_check;
 extern const struct cli_command cmd_report;
+extern const struct cli_command cmd_diff;
+extern const struct cli_command cmd_rules;
+extern const struct cli_command cmd_gate;
+extern const struct cli_command cmd_replay;
 
 #endif

@@ -5,77 +5,32 @@
 #include "shadow/shadow.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 struct report {
     const char *format;
     const char *route;
     const char *since;
     const char *output;
+    const char *rules;
     const char *state_dir;
 };
 
-/* The default: the record file and the one before it. */
-struct defaults {
-    char before[PATH_MAX];
-    char now[PATH_MAX];
-    const char *files[2];
-    size_t n;
-};
-
-static void add_if_there(struct defaults *d, const char *path)
-{
-    struct stat st;
-    if (stat(path, &st) == 0)
-        d->files[d->n++] = path;
-}
-
-static bool find_in(struct defaults *d, const char *dir)
-{
-    d->n = 0;
-    if ((size_t)snprintf(d->now, sizeof(d->now), "%s/shadow.ndjson", dir) >= sizeof(d->now) ||
-        (size_t)snprintf(d->before, sizeof(d->before), "%s/shadow.ndjson.1", dir) >=
-            sizeof(d->before))
-        return false;
-    add_if_there(d, d->before);
-    add_if_there(d, d->now);
-    return d->n > 0;
-}
-
-static int find_records(struct defaults *d, const struct report *o)
-{
-    char demo[CLI_DEMO_DIR_MAX];
-    const char *dir = o->state_dir != NULL ? o->state_dir : cli_state_dir();
-    if (dir == NULL)
-        return CLI_WRONG;
-    if (find_in(d, dir))
-        return CLI_OK;
-    if (o->state_dir == NULL && cli_demo_dir(demo) && find_in(d, demo)) {
-        (void)fprintf(stderr, "(records of your demo: %s)\n", demo);
-        return CLI_OK;
-    }
-    cli_say("there are no records in %s: name the files, or --state-dir DIR", dir);
-    return CLI_FAILED;
-}
-
 static int read_options(const struct report *o, struct report_options *r)
 {
-    static const char *const formats[] = {"text", "json", "html"};
+    static const char *const formats[] = {"text", "json", "html", "md", "junit"};
     const char *format = o->format == NULL ? "text" : o->format;
     uint64_t since;
     size_t i = 0;
     while (i < ARRAY_LEN(formats) && strcmp(format, formats[i]) != 0)
         i++;
     if (i == ARRAY_LEN(formats)) {
-        cli_say("report: --format %s: must be text, json or html", format);
+        cli_say("report: --format %s: must be text, json, html, md or junit", format);
         return CLI_WRONG;
     }
     r->format = (enum report_format)i;
     r->route = o->route;
+    r->rules = o->rules;
     if (o->since == NULL)
         return CLI_OK;
     if (!cli_duration(o->since, &since)) {
@@ -108,7 +63,7 @@ static int make(const struct report *o, const struct report_options *r)
 static int run(const struct cli_call *call)
 {
     const struct report *o = call->options;
-    struct defaults d;
+    struct cli_records d;
     bool to_terminal = o->output == NULL && call->terminal.is_terminal;
     struct report_options r = {.files = call->args,
                                .nfiles = call->nargs,
@@ -120,7 +75,7 @@ static int run(const struct cli_call *call)
         return CLI_WRONG;
     }
     if (status == CLI_OK && call->nargs == 0) {
-        status = find_records(&d, o);
+        status = cli_find_records(o->state_dir, &d);
         r.files = d.files;
         r.nfiles = d.n;
     }
@@ -128,10 +83,13 @@ static int run(const struct cli_call *call)
 }
 
 static const struct cli_option options[] = {
-    {"format", CLI_TEXT, offsetof(struct report, format), "NAME", "text (default), json or html"},
+    {"format", CLI_TEXT, offsetof(struct report, format), "NAME",
+     "text (default), json, html, md (for a pull request, at most 60 lines) or junit"},
     {"route", CLI_TEXT, offsetof(struct report, route), "NAME", "Only this route"},
     {"since", CLI_TEXT, offsetof(struct report, since), "TIME",
      "Only what was recorded within this time, such as 24h"},
+    {"rules", CLI_TEXT, offsetof(struct report, rules), "FILE",
+     "As it would be under these rules, as far as what was stored can tell"},
     {"output", CLI_TEXT, offsetof(struct report, output), "FILE", "Into a file"},
     {"state-dir", CLI_TEXT, offsetof(struct report, state_dir), "DIR",
      "Where the records lie when no files are named"},

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WIDTH_DEFAULT = 80 };
+enum { WIDTH_DEFAULT = 80, READ_STEP = 64 * 1024 };
 
 void cli_say(const char *fmt, ...)
 {
@@ -118,6 +118,31 @@ struct cli_terminal cli_terminal(int fd)
     else if (columns != NULL && span_u64(span_str(columns), &n) && n >= 20 && n <= 10000)
         t.width = (unsigned)n;
     return t;
+}
+
+/* --- files --- */
+
+enum err cli_read(const char *path, struct buf *out)
+{
+    bool is_stdin = strcmp(path, "-") == 0;
+    int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = 1;
+    enum err e = fd < 0 ? ERR_SYSTEM : ERR_OK;
+    while (e == ERR_OK && n != 0) {
+        e = buf_reserve(out, READ_STEP);
+        if (e != ERR_OK)
+            break;
+        n = read(fd, out->p + out->n, READ_STEP);
+        if (n > 0)
+            out->n += (size_t)n;
+        else if (n < 0 && errno != EINTR)
+            e = ERR_SYSTEM;
+    }
+    int saved = errno;
+    if (fd >= 0 && !is_stdin)
+        close(fd);
+    errno = saved;
+    return e;
 }
 
 /* --- output --- */

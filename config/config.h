@@ -282,6 +282,7 @@ struct config_shadow {
     uint64_t total;
     const char *records;
     uint64_t records_max;
+    const char *rules; /* NULL: none */
     enum shadow_store store;
 };
 

@@ -250,11 +250,10 @@ enum err document_change(const struct document *base, const struct change *ch, u
                          uint64_t now_ms, struct document **out)
 {
     BUG_IF((ch->what == CHANGE_WEIGHT || ch->what == CHANGE_UNWEIGHT) && ch->route == NULL);
-    bool restore = ch->what == CHANGE_RESTORE;
-    TRY(document_again(restore ? ch->content : base, ch, epoch, 0, now_ms, out));
+    if (ch->what == CHANGE_RESTORE)
+        return document_again(ch->content, ch, epoch, 0, now_ms, out);
+    TRY(again(base, ch, epoch, 0, now_ms, out));
     enum err e = ERR_OK;
-    if (restore)
-        return ERR_OK;
     if (ch->route == NULL)
         change_all(*out, ch);
     else

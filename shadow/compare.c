@@ -306,12 +306,14 @@ static void conclude(struct work_on *w, enum err e)
     out->findings = w->d->findings;
     out->nfindings = w->d->n;
     out->more = w->d->more;
+    out->hidden = w->d->hidden;
+    out->nhidden = w->d->nhidden;
     bool unseen =
         out->body == body_truncated || out->body == body_undecodable || out->body == body_too_deep;
     if (e != ERR_OK) {
         out->verdict = VERDICT_SKIPPED;
         out->reason = err_word(ERR_NO_MEMORY);
-        out->nfindings = 0;
+        out->nfindings = out->nhidden = 0;
     } else if (out->nfindings > 0) {
         out->verdict = VERDICT_MISMATCH;
     } else if (unseen) {
@@ -331,6 +333,12 @@ void compare_pair(struct comparer *c, const struct shadow_pair *pair, struct com
     out->body = body_not;
     bool errors = w.legacy->head.status >= 400 && w.new_->head.status >= 400;
     diff_begin(&c->diff, pair->rules, pair->host, errors);
+    if (pair->rules->book.n > 0) {
+        endpoint_of(pair->method, pair->path, &c->endpoint);
+        c->endpoint.n = pair->path.n == 0 ? 0 : c->endpoint.n; /* of two files nobody knows */
+        diff_apply(&c->diff, &pair->rules->book, span_of(c->endpoint.text, c->endpoint.n),
+                   pair->wall_ms);
+    }
     if (outcome(&w))
         return;
     if (one_sided_validator(&w)) {

@@ -6,12 +6,14 @@
 
 #include "shadow/decode.h"
 #include "shadow/diff.h"
+#include "shadow/endpoint.h"
 #include "shadow/headers.h"
 
 struct comparer {
     struct diff diff;
     struct decoder decoders[2]; /* by enum side */
     size_t decoded_max;         /* bytes of a decoded body */
+    struct endpoint endpoint;   /* of the pair, when there are rules that ask for it */
 };
 
 struct comparison {
@@ -22,6 +24,8 @@ struct comparison {
     const struct finding *findings;
     size_t nfindings;
     uint64_t more; /* differing places beyond those listed */
+    const struct diff_hidden *hidden;
+    size_t nhidden;
 };
 
 void compare_begin(struct comparer *c, size_t decoded_max);

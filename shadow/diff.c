@@ -29,9 +29,17 @@ void diff_begin(struct diff *d, const struct shadow_rules *rules, struct span ow
     d->tolerates = rules->tolerance.n > 0;
     d->flip = false;
     d->frame = NULL;
-    d->npending = d->n = 0;
+    d->npending = d->n = d->nhidden = 0;
+    d->book = NULL;
     d->work = d->more = 0;
     path_begin(&d->path);
+}
+
+void diff_apply(struct diff *d, const struct rulebook *book, struct span endpoint, uint64_t wall_ms)
+{
+    d->book = book->n == 0 ? NULL : book;
+    d->endpoint = endpoint;
+    d->wall_ms = wall_ms;
 }
 
 void diff_free(struct diff *d)
@@ -104,6 +112,94 @@ static void values_of(const struct diff *d, uint32_t l, uint32_t r, bool root,
         out[SIDE_NEW] = diff_node_value(&d->docs[SIDE_NEW], r);
 }
 
+/* --- rules that hide --- */
+
+static enum err copy_text(struct diff *d, struct span *s);
+
+static size_t place_of(const struct diff *d, const struct seg *leaf,
+                       struct selector_place out[JDOC_DEPTH_MAX + 1])
+{
+    size_t n = d->path.n + (leaf == NULL ? 0 : 1);
+    for (size_t i = 0; i < n; i++) {
+        const struct seg *s = i < d->path.n ? &d->path.segs[i] : leaf;
+        bool element = s->kind == SEG_ELEMENT || s->kind == SEG_KEYED;
+        out[i] = (struct selector_place){element, element ? SPAN_NULL : s->name};
+    }
+    return n;
+}
+
+static struct rule_value rule_value(const struct diff_value *v)
+{
+    bool container = v->vclass == VCLASS_OBJECT || v->vclass == VCLASS_ARRAY;
+    return (struct rule_value){!container, v->present, span_str(vclass_word(v->vclass)), v->text};
+}
+
+/* The first rule that hides this, or NULL. */
+static const struct rule *hider(const struct diff *d, struct rule_place *p,
+                                const struct diff_value values[2])
+{
+    p->values[SIDE_LEGACY] = rule_value(&values[SIDE_LEGACY]);
+    p->values[SIDE_NEW] = rule_value(&values[SIDE_NEW]);
+    for (size_t i = 0; i < d->book->n; i++) {
+        const struct rule *r = &d->book->list[i];
+        if (!rule_expired(r, d->wall_ms) &&
+            rule_is_for(r, d->rules->route == NULL ? SPAN_NULL : span_str(d->rules->route),
+                        d->endpoint) &&
+            rule_ask(d->book, r, p) == RULE_HIDES)
+            return r;
+    }
+    return NULL;
+}
+
+static enum err note_hidden(struct diff *d, const struct rule *rule, enum finding_kind kind,
+                            struct span path, uint64_t key)
+{
+    for (size_t i = 0; i < d->nhidden; i++) {
+        if (d->hidden[i].key == key && d->hidden[i].rule == rule) {
+            d->hidden[i].n++;
+            return ERR_OK;
+        }
+    }
+    if (d->nhidden == DIFF_HIDDEN_MAX)
+        return ERR_OK;
+    struct diff_hidden h = {rule, kind, path, 1, key};
+    TRY(copy_text(d, &h.path));
+    d->hidden[d->nhidden++] = h;
+    return ERR_OK;
+}
+
+/* Whether a rule hides a difference at the path and perhaps one segment more. */
+static enum err hides_leaf(struct diff *d, enum finding_kind kind, const struct seg *leaf,
+                           uint32_t l, uint32_t r, bool *yes)
+{
+    struct diff_value values[2];
+    struct selector_place steps[JDOC_DEPTH_MAX + 1];
+    char text[PATH_TEXT_MAX];
+    *yes = false;
+    if (d->book == NULL)
+        return ERR_OK;
+    values_of(d, l, r, leaf == NULL, values);
+    struct rule_place p = {.kind = kind, .steps = steps, .nsteps = place_of(d, leaf, steps)};
+    const struct rule *rule = hider(d, &p, values);
+    if (rule == NULL)
+        return ERR_OK;
+    *yes = true;
+    struct span path = span_of(text, path_render(&d->path, leaf, text));
+    return note_hidden(d, rule, kind, path, mix_two(path_hash(&d->path, leaf), (uint64_t)kind));
+}
+
+/* The same outside of JSON; $ is the whole body. */
+static enum err hides_field(struct diff *d, const struct finding *f, bool *yes)
+{
+    *yes = false;
+    if (d->book == NULL)
+        return ERR_OK;
+    struct rule_place p = {.kind = f->kind, .path = f->path};
+    const struct rule *rule = hider(d, &p, f->values);
+    *yes = rule != NULL;
+    return rule == NULL ? ERR_OK : note_hidden(d, rule, f->kind, f->path, f->key);
+}
+
 /* --- findings --- */
 
 static bool keep(struct diff *d, const struct finding *f)
@@ -134,7 +230,9 @@ enum err diff_report(struct diff *d, const struct finding *given)
     struct finding f = *given;
     f.n = 1;
     f.key = mix_bytes(mix_secret() + (uint64_t)f.kind + 1, f.path);
-    if (!keep(d, &f))
+    bool hidden;
+    TRY(hides_field(d, &f, &hidden));
+    if (hidden || !keep(d, &f))
         return ERR_OK;
     f.secret = redact_is_secret_path(f.path);
     TRY(copy_text(d, &f.path));
@@ -268,6 +366,10 @@ enum err diff_leaf(struct diff *d, enum finding_kind kind, const struct seg *seg
                    uint32_t r)
 {
     struct diff_frame *f = d->frame;
+    bool hidden;
+    TRY(hides_leaf(d, kind, seg, l, r, &hidden));
+    if (hidden)
+        return ERR_OK;
     if (seg == NULL) {
         struct diff_pending root = leaf_of(d, kind, l, r, true);
         return emit(d, &root, NULL, SPAN_NULL);
@@ -295,6 +397,8 @@ enum err diff_here(struct diff *d, enum finding_kind kind, uint32_t l, uint32_t 
                    const char *method, struct span note)
 {
     struct diff_pending p = {.kind = kind, .n = 1, .method = method};
+    bool hidden;
+    TRY(hides_leaf(d, kind, NULL, l, r, &hidden));
     values_of(d, l, r, true, p.values);
-    return emit(d, &p, NULL, note);
+    return hidden ? ERR_OK : emit(d, &p, NULL, note);
 }

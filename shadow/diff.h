@@ -14,9 +14,10 @@
 
 enum {
     DIFF_FINDINGS_MAX = 64,
-    DIFF_FOLD = 8,       /* more different leaves below one parent are a subtree */
-    DIFF_MAP_KEYS = 50,  /* an object with more is a map */
-    DIFF_LCS_MAX = 2000, /* elements */
+    DIFF_HIDDEN_MAX = 32, /* more are hidden all the same, but not listed */
+    DIFF_FOLD = 8,        /* more different leaves below one parent are a subtree */
+    DIFF_MAP_KEYS = 50,   /* an object with more is a map */
+    DIFF_LCS_MAX = 2000,  /* elements */
     DIFF_LCS_DISTANCE = 64,
     DIFF_WORK_MAX = 16 * 1000 * 1000, /* steps; beyond, arrays are compared by position or count */
 };
@@ -64,9 +65,21 @@ struct diff_frame {
     bool folded;
 };
 
+/* What a rule of the rules file hid, one for each path and kind. */
+struct diff_hidden {
+    const struct rule *rule;
+    enum finding_kind kind;
+    struct span path;
+    uint32_t n;
+    uint64_t key;
+};
+
 struct diff {
     /* what is compared */
     const struct shadow_rules *rules;
+    const struct rulebook *book; /* the rules file; NULL: none */
+    struct span endpoint;        /* of the pair; empty: not known */
+    uint64_t wall_ms;
     struct span own;   /* the host the request was for */
     bool error_answer; /* both answers are errors: sentences and ids of the failure do not count */
     struct jdoc docs[2]; /* by enum side */
@@ -89,13 +102,20 @@ struct diff {
     /* what came out */
     struct finding findings[DIFF_FINDINGS_MAX];
     size_t n;
-    uint64_t more;      /* differing places that are not listed */
+    uint64_t more; /* differing places that are not listed */
+    struct diff_hidden hidden[DIFF_HIDDEN_MAX];
+    size_t nhidden;
     struct arena texts; /* paths and notes */
 };
 
 void diff_begin(struct diff *d, const struct shadow_rules *rules, struct span own,
                 bool error_answer);
 /* Forgets the previous comparison. d is zeroed before the first one. */
+
+void diff_apply(struct diff *d, const struct rulebook *book, struct span endpoint,
+                uint64_t wall_ms);
+/* After diff_begin(): rules that hide findings, those that are for this endpoint and not over by
+ * then. */
 
 void diff_free(struct diff *d);
 

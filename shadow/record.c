@@ -125,6 +125,20 @@ static enum err findings(const struct redactor *r, const struct comparison *c, s
     return more == 0 ? ERR_OK : buf_printf(b, ",\"more\":%llu", (unsigned long long)more);
 }
 
+static enum err hidden(const struct comparison *c, struct buf *b)
+{
+    TRY(buf_append(b, SPAN(",\"hidden\":[")));
+    for (size_t i = 0; i < c->nhidden && b->n < FINDINGS_ROOM; i++) {
+        const struct diff_hidden *h = &c->hidden[i];
+        TRY(buf_append(b, i == 0 ? SPAN("{\"rule\":") : SPAN(",{\"rule\":")));
+        TRY(jwrite_string(b, span_str(h->rule->id)));
+        TRY(jwrite_member(b, "path", h->path));
+        TRY(jwrite_member(b, "kind", span_str(finding_kind_word(h->kind))));
+        TRY(buf_printf(b, ",\"n\":%u}", h->n));
+    }
+    return buf_append(b, SPAN("]"));
+}
+
 static enum err stack(const struct comparison *c, struct buf *b)
 {
     TRY(buf_append(b, SPAN(",\"stack\":[")));
@@ -155,6 +169,8 @@ enum err record_pair(const struct redactor *r, const struct shadow_pair *pair,
         TRY(request(r, pair, line));
     if (c->nfindings > 0)
         TRY(findings(r, c, line));
+    if (c->nhidden > 0)
+        TRY(hidden(c, line));
     return buf_append(line, SPAN("}\n"));
 }
 

@@ -72,6 +72,24 @@ static bool read_findings(const struct jdoc *d, struct record *r)
     return true;
 }
 
+static bool read_hidden(const struct jdoc *d, struct record *r)
+{
+    uint32_t list = jdoc_member(d, 0, SPAN("hidden"));
+    r->nhidden = 0;
+    if (list == JDOC_NONE)
+        return true;
+    if (d->nodes[list].kind != JDOC_ARRAY || d->nodes[list].n > DIFF_HIDDEN_MAX)
+        return false;
+    for (uint32_t i = list + 1; i < d->nodes[list].next; i = d->nodes[i].next) {
+        struct record_hidden *h = &r->hidden[r->nhidden++];
+        *h = (struct record_hidden){.rule = text(d, i, "rule"), .path = text(d, i, "path")};
+        if (h->rule.n == 0 || h->path.n == 0 || !finding_kind_of(text(d, i, "kind"), &h->kind) ||
+            !jdoc_u64(d, i, "n", &h->n))
+            return false;
+    }
+    return true;
+}
+
 static bool read_pair(const struct jdoc *d, struct record *r)
 {
     struct span served = text(d, 0, "served");
@@ -90,7 +108,7 @@ static bool read_pair(const struct jdoc *d, struct record *r)
     return r->route.n > 0 && r->endpoint.n > 0 && served.n > 0 &&
            verdict_of(text(d, 0, "verdict"), &r->verdict) && two_numbers(d, "status", r->status) &&
            two_numbers(d, "first_us", r->first_us) && two_numbers(d, "total_us", r->total_us) &&
-           read_findings(d, r);
+           read_findings(d, r) && read_hidden(d, r);
 }
 
 /* --- other lines --- */

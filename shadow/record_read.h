@@ -16,6 +16,12 @@ struct record_finding {
     struct span classes[2];
 };
 
+struct record_hidden {
+    struct span rule, path;
+    enum finding_kind kind;
+    uint64_t n;
+};
+
 /* Spans lie in the line or in the reader, until the next line is read. */
 struct record {
     enum record_type type;
@@ -30,6 +36,8 @@ struct record {
     struct record_finding findings[DIFF_FINDINGS_MAX];
     size_t nfindings;
     uint64_t more;
+    struct record_hidden hidden[DIFF_HIDDEN_MAX]; /* what rules in force hid */
+    size_t nhidden;
     /* RECORD_RUN */
     struct span version, store;
     /* RECORD_DROPS */

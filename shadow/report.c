@@ -1,6 +1,6 @@
 /* Reading records into a report. Everything has a ceiling: a file of any size costs the same memory
  * once the ceilings are reached, and what went over them is counted. */
-#include "shadow/report.h"
+#include "shadow/report_rules.h"
 
 #include "shadow/mix.h"
 
@@ -241,7 +241,15 @@ static void count_time(struct report *r, uint64_t at_ms)
         r->last_ms = at_ms;
 }
 
-static enum err count_pair(struct report *r, const struct record *x)
+static void count_errors(struct report_endpoint *e, const struct record *x)
+{
+    e->judged++;
+    for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++)
+        if (x->status[s] >= 500 || (x->verdict == VERDICT_FAILED && s != x->served))
+            e->errors[s]++;
+}
+
+static enum err count_pair(struct report *r, struct record *x)
 {
     if (r->options->route != NULL && !is_same(r->options->route, x->route)) {
         r->outside++;
@@ -250,6 +258,7 @@ static enum err count_pair(struct report *r, const struct record *x)
     struct report_endpoint *e = endpoint_find(r, x);
     if (e == NULL)
         return ERR_NO_MEMORY;
+    TRY(report_rules_apply(r, x));
     bool compared = x->verdict == VERDICT_MATCH || x->verdict == VERDICT_MISMATCH;
     count_time(r, x->at_ms);
     r->pairs++;
@@ -258,6 +267,8 @@ static enum err count_pair(struct report *r, const struct record *x)
     e->verdicts[x->verdict]++;
     TRY(count_reason(r, x));
     TRY(count_stack(r, x));
+    if (x->verdict != VERDICT_SKIPPED)
+        count_errors(e, x);
     if (!compared)
         return ERR_OK;
     r->compared++;
@@ -277,7 +288,7 @@ static enum err count_run(struct report *r, const struct record *x)
     return r->store == NULL || r->version == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
-static enum err count_record(struct report *r, const struct record *x)
+static enum err count_record(struct report *r, struct record *x)
 {
     if (x->type == RECORD_RUN) /* however old: it says how the records after it were made */
         return count_run(r, x);
@@ -428,6 +439,7 @@ static enum err begin(struct report *r, const struct report_options *o)
 
 void report_free(struct report *r)
 {
+    rulebook_free(&r->book);
     arena_end(&r->arena);
     free(r->endpoints);
     free(r->endpoint_index);
@@ -441,6 +453,11 @@ enum err report_make(const struct report_options *o, struct report *r, struct co
     if (reader == NULL)
         return ERR_NO_MEMORY;
     enum err e = begin(r, o);
+    if (e == ERR_OK) {
+        e = report_rules_begin(r, wrong);
+        if (e != ERR_OK)
+            report_free(r);
+    }
     for (size_t i = 0; i < o->nfiles && e == ERR_OK; i++) {
         e = read_file(r, reader, o->files[i]);
         if (e == ERR_SYSTEM)
@@ -464,6 +481,15 @@ enum err shadow_report(const struct report_options *o, struct buf *out, struct c
     switch (o->format) {
     case REPORT_TEXT:
         e = report_text(&r, out);
+        break;
+    case REPORT_MD:
+        e = report_md(&r, out);
+        break;
+    case REPORT_JUNIT:
+        e = report_junit(&r, out);
+        break;
+    case REPORT_RULES:
+        e = report_text_rules(&r, out);
         break;
     case REPORT_JSON:
         e = report_json(&r, out);

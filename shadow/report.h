@@ -14,6 +14,8 @@ enum {
     REPORT_REASONS_MAX = 48,     /* per report: reasons for skipped and failed */
     REPORT_STACKS_MAX = 16,
     REPORT_EXAMPLES_MAX = 3,
+    REPORT_RULES_MAX = 2 * RULEBOOK_MAX,
+    REPORT_RULE_PATHS = 5,
 };
 
 struct report_example {
@@ -49,6 +51,8 @@ struct report_endpoint {
     uint64_t verdicts[VERDICT_KINDS];
     uint64_t pairs;       /* all verdicts */
     uint64_t compared;    /* match and mismatch */
+    uint64_t judged;      /* the same and failed: both sides were asked and one or both answered */
+    uint64_t errors[2];   /* by enum side, of these: status 500 and above, or no answer */
     struct interval rate; /* of mismatches among the compared */
     double score;         /* share of traffic x lower end of the rate */
     struct report_status statuses[REPORT_STATUS_MAX];
@@ -64,6 +68,19 @@ struct report_reason {
     enum verdict_kind verdict;
     const char *word;
     uint64_t n;
+};
+
+struct report_rule {
+    const char *id;
+    const struct rule
+        *rule; /* NULL: of a file that was in force then; all that is known is its id */
+    uint64_t pairs, places; /* where it hid something */
+    uint64_t undecided;     /* findings it would need values for that were not stored */
+    uint64_t last_ms;
+    const char *paths[REPORT_RULE_PATHS];
+    size_t npaths;
+    bool more_paths;
+    uint64_t last_line; /* while reading */
 };
 
 struct report_stack {
@@ -86,6 +103,10 @@ struct report {
     size_t nstacks;
     const char *store, *version; /* of the last run; NULL: not known */
     bool mixed_stores;
+    struct rulebook book; /* of the options */
+    struct report_rule rules[REPORT_RULES_MAX];
+    size_t nrules;
+    uint64_t hidden_pairs;              /* matches that would be mismatches without rules */
     struct report_endpoint **endpoints; /* sorted: what matters first */
     size_t nendpoints;
     size_t nfindings;
@@ -101,7 +122,12 @@ enum err report_make(const struct report_options *o, struct report *r,
 void report_free(struct report *r);
 
 enum err report_text(const struct report *r, struct buf *out) MUST_USE;
+enum err report_text_rules(const struct report *r, struct buf *out) MUST_USE;
+/* Only the part about rules. */
+
 enum err report_json(const struct report *r, struct buf *out) MUST_USE;
+enum err report_md(const struct report *r, struct buf *out) MUST_USE;
+enum err report_junit(const struct report *r, struct buf *out) MUST_USE;
 enum err report_html(const struct report *r, struct buf *out) MUST_USE;
 
 /* --- phrases the formats share; each writes into out and returns it --- */

@@ -325,6 +325,49 @@ static void details(struct html *h, const struct report *r)
     html_raw(h, "</section>\n");
 }
 
+/* --- rules --- */
+
+static void rule(struct html *h, const struct report_rule *x)
+{
+    char text[PHRASE_MAX];
+    html_raw(h, "<tr><th scope=\"row\">");
+    html_text(h, x->id);
+    html_format(h, "</th><td class=\"n\">%s</td><td>", phrase_count(text, x->pairs));
+    for (size_t i = 0; i < x->npaths; i++) {
+        html_raw(h, i == 0 ? "<code>" : ", <code>");
+        html_text(h, x->paths[i]);
+        html_raw(h, "</code>");
+    }
+    html_raw(h, x->more_paths ? ", more</td><td>" : "</td><td>");
+    if (x->rule != NULL) {
+        html_text(h, x->rule->author);
+        html_raw(h, ": ");
+        html_text(h, x->rule->reason);
+        html_format(h, "</td><td class=\"dim\">%.10s</td></tr>\n",
+                    phrase_time(text, x->rule->expires_ms));
+        return;
+    }
+    html_raw(h, "</td><td></td></tr>\n");
+}
+
+static void rules(struct html *h, const struct report *r)
+{
+    char text[PHRASE_MAX];
+    if (r->nrules == 0)
+        return;
+    html_format(h,
+                "<section id=\"rules\"><h2>Rules</h2>\n<p class=\"dim\">%s pair(s) match only "
+                "because of them.</p>\n",
+                phrase_count(text, r->hidden_pairs));
+    html_raw(h, "<div class=\"scroll\"><table><thead><tr><th scope=\"col\">Rule</th>"
+                "<th scope=\"col\" class=\"n\">Pairs</th><th scope=\"col\">Hides</th>"
+                "<th scope=\"col\">Who and why</th><th scope=\"col\">Ends</th></tr></thead>"
+                "<tbody>\n");
+    for (size_t i = 0; i < r->nrules; i++)
+        rule(h, &r->rules[i]);
+    html_raw(h, "</tbody></table></div></section>\n");
+}
+
 static void nothing(struct html *h, const struct report *r)
 {
     char text[PHRASE_MAX];
@@ -354,6 +397,7 @@ enum err report_html(const struct report *r, struct buf *out)
     if (r->pairs > 0) {
         table(&h, r);
         details(&h, r);
+        rules(&h, r);
     }
     html_raw(
         &h,

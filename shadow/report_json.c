@@ -1,6 +1,8 @@
 /* The report for programs. Numbers are numbers, rates are fractions of 1. */
 #include "shadow/report.h"
 
+#include "base/clock.h"
+
 #include "shadow/jwrite.h"
 
 static enum err member(struct buf *b, const char *key, const char *s)
@@ -179,9 +181,45 @@ static enum err endpoint(const struct report *r, const struct report_endpoint *e
     return buf_append(b, SPAN("]}"));
 }
 
+static enum err rule(const struct report_rule *x, struct buf *b)
+{
+    TRY(buf_append(b, SPAN("{\"id\":")));
+    TRY(jwrite_string(b, span_str(x->id)));
+    if (x->rule != NULL) {
+        char end[CLOCK_ISO_LEN + 1];
+        clock_iso(end, x->rule->expires_ms);
+        TRY(member(b, "action", rule_action_word(x->rule->action)));
+        TRY(member(b, "path", x->rule->path));
+        TRY(member(b, "author", x->rule->author));
+        TRY(member(b, "reason", x->rule->reason));
+        TRY(member(b, "expires", end));
+    }
+    TRY(number(b, "pairs", x->pairs));
+    TRY(number(b, "places", x->places));
+    TRY(number(b, "undecided", x->undecided));
+    TRY(buf_append(b, SPAN(",\"paths\":[")));
+    for (size_t i = 0; i < x->npaths; i++) {
+        TRY(buf_append(b, i == 0 ? SPAN("") : SPAN(",")));
+        TRY(jwrite_string(b, span_str(x->paths[i])));
+    }
+    return buf_append(b, SPAN("]}"));
+}
+
+static enum err rules(const struct report *r, struct buf *b)
+{
+    TRY(number(b, "matches_by_rules", r->hidden_pairs));
+    TRY(buf_append(b, SPAN(",\"rules\":[")));
+    for (size_t i = 0; i < r->nrules; i++) {
+        TRY(buf_append(b, i == 0 ? SPAN("") : SPAN(",")));
+        TRY(rule(&r->rules[i], b));
+    }
+    return buf_append(b, SPAN("]"));
+}
+
 enum err report_json(const struct report *r, struct buf *out)
 {
     TRY(totals(r, out));
+    TRY(rules(r, out));
     TRY(buf_append(out, SPAN(",\"endpoints\":[")));
     for (size_t i = 0; i < r->nendpoints; i++) {
         TRY(buf_append(out, i == 0 ? SPAN("\n") : SPAN(",\n")));

@@ -19,9 +19,12 @@ static void refuse(struct compiler *c, const char *what, const char *right, cons
                    size_t i, const char *member)
 {
     char where[256];
-    (void)snprintf(where, sizeof(where), "%s%s$.routes[%zu].shadow.%s[%zu]%s",
-                   c->config->file == NULL ? "" : c->config->file,
-                   c->config->file == NULL ? "" : ": ", c->route, list, i, member);
+    if (c->config->nroutes == 0) /* `weir diff`: from the command line */
+        (void)snprintf(where, sizeof(where), "--%s, number %zu", list, i + 1);
+    else
+        (void)snprintf(where, sizeof(where), "%s%s$.routes[%zu].shadow.%s[%zu]%s",
+                       c->config->file == NULL ? "" : c->config->file,
+                       c->config->file == NULL ? "" : ": ", c->route, list, i, member);
     complain(c->wrong, where, right, "%s", what);
     c->refused = true;
 }
@@ -154,6 +157,8 @@ static enum err compile(struct compiler *c, const struct config_route *route)
     TRY(add_backend(c, route->legacy != NULL ? route->legacy : c->config->defaults.legacy));
     TRY(add_backend(c, route->new_ != NULL ? route->new_ : c->config->defaults.new_));
     TRY(add_series(r));
+    if (c->config->shadow.rules != NULL)
+        TRY(rulebook_load(&r->book, c->config->shadow.rules, c->wrong));
     return c->refused ? ERR_CONFIG : ERR_OK;
 }
 
@@ -194,6 +199,7 @@ void shadow_rules_release(struct shadow_rules **rp)
     OBJ_TAKE(r, rp, RULES_MAGIC);
     if (atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) > 1)
         return;
+    rulebook_free(&r->book);
     arena_end(&r->arena);
     r->magic = 0;
     free(r);

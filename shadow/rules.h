@@ -7,6 +7,7 @@
 #include "base/metrics.h"
 #include "shadow/decimal.h"
 #include "shadow/origin.h"
+#include "shadow/rulebook.h"
 #include "shadow/selector.h"
 #include "shadow/shadow.h"
 #include "shadow/verdict.h"
@@ -32,6 +33,7 @@ struct shadow_rules {
     struct rules_header *headers;
     size_t nheaders;
     struct origins origins;
+    struct rulebook book; /* of the whole configuration: shadow.rules */
     metric_slot verdicts[VERDICT_KINDS];
 };
 

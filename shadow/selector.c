@@ -25,7 +25,7 @@ static enum err refuse(struct reader *r, const char *what, const char *right)
 static enum err step_add(struct reader *r, enum selector_step_kind kind, struct span key)
 {
     if (r->n == SELECTOR_STEPS_MAX)
-        return refuse(r, "has more than 64 steps", "use .** for the levels in between");
+        return refuse(r, "has more than 63 steps", "use .** for the levels in between");
     if (kind == STEP_DEEP && r->n > 0 && r->steps[r->n - 1].kind == STEP_DEEP)
         return ERR_OK; /* .**.** says no more than .** */
     if (kind == STEP_KEY) {
@@ -250,4 +250,33 @@ const struct selector *selector_next(const struct selector_walk *w, size_t *at)
         }
     }
     return NULL;
+}
+
+/* --- one place --- */
+
+/* Which steps may come next, as bits; bit n: all were taken. */
+static uint64_t skipped(const struct selector *s, uint64_t next)
+{
+    for (size_t k = 0; k < s->n; k++)
+        if (((next >> k) & 1) != 0 && s->steps[k].kind == STEP_DEEP)
+            next |= (uint64_t)1 << (k + 1);
+    return next;
+}
+
+_Static_assert((int)SELECTOR_STEPS_MAX < 64, "a bit for each step and one for the end");
+
+bool selector_reaches(const struct selector *s, const struct selector_place *place, size_t n,
+                      bool below)
+{
+    uint64_t next = skipped(s, 1);
+    for (size_t i = 0; i < n; i++) {
+        uint64_t after = 0;
+        if (below && ((next >> s->n) & 1) != 0)
+            return true;
+        for (size_t k = 0; k < s->n; k++)
+            if (((next >> k) & 1) != 0 && step_takes(&s->steps[k], place[i].element, place[i].key))
+                after |= (uint64_t)1 << (s->steps[k].kind == STEP_DEEP ? k : k + 1);
+        next = skipped(s, after);
+    }
+    return ((next >> s->n) & 1) != 0;
 }

@@ -31,7 +31,7 @@ struct selector_set {
     size_t cap;
 };
 
-enum { SELECTOR_STEPS_MAX = 64 };
+enum { SELECTOR_STEPS_MAX = 63 };
 
 /* What is wrong with a selector, for a complaint; both static. */
 struct selector_wrong {
@@ -43,6 +43,18 @@ enum err selector_add(struct selector_set *set, struct arena *a, struct span tex
                       struct selector_wrong *wrong) MUST_USE;
 /* Reads a selector and adds it to the set; all memory is the arena's. ERR_INVALID: `wrong` says
  * why. */
+
+/* --- one place --- */
+
+/* A step to it: into an array, or to a member; the key of a map's entry may not be known. */
+struct selector_place {
+    bool element;
+    struct span key;
+};
+
+bool selector_reaches(const struct selector *s, const struct selector_place *place, size_t n,
+                      bool below);
+/* Whether it selects the place; below: or something around it. */
 
 /* --- walking --- */
 

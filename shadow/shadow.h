@@ -111,7 +111,14 @@ enum err shadow_summary(struct shadow *s, struct buf *json) MUST_USE;
 
 /* --- reports (weir report), made from record files alone --- */
 
-enum report_format { REPORT_TEXT, REPORT_JSON, REPORT_HTML };
+enum report_format {
+    REPORT_TEXT,
+    REPORT_JSON,
+    REPORT_HTML,
+    REPORT_MD, /* at most 60 lines */
+    REPORT_JUNIT,
+    REPORT_RULES, /* text: only what rules hide */
+};
 
 struct report_options {
     const char *const *files; /* NDJSON, oldest first */
@@ -119,6 +126,7 @@ struct report_options {
     enum report_format format;
     const char *route; /* NULL: all */
     uint64_t since_ms; /* wall clock; 0: all */
+    const char *rules; /* a file of rules, applied to what the records hold; NULL: none */
     unsigned width;    /* text: columns; 0: 80 */
     bool colour;       /* text */
 };
@@ -127,5 +135,79 @@ enum err shadow_report(const struct report_options *o, struct buf *out,
                        struct complaints *wrong) MUST_USE;
 /* Reads the records and appends the report. A line that is not a record is counted and said in the
  * report. */
+
+/* --- requests to send again (weir replay) --- */
+
+struct shadow_request {
+    struct span method; /* GET, HEAD or OPTIONS */
+    struct span host;
+    struct span target;
+};
+
+struct shadow_requests {
+    bool (*take)(void *arg, const struct shadow_request *q);
+    /* For each request, which lasts until it returns; false: no more of this file. */
+    void *arg;
+    uint64_t left_out; /* lines that hold no safe request in full */
+};
+
+enum err shadow_requests_read(const char *const *files, size_t n, struct shadow_requests *r,
+                              struct complaints *wrong) MUST_USE;
+/* From records (store: full) and access logs in JSON. */
+
+/* --- may the weight go up? (weir gate) --- */
+
+enum gate_verdict { GATE_PROMOTE, GATE_HOLD, GATE_ROLL_BACK, GATE_NO_DATA };
+enum gate_format { GATE_TEXT, GATE_JSON, GATE_JUNIT };
+
+/* Limits that upper bounds must stay within, on every endpoint that counts as covered. */
+struct gate_limits {
+    double errors;   /* rate of new less that of legacy */
+    double mismatch; /* rate */
+    double p95, p99; /* new : legacy */
+    double coverage; /* share of the traffic that covered endpoints have, at least */
+};
+
+enum err shadow_gate(const struct report_options *o, const struct gate_limits *limits,
+                     enum gate_format format, struct buf *out, enum gate_verdict *verdict,
+                     struct complaints *wrong) MUST_USE;
+/* Reads the records, decides and appends why. o->format is not looked at. */
+
+/* --- the rules file (weir rules) --- */
+
+enum err shadow_rules_list(const char *file, unsigned width, bool colour, struct buf *out,
+                           struct complaints *wrong) MUST_USE;
+
+enum err shadow_rules_add(const char *file, const char *rule, struct complaints *wrong) MUST_USE;
+/* Adds a rule, a JSON object (docs/shadow.md). The file is made when there is none, and replaced
+ * only when all of it can be read. ERR_CONFIG, ERR_SYSTEM: `wrong` says why. */
+
+enum err shadow_rules_expire(const char *file, const char *id, struct complaints *wrong) MUST_USE;
+/* Ends a rule now; it stays in the file. ERR_NOT_FOUND, ERR_CONFIG, ERR_SYSTEM: `wrong` says why.
+ */
+
+/* --- two saved answers (weir diff) --- */
+
+enum shadow_diff_format { SHADOW_DIFF_TEXT, SHADOW_DIFF_JSON, SHADOW_DIFF_PATCH };
+
+struct shadow_diff_options {
+    const char *names[2]; /* by enum side: what they are called */
+    struct span
+        texts[2];     /* a body; or a status line, fields and a body when it begins with HTTP/ */
+    const char *type; /* media type of bodies without a Content-Type; NULL: guess */
+    const struct config_route_shadow *rules; /* ignore and tolerance */
+    const char *rules_file;                  /* NULL: none */
+    enum shadow_diff_format format;
+    unsigned width; /* text: columns; 0: 80 */
+    bool colour;    /* text */
+};
+
+enum shadow_diff_result { SHADOW_DIFF_SAME, SHADOW_DIFF_DIFFER, SHADOW_DIFF_UNKNOWN };
+
+enum err shadow_diff(const struct shadow_diff_options *o, struct buf *out,
+                     enum shadow_diff_result *result, struct complaints *wrong) MUST_USE;
+/* Compares like the shadow does and appends what differs; a patch (RFC 6902) makes the new of the
+ * legacy one and knows no rules. UNKNOWN: they cannot be compared; the text says why. ERR_INVALID,
+ * ERR_CONFIG: `wrong` says why. */
 
 #endif

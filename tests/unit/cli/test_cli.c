@@ -82,7 +82,8 @@ static const struct cli_command test = {.name = "test",
                                         .run = show};
 
 static const struct cli_command *const all[] = {&test,       &cmd_flip,   &cmd_weight, &cmd_undo,
-                                                &cmd_status, &cmd_reload, &cmd_check,  &cmd_report};
+                                                &cmd_status, &cmd_reload, &cmd_check,  &cmd_report,
+                                                &cmd_diff,   &cmd_rules,  &cmd_gate,   &cmd_replay};
 
 static int call_main(int argc, char **argv)
 {
@@ -328,10 +329,37 @@ static void test_report_options(void **state)
 {
     char line[512];
     UNUSED(state);
-    expect_run("report|--format|xml|x", CLI_WRONG, "text, json or html");
+    expect_run("report|--format|xml|x", CLI_WRONG, "text, json, html, md or junit");
     expect_run("report|--since|yesterday|x", CLI_WRONG, "30m, 24h or 7d");
     (void)snprintf(line, sizeof(line), "report|--state-dir|%s", rig_path("nowhere"));
     expect_run(line, CLI_FAILED, "there are no records in");
+}
+
+static void test_shadow_commands(void **state)
+{
+    char line[512];
+    UNUSED(state);
+    expect_run("diff|--format|xml|a|b", CLI_WRONG, "text, json or patch");
+    expect_run("diff|--type|yaml|a|b", CLI_WRONG, "a media type");
+    expect_run("diff|--tolerance|$.a|a|b", CLI_WRONG, "PATH=0.01");
+    expect_run("diff|--tolerance|$.a=1x|a|b", CLI_WRONG, "PATH=0.01");
+    expect_run("diff|--format|patch|--ignore|$.a|a|b", CLI_WRONG, "it knows no rules");
+    (void)snprintf(line, sizeof(line), "diff|%s|b", rig_path("nowhere"));
+    expect_run(line, 2, "cannot be read");
+    expect_run("rules|lst|x", CLI_WRONG, "list, add, test or expire");
+    expect_run("rules|add|x|--path|$.a", CLI_WRONG, "--reason");
+    expect_run("rules|test|x", CLI_WRONG, "record files");
+    expect_run("rules|expire|x", CLI_WRONG, "the rule");
+    (void)snprintf(line, sizeof(line), "rules|list|%s", rig_path("nowhere"));
+    expect_run(line, CLI_FAILED, "cannot be read");
+    expect_run("gate|--format|xml|x", CLI_WRONG, "text, json or junit");
+    expect_run("gate|--max-p95|much|x", CLI_WRONG, "1.15 or 0.1%");
+    expect_run("gate|--since|yesterday|x", CLI_WRONG, "30m, 24h or 7d");
+    (void)snprintf(line, sizeof(line), "gate|%s", rig_path("nowhere"));
+    expect_run(line, 30, "cannot be read");
+    expect_run("replay|x", CLI_WRONG, "--legacy URL and --new URL");
+    expect_run("replay|x|--legacy|http://a|--new|http://b|--rate|0", CLI_WRONG, "1 to 1000");
+    expect_run("replay|x|--legacy|http://a|--new|http://b|--header|a", CLI_WRONG, "Name: value");
 }
 
 static int begin(void **state)
@@ -352,11 +380,12 @@ static int end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_options),      cmocka_unit_test(test_wrong_options),
-        cmocka_unit_test(test_help),         cmocka_unit_test(test_duration),
-        cmocka_unit_test(test_json),         cmocka_unit_test(test_orders),
-        cmocka_unit_test(test_wrong_orders), cmocka_unit_test(test_finding),
-        cmocka_unit_test(test_check),        cmocka_unit_test(test_report_options),
+        cmocka_unit_test(test_shadow_commands), cmocka_unit_test(test_options),
+        cmocka_unit_test(test_wrong_options),   cmocka_unit_test(test_help),
+        cmocka_unit_test(test_duration),        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_orders),          cmocka_unit_test(test_wrong_orders),
+        cmocka_unit_test(test_finding),         cmocka_unit_test(test_check),
+        cmocka_unit_test(test_report_options),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

@@ -1,1 +1,4 @@
 weir_test(cli test_cli LINKS weir_cli weir_control_rig)
+add_test(NAME unit/cli/patch COMMAND /usr/bin/python3 ${CMAKE_CURRENT_SOURCE_DIR}/cli/patch_check.py
+         $<TARGET_FILE:weir> ${CMAKE_SOURCE_DIR}/tests/diff)
+set_tests_properties(unit/cli/patch PROPERTIES TIMEOUT 120 LABELS unit SKIP_RETURN_CODE 77)

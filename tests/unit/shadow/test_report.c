@@ -415,6 +415,57 @@ static void phrases_read_well(void **state)
     assert_string_equal(phrase_time(text, 1767225600000), "2026-01-01 00:00:00");
 }
 
+/* --- Markdown and JUnit --- */
+
+static void markdown_never_has_more_than_60_lines(void **state)
+{
+    size_t n = 0;
+    UNUSED(state);
+    for (unsigned i = 0; i < 40; i++) {
+        char name[40], more[400];
+        (void)snprintf(name, sizeof(name), "GET /%u|`<b>", i);
+        (void)snprintf(more, sizeof(more),
+                       ",\"findings\":[{\"path\":\"$.a%u\",\"kind\":\"value\"},{\"path\":\"$.b\","
+                       "\"kind\":\"type\"}],\"hidden\":[{\"rule\":\"r%u\",\"path\":\"$.x\","
+                       "\"kind\":\"value\",\"n\":1}]",
+                       i, i);
+        pair(name, 1000 + i, 200, 200, 10, "mismatch", more);
+        (void)snprintf(more, sizeof(more), ",\"reason\":\"r%u\"", i);
+        pair(name, 1000 + i, 200, 0, 10, "failed", more);
+    }
+    struct span text = render((struct report_options){.format = REPORT_MD, .route = "default"});
+    for (size_t i = 0; i < text.n; i++)
+        n += text.p[i] == '\n' ? 1 : 0;
+    assert_true(n <= 60 && n > 40);
+    must(text, "**40 of 40 pairs differ, 100 %**");
+    must(text, "| `GET /10\\|'<b>` |");
+    must(text, "28 more endpoints");
+    must(text, "64 more findings");
+    must(text, "32 more rules");
+}
+
+static void markdown_says_when_there_is_nothing(void **state)
+{
+    UNUSED(state);
+    must(render((struct report_options){.format = REPORT_MD}), "No pair of answers was compared.");
+    pair("GET /", 1000, 200, 200, 10, "match", "");
+    must(render((struct report_options){.format = REPORT_MD}), "Nothing differs.");
+}
+
+static void junit_fails_endpoints_that_differ(void **state)
+{
+    UNUSED(state);
+    pair("GET /<a>", 1000, 200, 200, 10, "mismatch", value_finding);
+    pair("GET /b", 1000, 200, 200, 10, "match", "");
+    pair("GET /c", 1000, 200, 0, 10, "failed", ",\"reason\":\"x\"");
+    struct span text = render((struct report_options){.format = REPORT_JUNIT});
+    must(text, "tests=\"3\" failures=\"1\" errors=\"0\" skipped=\"1\"");
+    must(text,
+         "name=\"GET /&lt;a&gt;\"><failure message=\"1 of 1 pairs differ: type $.price (1)\"/>");
+    must(text, "name=\"GET /b\"/>");
+    must(text, "name=\"GET /c\"><skipped");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -435,6 +486,9 @@ int main(void)
         cmocka_unit_test(intervals_are_wilsons),
         cmocka_unit_test(quantiles_are_close),
         cmocka_unit_test(phrases_read_well),
+        cmocka_unit_test(markdown_never_has_more_than_60_lines),
+        cmocka_unit_test(markdown_says_when_there_is_nothing),
+        cmocka_unit_test(junit_fails_endpoints_that_differ),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

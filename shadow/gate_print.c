@@ -1,0 +1,177 @@
+/* The gate's decision for a person, a program and a build server. */
+#include "shadow/gate.h"
+#include "shadow/junit.h"
+#include "shadow/jwrite.h"
+#include "shadow/report_text.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum { LISTED_MAX = 20, MESSAGE_MAX = 256, WIDTH_DEFAULT = 80 };
+
+static const char *amount(char out[PHRASE_MAX], enum gate_check c, double v)
+{
+    if (isinf(v))
+        (void)snprintf(out, PHRASE_MAX, "?");
+    else if (c == CHECK_ERRORS || c == CHECK_MISMATCH)
+        (void)snprintf(out, PHRASE_MAX, "%.2g %%", fabs(v) < 1e-9 ? 0 : v * 100);
+    else
+        (void)snprintf(out, PHRASE_MAX, "x%.2f", v);
+    return out;
+}
+
+/* "mismatch is 5.1 %, may be 6.2 %, limit 0.1 %; needs 1,662 more" */
+static const char *message(char out[MESSAGE_MAX], enum gate_check c, const struct gate_result *x)
+{
+    char seen[PHRASE_MAX], upper[PHRASE_MAX], limit[PHRASE_MAX], more[PHRASE_MAX];
+    int n = snprintf(out, MESSAGE_MAX, "%s %s, at most %s, limit %s", gate_check_word(c),
+                     amount(seen, c, x->observed), amount(upper, c, x->upper),
+                     amount(limit, c, x->limit));
+    if (x->state == GATE_THIN)
+        (void)snprintf(out + n, MESSAGE_MAX - (size_t)n, "; needs %s more requests",
+                       phrase_count(more, x->needs));
+    return out;
+}
+
+/* --- text --- */
+
+static void put_check(struct term *p, enum gate_check c, const struct gate_result *x)
+{
+    char text[MESSAGE_MAX];
+    term_space(p, 10);
+    term_put(p, x->state == GATE_OVER ? TERM_RED : TERM_YELLOW, message(text, c, x));
+    term_end(p);
+}
+
+static void put_endpoint(struct term *p, const struct gate_endpoint *e)
+{
+    static const enum term_style styles[] = {TERM_GREEN, TERM_YELLOW, TERM_RED};
+    char text[PHRASE_MAX];
+    term_space(p, 2);
+    term_left(p, styles[e->state], gate_state_word(e->state), 8);
+    term_put(p, TERM_BOLD, e->endpoint->name);
+    term_put(p, TERM_DIM, TEXT_DOT "route ");
+    term_put(p, TERM_DIM, e->endpoint->route);
+    term_put(p, TERM_DIM, TEXT_DOT);
+    text_count(p, e->endpoint->compared, "pair", "pairs");
+    term_end(p);
+    for (enum gate_check c = 0; c < GATE_CHECKS; c++)
+        if (e->checks[c].state != GATE_HOLDS)
+            put_check(p, c, &e->checks[c]);
+    if (e->state != GATE_THIN)
+        return;
+    term_space(p, 10);
+    term_put(p, TERM_PLAIN, "needs ");
+    text_count(p, e->needs, "more request", "more requests");
+    if (e->wait_ms > 0) {
+        term_put(p, TERM_PLAIN, ", about ");
+        term_put(p, TERM_PLAIN, phrase_span(text, e->wait_ms));
+        term_put(p, TERM_PLAIN, " at the present rate");
+    }
+    term_end(p);
+}
+
+enum err gate_text(const struct gate *g, struct buf *out)
+{
+    static const enum term_style styles[] = {TERM_GREEN, TERM_YELLOW, TERM_RED, TERM_YELLOW};
+    static const char *const words[] = {"PROMOTE", "HOLD", "ROLL BACK", "NO DATA"};
+    const struct report_options *o = g->report->options;
+    struct term p = {out, o->width == 0 ? WIDTH_DEFAULT : o->width, o->colour, ERR_OK};
+    char text[PHRASE_MAX];
+    size_t listed = 0;
+    term_put(&p, styles[g->verdict], words[g->verdict]);
+    term_put(&p, TERM_PLAIN, ": ");
+    term_put(&p, TERM_PLAIN, g->why);
+    term_put(&p, TERM_PLAIN, "; covered ");
+    term_put(&p, TERM_PLAIN, phrase_percent(text, g->coverage));
+    term_put(&p, TERM_PLAIN, " of the traffic, needs ");
+    term_put(&p, TERM_PLAIN, phrase_percent(text, g->limits->coverage));
+    term_end(&p);
+    for (enum gate_state s = GATE_OVER; listed < LISTED_MAX; s--) { /* the worst first */
+        for (size_t i = 0; i < g->n && listed < LISTED_MAX; i++)
+            if (g->endpoints[i].state == s) {
+                put_endpoint(&p, &g->endpoints[i]);
+                listed++;
+            }
+        if (s == GATE_HOLDS)
+            break;
+    }
+    if (g->n > listed) {
+        term_space(&p, 2);
+        text_count(&p, g->n - listed, "more endpoint", "more endpoints");
+        term_end(&p);
+    }
+    return p.err;
+}
+
+/* --- JSON --- */
+
+static enum err json_check(enum gate_check c, const struct gate_result *x, struct buf *b)
+{
+    TRY(buf_printf(b, "%s\"%s\":{\"state\":\"%s\",\"observed\":%.6f,\"limit\":%.6f",
+                   c == 0 ? "" : ",", gate_check_word(c), gate_state_word(x->state), x->observed,
+                   x->limit));
+    TRY(isinf(x->upper) ? buf_append(b, SPAN(",\"upper\":null"))
+                        : buf_printf(b, ",\"upper\":%.6f", x->upper));
+    return buf_printf(b, ",\"needs\":%llu}", (unsigned long long)x->needs);
+}
+
+static enum err json_endpoint(const struct gate_endpoint *e, struct buf *b)
+{
+    TRY(buf_append(b, SPAN("{\"endpoint\":")));
+    TRY(jwrite_string(b, span_str(e->endpoint->name)));
+    TRY(jwrite_member(b, "route", span_str(e->endpoint->route)));
+    TRY(jwrite_member(b, "state", span_str(gate_state_word(e->state))));
+    TRY(buf_printf(b,
+                   ",\"pairs\":%llu,\"compared\":%llu,\"needs\":%llu,\"wait_ms\":%llu,"
+                   "\"checks\":{",
+                   (unsigned long long)e->endpoint->pairs,
+                   (unsigned long long)e->endpoint->compared, (unsigned long long)e->needs,
+                   (unsigned long long)e->wait_ms));
+    for (enum gate_check c = 0; c < GATE_CHECKS; c++)
+        TRY(json_check(c, &e->checks[c], b));
+    return buf_append(b, SPAN("}}"));
+}
+
+enum err gate_json(const struct gate *g, struct buf *out)
+{
+    TRY(buf_printf(out, "{\"gate\":1,\"verdict\":\"%s\",\"exit\":%d,\"why\":\"%s\"",
+                   gate_verdict_word(g->verdict), 10 * (int)g->verdict, g->why));
+    TRY(buf_printf(out,
+                   ",\"coverage\":%.6f,\"coverage_limit\":%.6f,\"pairs\":%llu,"
+                   "\"endpoints\":[",
+                   g->coverage, g->limits->coverage, (unsigned long long)g->report->pairs));
+    for (size_t i = 0; i < g->n; i++) {
+        TRY(buf_append(out, i == 0 ? SPAN("\n") : SPAN(",\n")));
+        TRY(json_endpoint(&g->endpoints[i], out));
+    }
+    return buf_append(out, SPAN("]}\n"));
+}
+
+/* --- JUnit --- */
+
+static enum err junit_endpoint(const struct gate_endpoint *e, struct buf *out)
+{
+    static const char *const tags[] = {NULL, "skipped", "failure"};
+    char text[MESSAGE_MAX];
+    for (enum gate_check c = 0; c < GATE_CHECKS; c++)
+        TRY(junit_case(out, e->endpoint->name, gate_check_word(c), tags[e->checks[c].state],
+                       message(text, c, &e->checks[c])));
+    return ERR_OK;
+}
+
+enum err gate_junit(const struct gate *g, struct buf *out)
+{
+    size_t counts[3] = {0, 0, 0};
+    bool good = g->verdict == GATE_PROMOTE;
+    for (size_t i = 0; i < g->n; i++)
+        for (enum gate_check c = 0; c < GATE_CHECKS; c++)
+            counts[g->endpoints[i].checks[c].state]++;
+    TRY(junit_begin(out, "weir gate", g->n * GATE_CHECKS + 1, counts[GATE_OVER] + (good ? 0 : 1),
+                    counts[GATE_THIN]));
+    TRY(junit_case(out, "weir gate", gate_verdict_word(g->verdict), good ? NULL : "failure",
+                   g->why));
+    for (size_t i = 0; i < g->n; i++)
+        TRY(junit_endpoint(&g->endpoints[i], out));
+    return junit_end(out);
+}

@@ -1,0 +1,143 @@
+/* Replaying rules over records. What was stored decides what can be asked: paths and kinds always,
+ * classes unless store is "paths", values only with "full". What a rule would need and is not there
+ * is counted as undecided and stays a finding. */
+#include "shadow/report_rules.h"
+
+#include "base/clock.h"
+
+enum { FULL_MAX = 200, PLACE_ARENA_MAX = 64 * 1024 };
+
+enum err report_rules_begin(struct report *r, struct complaints *wrong)
+{
+    if (r->options->rules == NULL)
+        return ERR_OK;
+    TRY(rulebook_load(&r->book, r->options->rules, wrong));
+    for (size_t i = 0; i < r->book.n; i++)
+        r->rules[r->nrules++] =
+            (struct report_rule){.id = r->book.list[i].id, .rule = &r->book.list[i]};
+    return ERR_OK;
+}
+
+static struct report_rule *find(struct report *r, struct span id)
+{
+    for (size_t i = 0; i < r->nrules; i++)
+        if (span_eq(span_str(r->rules[i].id), id))
+            return &r->rules[i];
+    if (r->nrules == REPORT_RULES_MAX)
+        return NULL;
+    const char *copy = arena_copy(&r->arena, id);
+    if (copy == NULL)
+        return NULL;
+    r->rules[r->nrules] = (struct report_rule){.id = copy};
+    return &r->rules[r->nrules++];
+}
+
+static enum err note_path(struct report *r, struct report_rule *rule, struct span path)
+{
+    for (size_t i = 0; i < rule->npaths; i++)
+        if (span_eq(span_str(rule->paths[i]), path))
+            return ERR_OK;
+    if (rule->npaths == REPORT_RULE_PATHS) {
+        rule->more_paths = true;
+        return ERR_OK;
+    }
+    rule->paths[rule->npaths] = arena_copy(&r->arena, path);
+    return rule->paths[rule->npaths++] == NULL ? ERR_NO_MEMORY : ERR_OK;
+}
+
+/* at_ms of the last pair counted keeps a pair with three hidden fields one pair. */
+static enum err count(struct report *r, const struct record *x, struct span id, struct span path,
+                      uint64_t n)
+{
+    struct report_rule *rule = find(r, id);
+    if (rule == NULL)
+        return r->nrules == REPORT_RULES_MAX ? ERR_OK : ERR_NO_MEMORY;
+    if (rule->last_line != r->lines)
+        rule->pairs++;
+    rule->last_line = r->lines;
+    rule->places += n;
+    rule->last_ms = x->at_ms > rule->last_ms ? x->at_ms : rule->last_ms;
+    return note_path(r, rule, path);
+}
+
+/* --- asking --- */
+
+static struct rule_value value_of(const struct report *r, const struct record_finding *f,
+                                  enum side s)
+{
+    bool full = r->store != NULL && strcmp(r->store, "full") == 0;
+    struct span v = f->values[s];
+    struct rule_value out = {.class_word = f->classes[s], .text = v};
+    out.present = f->classes[s].n > 0 || v.p != NULL;
+    out.known = full && v.n < FULL_MAX && !span_eq(v, SPAN("<secret>")) && f->n == 1 &&
+                !span_eq(f->classes[s], SPAN("object")) && !span_eq(f->classes[s], SPAN("array"));
+    return out;
+}
+
+/* The steps of a path as records have it. False: it is none (it was cut). */
+static bool steps_of(struct arena *a, struct span path, struct selector_place *out, size_t *n)
+{
+    struct selector_set set = {.list = NULL};
+    struct selector_wrong wrong;
+    if (selector_add(&set, a, path, 0, &wrong) != ERR_OK)
+        return false;
+    *n = set.list[0].n;
+    for (size_t i = 0; i < *n; i++) {
+        const struct selector_step *s = &set.list[0].steps[i];
+        out[i] = (struct selector_place){s->kind == STEP_ELEMENT, s->key};
+    }
+    return true;
+}
+
+static const struct rule *hider(struct report *r, const struct record *x,
+                                const struct record_finding *f)
+{
+    struct selector_place steps[SELECTOR_STEPS_MAX];
+    struct rule_place p = {.kind = f->kind, .path = f->path, .steps = steps};
+    struct arena a;
+    const struct rule *hit = NULL;
+    uint64_t now = clock_wall_ms();
+    arena_begin(&a, PLACE_ARENA_MAX);
+    p.values[SIDE_LEGACY] = value_of(r, f, SIDE_LEGACY);
+    p.values[SIDE_NEW] = value_of(r, f, SIDE_NEW);
+    bool known = f->path.p[0] != '$' || steps_of(&a, f->path, steps, &p.nsteps);
+    for (size_t i = 0; i < r->book.n && hit == NULL && known; i++) {
+        const struct rule *rule = &r->book.list[i];
+        if (rule_expired(rule, now) || !rule_is_for(rule, x->route, x->endpoint))
+            continue;
+        enum rule_answer answer = rule_ask(&r->book, rule, &p);
+        if (answer == RULE_HIDES)
+            hit = rule;
+        else if (answer == RULE_UNKNOWN)
+            r->rules[i].undecided++;
+    }
+    arena_end(&a);
+    return hit;
+}
+
+static enum err replay(struct report *r, struct record *x)
+{
+    size_t left = 0, before = x->nfindings;
+    for (size_t i = 0; i < before; i++) {
+        const struct rule *rule = hider(r, x, &x->findings[i]);
+        if (rule == NULL)
+            x->findings[left++] = x->findings[i];
+        else
+            TRY(count(r, x, span_str(rule->id), x->findings[i].path, x->findings[i].n));
+    }
+    x->nfindings = left;
+    if (x->verdict != VERDICT_MISMATCH || left > 0 || x->more > 0 || before == 0)
+        return ERR_OK;
+    x->verdict = VERDICT_MATCH;
+    r->hidden_pairs++;
+    return ERR_OK;
+}
+
+enum err report_rules_apply(struct report *r, struct record *x)
+{
+    for (size_t i = 0; i < x->nhidden; i++)
+        TRY(count(r, x, x->hidden[i].rule, x->hidden[i].path, x->hidden[i].n));
+    if (x->nhidden > 0 && x->verdict == VERDICT_MATCH)
+        r->hidden_pairs++;
+    return r->book.n == 0 ? ERR_OK : replay(r, x);
+}

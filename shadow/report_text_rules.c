@@ -1,0 +1,95 @@
+/* Rules in the text report: what each hides, so that nobody forgets that it is there. */
+#include "shadow/report_text.h"
+
+#include "base/clock.h"
+
+enum { WIDTH_DEFAULT = 80, ID = 28 };
+
+static void who(struct term *p, const struct rule *r)
+{
+    char end[CLOCK_ISO_LEN + 1];
+    if (r == NULL)
+        return;
+    clock_iso(end, r->expires_ms);
+    end[10] = '\0';
+    term_space(p, 4);
+    term_put(p, TERM_DIM, r->author);
+    term_put(p, TERM_DIM, ": ");
+    term_put(p, TERM_DIM, r->reason);
+    term_put(p, TERM_DIM, rule_expired(r, clock_wall_ms()) ? " (over since " : " (until ");
+    term_put(p, TERM_DIM, end);
+    term_put(p, TERM_DIM, ")");
+    term_end(p);
+}
+
+static void where(struct term *p, const struct report_rule *x)
+{
+    if (x->npaths == 0)
+        return;
+    term_space(p, 4);
+    for (size_t i = 0; i < x->npaths; i++) {
+        term_put(p, TERM_DIM, i == 0 ? "" : ", ");
+        term_put(p, TERM_PLAIN, x->paths[i]);
+    }
+    term_put(p, TERM_DIM, x->more_paths ? ", more" : "");
+    term_end(p);
+}
+
+static void one(struct term *p, const struct report *r, const struct report_rule *x)
+{
+    char text[PHRASE_MAX];
+    term_space(p, 2);
+    term_left(p, TERM_BOLD, x->id, ID);
+    term_space(p, 1);
+    if (x->rule != NULL && rule_expired(x->rule, clock_wall_ms()))
+        term_put(p, TERM_YELLOW, x->pairs == 0 ? "over" : "over; ");
+    else if (x->pairs == 0 && x->undecided == 0)
+        term_put(p, TERM_YELLOW, "matches nothing");
+    if (x->pairs > 0) {
+        text_count(p, x->pairs, "pair", "pairs");
+        term_put(p, TERM_DIM, " (");
+        term_put(p, TERM_DIM, phrase_percent(text, (double)x->pairs / (double)r->compared));
+        term_put(p, TERM_DIM, "), ");
+        text_count(p, x->places, "place", "places");
+    }
+    if (x->undecided > 0) {
+        term_put(p, TERM_YELLOW, x->pairs > 0 ? "; " : "");
+        text_count(p, x->undecided, "finding undecided: its values were not stored",
+                   "findings undecided: their values were not stored");
+    }
+    term_end(p);
+    where(p, x);
+    who(p, x->rule);
+}
+
+void text_rules(struct term *p, const struct report *r)
+{
+    char text[PHRASE_MAX];
+    uint64_t bad = r->verdicts[VERDICT_MISMATCH], before = bad + r->hidden_pairs;
+    if (r->nrules == 0 || r->compared == 0)
+        return;
+    term_end(p);
+    term_put(p, TERM_BOLD, "Rules");
+    term_put(p, TERM_DIM, ": mismatches without them ");
+    term_put(p, TERM_PLAIN, phrase_percent(text, (double)before / (double)r->compared));
+    term_put(p, TERM_DIM, ", hidden ");
+    term_put(p, TERM_PLAIN, phrase_percent(text, (double)r->hidden_pairs / (double)r->compared));
+    term_put(p, TERM_DIM, ", left ");
+    term_put(p, TERM_PLAIN, phrase_percent(text, (double)bad / (double)r->compared));
+    term_end(p);
+    for (size_t i = 0; i < r->nrules; i++)
+        one(p, r, &r->rules[i]);
+}
+
+enum err report_text_rules(const struct report *r, struct buf *out)
+{
+    unsigned width = r->options->width == 0 ? WIDTH_DEFAULT : r->options->width;
+    struct term p = {out, width, r->options->colour, ERR_OK};
+    text_rules(&p, r);
+    if (r->compared == 0 || r->nrules == 0) {
+        term_put(&p, TERM_PLAIN,
+                 r->nrules == 0 ? "There are no rules." : "The records hold no compared pair.");
+        term_end(&p);
+    }
+    return p.err;
+}
