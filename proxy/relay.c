@@ -23,6 +23,14 @@ static uint64_t until_deadline(const struct exchange *x, uint64_t ms)
     return left < ms ? left : ms;
 }
 
+/* Changes as long as the client takes what it was sent. */
+static uint64_t client_progress(const struct exchange *x)
+{
+    if (x->client == NULL)
+        return 0;
+    return x->front->h2 ? x->client->passed : x->front->conn.wrote_ms;
+}
+
 /* One timer: it means whatever the exchange waits for when it fires (relay_timeout). */
 static void touch(struct exchange *x)
 {
@@ -34,6 +42,7 @@ static void touch(struct exchange *x)
         ms = t->first_byte;
     if (x->deadline_ms > 0 && !x->answer_ended)
         ms = until_deadline(x, ms);
+    x->client_took = client_progress(x);
     loop_timer_set(x->worker->loop, &x->timer, ms);
 }
 
@@ -70,7 +79,12 @@ void relay_timeout(void *arg)
     } else if (x->tunnel != NULL) {
         tunnel_timeout(x);
     } else {
-        exchange_backend_failed(x, what_timed_out(x));
+        enum err why = what_timed_out(x);
+        if (why == ERR_CLIENT_SEND_TIMEOUT && client_progress(x) != x->client_took) {
+            touch(x); /* slow is not silent */
+            return;
+        }
+        exchange_backend_failed(x, why);
     }
     worker_flush(w);
 }
