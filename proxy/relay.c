@@ -63,7 +63,8 @@ static enum err what_timed_out(const struct exchange *x)
     if (x->answer_ended || x->backend_held > 0)
         return ERR_CLIENT_SEND_TIMEOUT;
     if (x->answered)
-        return ERR_BACKEND_IDLE_TIMEOUT;
+        return x->request_ended || x->client_held > 0 ? ERR_BACKEND_IDLE_TIMEOUT
+                                                      : ERR_CLIENT_BODY_TIMEOUT;
     if (x->sent_all)
         return ERR_BACKEND_FIRST_BYTE_TIMEOUT;
     return x->client_held > 0 ? ERR_BACKEND_IDLE_TIMEOUT : ERR_CLIENT_BODY_TIMEOUT;

@@ -12,7 +12,7 @@ import backends
 import wire
 
 KINDS = ["ok"] * 10 + ["slow", "behind", "okclose", "early", "cut", "cut", "reset", "close", "garbage"]
-PATIENCE = 20.0  # nothing takes longer, whatever the fault
+PATIENCE = 30.0  # nothing takes longer, whatever the fault
 
 
 @dataclass
@@ -217,7 +217,7 @@ class H2:
         self.decoder = hpack.Decoder()
         self.open = {}
         self.bodies = {}
-        window = self.random.choice([65535, 1 << 20, 1000])
+        window = self.random.choice([65535, 1 << 20, 8000])
         self.writer.write(wire.PREFACE + wire.frame(wire.SETTINGS, 0, 0, b"\0\4" + window.to_bytes(4, "big"))
                           + wire.frame(wire.WINDOW_UPDATE, 0, 0, (1 << 30).to_bytes(4, "big")))
 
