@@ -235,7 +235,8 @@ static void nothing(void *host)
                      empty */
 }
 
-static const struct codec_host host = {on_open, nothing, nothing, nothing};
+static const struct codec_host host = {
+    .open = on_open, .wants_write = nothing, .wants_read = nothing, .ends_sending = nothing};
 
 /* --- the connection --- */
 

@@ -26,6 +26,9 @@ struct codec_host {
     void (*ends_sending)(void *host);
     /* Nothing more will be sent, though the peer may still be sending: end that half of the
      * connection when everything is written. Tunnels only. */
+
+    void (*flooded)(void *host, const char *kind);
+    /* The connection ends because of a row of floods.def. May be NULL. */
 };
 
 struct codec_options {

@@ -1,6 +1,7 @@
-/* HTTP/2 inside, in four files: h2_session.c has the connection, h2_receive.c what comes in,
- * h2_stream.c the streams and what they send, h2_roles.c what requests and answers look like. All
- * of it serves both roles: a server towards clients, a client towards servers. Private to http/. */
+/* HTTP/2 inside, in five files: h2_session.c has the connection, h2_receive.c what comes in,
+ * h2_floods.c what comes in too often, h2_stream.c the streams and what they send, h2_roles.c what
+ * requests and answers look like. All of it serves both roles: a server towards clients, a client
+ * towards servers. Private to http/. */
 #ifndef HTTP_H2_INTERNAL_H
 #define HTTP_H2_INTERNAL_H
 
@@ -11,6 +12,13 @@
 enum {
     H2_OUT_MAX = 64 * 1024,    /* frames queued ahead of the socket */
     H2_REST_MAX = 1024 * 1024, /* of a request that was answered early: then RST_STREAM NO_ERROR */
+};
+
+enum h2_flood {
+#define FLOOD(name, kind, burst, per_second) H2_##name,
+#include "http/floods.def"
+#undef FLOOD
+    H2_FLOODS
 };
 
 struct h2_stream;
@@ -26,6 +34,10 @@ struct h2 {
     size_t nrest; /* answered streams of which only the rest of the request is awaited */
     bool stalled; /* too much waits to be sent: the host does not feed us */
     bool failed;  /* the session cannot go on */
+
+    bool flooded; /* one was too much: GOAWAY, and nothing is read any more */
+    uint32_t spent[H2_FLOODS];
+    uint64_t flood_second; /* when `spent` last became less */
 
     /* towards servers */
     bool secure;       /* over TLS */
@@ -102,6 +114,15 @@ int h2_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head,
 struct http_stream *h2_stream_open(struct codec *c, enum http_method method, struct arena *arena,
                                    const struct http_stream_events *on, void *owner);
 /* codec_open(): a stream that gets its id when its head is sent. */
+
+/* h2_floods.c */
+bool h2_flood_frame(struct h2 *h, const nghttp2_frame_hd *f) MUST_USE;
+/* A frame begins. False: one too many, the connection is over. */
+
+bool h2_flood_spend(struct h2 *h, enum h2_flood what) MUST_USE;
+/* One more. False: too many, the connection is over. */
+
+void h2_flood_pay_back(struct h2 *h, enum h2_flood what);
 
 /* h2_receive.c */
 void h2_receive_callbacks(nghttp2_session_callbacks *cb);

@@ -41,6 +41,12 @@ static int begin_request(struct h2 *h, int32_t id)
     return 0;
 }
 
+static int on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *frame, void *arg)
+{
+    UNUSED(ng);
+    return h2_flood_frame(arg, frame) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
 static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
 {
     struct h2 *h = arg;
@@ -71,8 +77,9 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
     if (s == NULL || !s->open)
         return 0;
     s->head_bytes += name_n + value_n + FIELD_OVERHEAD;
-    if (s->head_bytes > EXCESS_FACTOR * l->header_bytes)
-        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* saves looking at the rest of a bomb */
+    if (s->head_bytes > EXCESS_FACTOR * l->header_bytes) /* saves looking at the rest of a bomb */
+        return h2_flood_spend(h, H2_HEADER_LISTS) ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE
+                                                  : NGHTTP2_ERR_CALLBACK_FAILURE;
     if (s->head->refuse != ERR_OK)
         return 0;
     s->head_fields += counts(span_of(name, name_n));
@@ -168,12 +175,21 @@ static void give_head(struct h2_stream *s, bool end)
         s->stream.on->end(s->stream.owner, ERR_OK, NULL);
 }
 
+static bool is_padding_only(const nghttp2_frame *f)
+{
+    return f->hd.type == NGHTTP2_DATA && f->hd.length > 0 && f->hd.length == f->data.padlen &&
+           (f->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0;
+}
+
 static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
 {
+    struct h2 *h = arg;
     struct h2_stream *s = find(ng, frame->hd.stream_id);
     bool end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    if (h->client && is_padding_only(frame) && !h2_flood_spend(h, H2_EMPTY_DATA))
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
     if (frame->hd.stream_id == 0)
-        connection_frame(arg, frame);
+        connection_frame(h, frame);
     if (s == NULL || !s->open)
         return 0;
     if (frame->hd.type == NGHTTP2_HEADERS) {
@@ -220,6 +236,8 @@ static enum err why_answer_ended(const struct h2_stream *s, uint32_t code)
 
 static enum err why_request_ended(const struct h2_stream *s, uint32_t code)
 {
+    if (s->h2->flooded)
+        return ERR_H2_FLOOD;
     if (code == NGHTTP2_NO_ERROR)
         return s->tx_done ? ERR_OK : ERR_CLIENT_RESET;
     if (s->rx_reset)
@@ -234,6 +252,8 @@ static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void 
     UNUSED(arg);
     if (s == NULL)
         return 0;
+    if (s->tx_done)
+        h2_flood_pay_back(s->h2, H2_RESETS);
     h2_stream_credit(s);
     h2_stream_gone(s, s->h2->client ? why_request_ended(s, code) : why_answer_ended(s, code));
     h2_stream_free(s);
@@ -250,12 +270,24 @@ static int on_frame_not_sent(nghttp2_session *ng, const nghttp2_frame *frame, in
     return 0;
 }
 
+/* Breaking a stream's rules makes us reset it, which is a reset for free. */
+static bool is_for_a_breach(const nghttp2_frame *f)
+{
+    if (f->hd.type != NGHTTP2_RST_STREAM)
+        return false;
+    uint32_t code = f->rst_stream.error_code;
+    return code == NGHTTP2_PROTOCOL_ERROR || code == NGHTTP2_FLOW_CONTROL_ERROR ||
+           code == NGHTTP2_STREAM_CLOSED || code == NGHTTP2_FRAME_SIZE_ERROR;
+}
+
 static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
 {
     struct h2 *h = arg;
     struct h2_stream *s;
     if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR)
         h->broke = true;
+    if (h->client && is_for_a_breach(frame))
+        (void)!h2_flood_spend(h, H2_RESETS);
     if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0 ||
         (frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS))
         return 0;
@@ -270,6 +302,7 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
 
 void h2_receive_callbacks(nghttp2_session_callbacks *cb)
 {
+    nghttp2_session_callbacks_set_on_begin_frame_callback(cb, on_begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame_recv);

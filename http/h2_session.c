@@ -11,20 +11,17 @@
 enum {
     STALL_FRAMES =
         256, /* frames waiting behind a full socket: a peer that does not read is not read from */
-    RESET_BURST = 1000, /* RST_STREAM frames a client may send at once, */
-    RESET_RATE = 33,    /* and per second (rapid reset) */
-    /* Debian 12's nghttp2 counts a CONTINUATION once for every read its nine-byte head came in. */
-    CONTINUATIONS_MAX = 64,
     BLOCK_SPARE = 64 * 1024, /* what a head may grow by on its way through, and by HPACK */
-    SETTINGS_MAX = 32,
-    ACKS_MAX = 1000, /* PING and SETTINGS acknowledgements waiting to be sent */
+    HPACK_TABLE = 4096,      /* bytes of either table, whatever the peer offers */
+    ACKS_MAX = 1000,         /* PING and SETTINGS acknowledgements waiting to be sent */
 };
 
 static bool h2_is_reading(const struct codec *c)
 {
     const struct h2 *h = h2_of(c);
-    return !h->failed && (h->codec.out->n < H2_OUT_MAX ||
-                          nghttp2_session_get_outbound_queue_size(h->ng) < STALL_FRAMES);
+    return !h->failed && !h->flooded &&
+           (h->codec.out->n < H2_OUT_MAX ||
+            nghttp2_session_get_outbound_queue_size(h->ng) < STALL_FRAMES);
 }
 
 static enum err h2_feed(struct codec *c, struct span in, size_t *used)
@@ -35,6 +32,8 @@ static enum err h2_feed(struct codec *c, struct span in, size_t *used)
         return ERR_BAD_FRAME;
     ssize_t n = nghttp2_session_mem_recv(h->ng, (const uint8_t *)in.p, in.n);
     h2_wants_write(h);
+    if (n < 0 && h->flooded)
+        return ERR_OK; /* a GOAWAY is on its way */
     if (n < 0) {
         h->failed = h->broke = true;
         return n == NGHTTP2_ERR_NOMEM ? ERR_NO_MEMORY : ERR_BAD_FRAME;
@@ -107,7 +106,9 @@ static void h2_closed(struct codec *c, enum err why)
 {
     struct h2 *h = h2_of(c);
     h->failed = true;
-    if (!h->client && h->broke && why != ERR_NO_MEMORY)
+    if (h->client && h->flooded)
+        why = ERR_H2_FLOOD;
+    else if (!h->client && h->broke && why != ERR_NO_MEMORY)
         why = ERR_BACKEND_BAD_ANSWER;
     else if (why == ERR_OK)
         why = h->client ? ERR_CLIENT_CLOSED : ERR_BACKEND_CLOSED;
@@ -216,10 +217,12 @@ static enum err session_new(struct h2 *h)
         nghttp2_session_callbacks_set_send_data_callback(cb, h2_send_data);
         nghttp2_option_set_no_auto_window_update(opt, 1);
         nghttp2_option_set_no_closed_streams(opt, 1);
-        nghttp2_option_set_stream_reset_rate_limit(opt, RESET_BURST, RESET_RATE);
-        nghttp2_option_set_max_continuations(opt, CONTINUATIONS_MAX);
-        nghttp2_option_set_max_settings(opt, SETTINGS_MAX);
+        /* h2_floods.c counts these, and says so. */
+        nghttp2_option_set_stream_reset_rate_limit(opt, UINT32_MAX, UINT32_MAX);
+        nghttp2_option_set_max_continuations(opt, UINT16_MAX);
+        nghttp2_option_set_max_settings(opt, UINT16_MAX);
         nghttp2_option_set_max_outbound_ack(opt, ACKS_MAX);
+        nghttp2_option_set_max_deflate_dynamic_table_size(opt, HPACK_TABLE);
         nghttp2_option_set_max_send_header_block_length(opt, block);
         if ((h->client ? nghttp2_session_server_new2 : nghttp2_session_client_new2)(&h->ng, cb, h,
                                                                                     opt) == 0)
@@ -250,6 +253,7 @@ static enum err send_settings(struct h2 *h)
     nghttp2_settings_entry iv[] = {
         first,
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, o->h2_stream_window},
+        {NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, HPACK_TABLE},
         {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)o->limits.header_bytes},
     };

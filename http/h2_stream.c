@@ -156,6 +156,7 @@ int h2_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head,
     if (chunkq_append(h->codec.out, span_of(head, 9)) != ERR_OK ||
         chunkq_move(h->codec.out, &s->body, n) != ERR_OK)
         return NGHTTP2_ERR_CALLBACK_FAILURE;
+    s->stream.passed += n;
     return h->codec.out->n < H2_OUT_MAX ? 0 : NGHTTP2_ERR_PAUSE; /* it would go on by itself */
 }
 

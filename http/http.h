@@ -246,6 +246,7 @@ struct http_stream {
     const struct http_stream_ops *ops;
     const struct http_stream_events *on;
     void *owner;
+    uint64_t passed; /* HTTP/2: body bytes that the peer's windows let through */
 };
 
 static inline enum err http_send_head(struct http_stream *s, const struct http_head *h, bool end)

@@ -214,6 +214,14 @@ static void serve(struct back *b)
     }
 }
 
+/* Nothing was sent for a wish, however the connection ended: in order, too. */
+static enum err why_unserved(enum err why)
+{
+    if (why != ERR_OK && (err_fault(why) != FAULT_BACKEND || err_retry(why) == RETRY_UNSENT))
+        return why;
+    return ERR_CONNECT_FAILED;
+}
+
 static void fail_wishes(struct back *b, enum err why)
 {
     struct back_wish *wish;
@@ -221,7 +229,7 @@ static void fail_wishes(struct back *b, enum err why)
         b->pool->waited = NULL;
     while ((wish = b->wishes) != NULL) {
         wish_remove(b, wish);
-        wish->failed(wish->owner, why);
+        wish->failed(wish->owner, why_unserved(why));
     }
 }
 

@@ -91,6 +91,7 @@ struct exchange {
     enum err failure;   /* why it went wrong, ERR_OK when it did not */
 
     struct timer timer;
+    uint64_t client_took; /* what client_progress() said when the timer was set */
     struct loop_task reap;
     struct span request_id;
     char shadow_id[33];

@@ -25,8 +25,20 @@ static bool open_stream(void *arg, struct http_stream *s, struct arena **arena)
     return exchange_new(f, s, arena) == ERR_OK;
 }
 
+static void flooded(void *arg, const char *kind)
+{
+    struct conn *c;
+    metric_slot slot;
+    OBJ_CAST(c, arg, CONN_MAGIC);
+    if (metrics_series(METRIC_H2_ATTACKS, &kind, &slot) == ERR_OK)
+        metric_inc(slot);
+    log_debug("h2", "connection of " SPAN_FMT " ends: flood of kind %s",
+              SPAN_ARG(front_client_text(front_of(c))), kind);
+}
+
 static const struct codec_host host = {
     .open = open_stream,
+    .flooded = flooded,
     .wants_write = conn_wants_write,
     .wants_read = conn_wants_read,
     .ends_sending = conn_ends_sending,

@@ -23,6 +23,14 @@ static uint64_t until_deadline(const struct exchange *x, uint64_t ms)
     return left < ms ? left : ms;
 }
 
+/* Changes as long as the client takes what it was sent. */
+static uint64_t client_progress(const struct exchange *x)
+{
+    if (x->client == NULL)
+        return 0;
+    return x->front->h2 ? x->client->passed : x->front->conn.wrote_ms;
+}
+
 /* One timer: it means whatever the exchange waits for when it fires (relay_timeout). */
 static void touch(struct exchange *x)
 {
@@ -34,6 +42,7 @@ static void touch(struct exchange *x)
         ms = t->first_byte;
     if (x->deadline_ms > 0 && !x->answer_ended)
         ms = until_deadline(x, ms);
+    x->client_took = client_progress(x);
     loop_timer_set(x->worker->loop, &x->timer, ms);
 }
 
@@ -54,7 +63,8 @@ static enum err what_timed_out(const struct exchange *x)
     if (x->answer_ended || x->backend_held > 0)
         return ERR_CLIENT_SEND_TIMEOUT;
     if (x->answered)
-        return ERR_BACKEND_IDLE_TIMEOUT;
+        return x->request_ended || x->client_held > 0 ? ERR_BACKEND_IDLE_TIMEOUT
+                                                      : ERR_CLIENT_BODY_TIMEOUT;
     if (x->sent_all)
         return ERR_BACKEND_FIRST_BYTE_TIMEOUT;
     return x->client_held > 0 ? ERR_BACKEND_IDLE_TIMEOUT : ERR_CLIENT_BODY_TIMEOUT;
@@ -70,7 +80,12 @@ void relay_timeout(void *arg)
     } else if (x->tunnel != NULL) {
         tunnel_timeout(x);
     } else {
-        exchange_backend_failed(x, what_timed_out(x));
+        enum err why = what_timed_out(x);
+        if (why == ERR_CLIENT_SEND_TIMEOUT && client_progress(x) != x->client_took) {
+            touch(x); /* slow is not silent */
+            return;
+        }
+        exchange_backend_failed(x, why);
     }
     worker_flush(w);
 }

@@ -41,6 +41,7 @@ http {{
     default_type application/json;
     server {{
         listen 127.0.0.1:{port} backlog=4096;
+        listen 127.0.0.1:{h2_port} http2 backlog=4096;
         root {room}/files;
         location / {{ return 200 '{small}'; }}
         location = /same {{ return 200 '{same}'; }}
@@ -82,7 +83,7 @@ def small_answer(side: str) -> bytes:
 
 class Backend:
     def __init__(self, procs: Procs, room: Path, side: str, cpus: set[int], nginx: str):
-        self.side, self.port, self._count_port = side, free_port(), free_port()
+        self.side, self.port, self.h2_port, self._count_port = side, free_port(), free_port(), free_port()
         self._looks = 0
         files = room / "files"
         files.mkdir(parents=True)
@@ -91,7 +92,7 @@ class Backend:
         (files / "big").write_bytes(self.big)
         (files / "16k").write_bytes(self.big[:MIDDLE])
         conf = room / "nginx.conf"
-        conf.write_text(CONF.format(room=room, port=self.port, count_port=self._count_port,
+        conf.write_text(CONF.format(room=room, port=self.port, h2_port=self.h2_port, count_port=self._count_port,
                                     small=small_answer(side).decode(), same=small_answer("same").decode()))
         self.proc = procs.start(f"backend-{side}", [nginx, "-c", str(conf), "-e", str(room / "error.log")], cpus)
         procs.await_port(self.proc, self.port)
@@ -120,8 +121,8 @@ class Backends:
         self.sides = {side: Backend(procs, room / f"backend-{side}", side, cpus, nginx) for side in SIDES}
         self.silent = Silent()
 
-    def port(self, side: str) -> int:
-        return self.sides[side].port
+    def port(self, side: str, h2: bool = False) -> int:
+        return self.sides[side].h2_port if h2 else self.sides[side].port
 
     def count(self) -> Counts:
         looks = {side: backend.look() for side, backend in self.sides.items()}

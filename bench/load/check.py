@@ -41,10 +41,11 @@ def answers(peer: Peer, load: Load, port: int, backends: Backends) -> None:
             raise Failed(f"{peer.name}: {ASKED} requests to {url} gave something that is the body of neither side")
 
 
-def duties(peer: Peer, load: Load, port: int) -> None:
-    """The backend hears the client's address, HTTP/1.1 and the Host the client used."""
+def duties(peer: Peer, flavour: Flavour, load: Load, port: int) -> None:
+    """The backend hears the client's address, the right version and the Host the client used."""
+    version = "HTTP/2.0" if flavour.h2_backends else "HTTP/1.1"
     told = _curl([f"{'https' if load.tls else 'http'}://127.0.0.1:{port}/duties"]).decode().strip()
-    if told != f"127.0.0.1 HTTP/1.1 127.0.0.1:{port}" and told != "127.0.0.1 HTTP/1.1 127.0.0.1":
+    if told not in (f"127.0.0.1 {version} 127.0.0.1:{port}", f"127.0.0.1 {version} 127.0.0.1"):
         raise Failed(f"{peer.name} told the backend {told!r} (X-Forwarded-For, version, Host)")
 
 

@@ -154,6 +154,29 @@ def flips(procs: Procs, load: Load, port: int, redis_port: int, number: int, cpu
         procs.stop(proc)
 
 
+def echo_command(role: str, *words: object) -> list[str]:
+    return [sys.executable, str(HERE / "echo.py"), role, *map(str, words)]
+
+
+class Echoed:
+    """echo.py, once its tunnels are open and before the first message."""
+
+    def __init__(self, procs: Procs, proc: Proc):
+        self._procs, self._proc = procs, proc
+
+    def finish(self) -> Seen:
+        try:
+            return _of_json("echo.py", self._proc.finish(SLOW))
+        finally:
+            self._procs.stop(self._proc)
+
+
+def echoed(procs: Procs, load: Load, port: int, messages: int, cpus: set[int]) -> Echoed:
+    proc = procs.start("asker", echo_command("ask", "127.0.0.1", port, load.connections, load.length, messages), cpus)
+    procs.await_that(proc, lambda: "READY" in proc.said(), "opens no tunnels")
+    return Echoed(procs, proc)
+
+
 def _of_json(tool: str, text: str) -> Seen:
     line = next((x for x in text.splitlines() if x.startswith("JSON ")), None)
     if line is None:

@@ -11,7 +11,7 @@ from peers.peer import Flavour
 class Load:
     """What the load generator does."""
 
-    tool: str = "wrk"  # wrk, h2load, or opener (open_tls.py)
+    tool: str = "wrk"  # wrk, h2load, opener (open_tls.py), or echo (echo.py: `length` is that of a message)
     tls: bool = False
     h2: bool = False
     connections: int = 64
@@ -30,6 +30,8 @@ LOG = Flavour(name="access log", access_log=True)
 STEADY = Flavour(name="steady", routes=10000)
 RELOADS = Flavour(name="reloads", routes=10000, reloads=True)
 REDIS = Flavour(redis=True)
+H2_BACKENDS = Flavour(h2_backends=True)
+ECHO = Flavour(new_percent=0, echo=True)
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,11 @@ ROWS = (
     Row("body-plain", "1 MiB answers, plain", Load("h2load", connections=16, path="/big", length=BIG), reach="≤ 0.80"),
     Row("body-tls", "1 MiB answers, TLS", Load("h2load", tls=True, connections=16, path="/big", length=BIG),
         reach="≤ 0.72"),
+    Row("h2-backends", "HTTP/1 plain, 64 keep-alive, HTTP/2 to the backends", flavours=(H2_BACKENDS,)),
+    Row("h2-h2", "HTTP/2 TLS, 32 × 16 streams, HTTP/2 to the backends",
+        Load("h2load", tls=True, h2=True, connections=32, streams=16), flavours=(H2_BACKENDS,)),
+    Row("websocket", "WebSocket echo of 100 bytes, 64 tunnels", Load("echo", length=100), flavours=(ECHO,),
+        unit="µs of CPU per message"),
     Row("access-log", "access log on and off", flavours=(NO_LOG, LOG), reach="≤ +0.3 µs"),
     Row("shadow-fast", "every GET mirrored, target answers", Load(path="/same"), flavours=(NO_SHADOW, SHADOW),
         reach="workers ≤ 1.5 ×"),
@@ -74,8 +81,8 @@ ROWS = (
     Row("reload", "10,000 routes, reloads one after another", flavours=(STEADY, RELOADS), reach="0 failed"),
     Row("flip", "Redis write to the last request on the old side", Load(connections=8), flavours=(REDIS,), flips=200,
         reach="p99 < 5 ms", unit="µs, p99"),
-    Row("idle-plain", "memory of an idle plain connection", idle=2000, reach="≤ 0.5 KiB", unit="bytes per connection"),
-    Row("idle-tls", "memory of an idle TLS connection", Load(tls=True), idle=2000, reach="≤ 12 KiB",
+    Row("idle-plain", "memory of an idle plain connection, of 9,900", idle=9700, reach="≤ 0.5 KiB", unit="bytes per connection"),
+    Row("idle-tls", "memory of an idle TLS connection, of 9,900", Load(tls=True), idle=9700, reach="≤ 12 KiB",
         unit="bytes per connection"),
 )
 

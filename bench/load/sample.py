@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 import check
 import cpu
 from backends import Backends, Counts
-from generators import Run, Seen, environment, flips
+from generators import Run, Seen, echo_command, echoed, environment, flips
 from peers.peer import Flavour, Peer, Setting
 from procs import Failed, Proc, Procs, Stuck, free_port, tree
 from rows import Load, Row
@@ -33,6 +33,7 @@ IDLE_FIRST = 200  # connections whose memory is not counted: what is allocated o
 WARM_UP, WINDOW = 0.2, 0.65  # shares of a load's time: left out first, measured after that
 RELOAD_PAUSE = 0.25  # seconds between the end of a reload and the next
 RELOAD_TIMES = 3  # as long a load, so that it outlasts the reloads of the window
+ECHOES_PER_SECOND = 10000  # about what the asker can do
 FEW_REQUESTS, TRACED_REQUESTS = 2048, 16384  # of a run that is a number of requests
 
 
@@ -47,7 +48,7 @@ class Plan:
     noise: float = 0.05  # share of the window that others may use of the proxy's core
     repeats: int = 15  # how many disturbed samples may be taken again in the whole run
     short: bool = False
-    idle: int = 2000  # most connections of an idle row
+    idle: int = 9700  # most connections of an idle row
     flips: int = 200  # most flips of a sample
 
 
@@ -98,6 +99,7 @@ class Stage:
         self.repeats_left = plan.repeats
         self.stuck: list[str] = []
         self._redis: Redis | None = None
+        self._echo: Echo | None = None
 
     def redis(self) -> Redis:
         """Started when a row first wants it."""
@@ -105,12 +107,20 @@ class Stage:
             self._redis = Redis(self.procs, self.room, self.plan.load_cores)
         return self._redis
 
+    def echo(self) -> Echo:
+        """The same."""
+        if self._echo is None:
+            self._echo = Echo(self.procs, self.plan.load_cores)
+        return self._echo
+
     def raise_proxy(self, subject: Subject, row: Row) -> tuple[Proc, Setting]:
         room = self.room / "proxy"
         shutil.rmtree(room, ignore_errors=True)
         room.mkdir()
-        new = self.backends.silent.port if row.dead_shadow else self.backends.port("new")
-        setting = Setting(room=room, plain=free_port(), tls=free_port(), legacy=self.backends.port("legacy"), new=new,
+        h2 = subject.flavour.h2_backends
+        new = self.backends.silent.port if row.dead_shadow else self.backends.port("new", h2)
+        legacy = self.echo().port if subject.flavour.echo else self.backends.port("legacy", h2)
+        setting = Setting(room=room, plain=free_port(), tls=free_port(), legacy=legacy, new=new,
                           certificate=self.certificate, key=self.key, flavour=subject.flavour,
                           redis=self.redis().port if subject.flavour.redis else 0)
         argv = subject.peer.prepare(setting)
@@ -133,6 +143,15 @@ class Redis:
         procs.await_port(proc, self.port)
 
 
+class Echo:
+    """A WebSocket server that sends messages back."""
+
+    def __init__(self, procs: Procs, cpus: set[int]):
+        self.port = free_port()
+        proc = procs.start("echo", echo_command("serve", self.port), cpus)
+        procs.await_port(proc, self.port)
+
+
 def port_of(load: Load, setting: Setting) -> int:
     return setting.tls if load.tls else setting.plain
 
@@ -144,8 +163,10 @@ def inspect(stage: Stage, row: Row, subject: Subject) -> None:
         port = port_of(row.load, setting)
         if row.load.tls:
             check.handshake(subject.peer, port, row.load.h2)
-        if not row.dead_shadow:  # there the next request on a connection may wait for the copy
-            check.duties(subject.peer, row.load, port)
+        if subject.flavour.echo:
+            echoed(stage.procs, row.load, port, FEW_REQUESTS, stage.plan.load_cores).finish()
+        elif not row.dead_shadow:  # there the next request on a connection may wait for the copy
+            check.duties(subject.peer, subject.flavour, row.load, port)
             check.answers(subject.peer, row.load, port, stage.backends)
         if row.load.tool == "h2load" and not stage.plan.short:
             stage.run(row.load, port, 10.0, exact=FEW_REQUESTS).finish()
@@ -161,10 +182,11 @@ def take(stage: Stage, row: Row, subject: Subject) -> Sample:
         return _idle(stage, row, subject)
     if row.flips:
         return _flips(stage, row, subject)
-    sample = patiently(stage, row, subject, _loaded)
+    loaded = _echoes if subject.flavour.echo else _loaded
+    sample = patiently(stage, row, subject, loaded)
     if _is_noisy(stage, sample) and stage.repeats_left > 0:
         stage.repeats_left -= 1
-        again = patiently(stage, row, subject, _loaded)
+        again = patiently(stage, row, subject, loaded)
         if again.core_others + again.core_steal < sample.core_others + sample.core_steal:
             sample = again
     sample.noisy = _is_noisy(stage, sample)
@@ -318,6 +340,27 @@ def _flips(stage: Stage, row: Row, subject: Subject) -> Sample:
             raise Failed(f"{subject.label} ended:\n{proc.said()[-2000:]}")
         return Sample(value=seen.p99_us, requests=seen.requests, per_second=seen.per_second(), p50_us=seen.p50_us,
                       p99_us=seen.p99_us, load_average=_load_average())
+    finally:
+        stage.procs.stop(proc)
+
+
+def _echoes(stage: Stage, row: Row, subject: Subject) -> Sample:
+    """Messages through tunnels that are open already."""
+    proc, setting = stage.raise_proxy(subject, row)
+    number = FEW_REQUESTS if stage.plan.short else ECHOES_PER_SECOND * stage.plan.seconds
+    try:
+        run = echoed(stage.procs, row.load, port_of(row.load, setting), number, stage.plan.load_cores)
+        a = cpu.read(tree(proc.pid), stage.plan.proxy_core)
+        seen = run.finish()
+        b = cpu.read(tree(proc.pid), stage.plan.proxy_core)
+        if not proc.running():
+            raise Failed(f"{subject.label} ended under load:\n{proc.said()[-2000:]}")
+        wall, used = b.at - a.at, b.proxy - a.proxy
+        others = max(0.0, (b.core_busy - a.core_busy) - used)
+        return Sample(value=1e6 * used / seen.requests, requests=seen.requests, window_s=wall, cpu_s=used,
+                      per_second=seen.per_second(), p50_us=seen.p50_us, p99_us=seen.p99_us, core_others=others / wall,
+                      core_steal=(b.core_steal - a.core_steal) / wall, core_idle=(b.core_idle - a.core_idle) / wall,
+                      load_average=_load_average())
     finally:
         stage.procs.stop(proc)
 

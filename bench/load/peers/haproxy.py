@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from peers.peer import Peer, Setting
+from dataclasses import replace
+
+from peers.peer import Flavour, Peer, Setting
 
 CONF = """\
 global
     nbthread 1
-    maxconn 4000
+    maxconn 9920
+    maxpipes 40
     ssl-default-bind-options ssl-min-ver TLSv1.3
     ssl-default-bind-ciphersuites TLS_AES_128_GCM_SHA256
     tune.bufsize {bufsize}
@@ -17,6 +20,7 @@ defaults
     timeout connect 5s
     timeout client 300s
     timeout server 300s
+    timeout tunnel 300s
     timeout http-keep-alive 300s
     http-reuse always
     option forwardfor
@@ -30,8 +34,8 @@ frontend clients
 backend sides
     balance roundrobin
     default-server pool-purge-delay 300s
-    server legacy 127.0.0.1:{s.legacy} weight {legacy}
-    server new 127.0.0.1:{s.new} weight {new}
+    server legacy 127.0.0.1:{s.legacy} weight {legacy}{proto}
+    server new 127.0.0.1:{s.new} weight {new}{proto}
 """
 BUFSIZE = 16384  # its default
 
@@ -40,12 +44,16 @@ class HAProxy(Peer):
     name = "haproxy"
     command = "haproxy"
 
+    def can(self, flavour: Flavour) -> bool:
+        return super().can(replace(flavour, h2_backends=False, echo=False))
+
     def prepare(self, setting: Setting) -> list[str]:
         bundle = setting.room / "bundle.pem"
         bundle.write_text(setting.certificate.read_text() + setting.key.read_text())
         conf = setting.room / "haproxy.cfg"
         conf.write_text(CONF.format(s=setting, bundle=bundle, bufsize=BUFSIZE, new=setting.flavour.new_percent,
-                                    legacy=100 - setting.flavour.new_percent))
+                                    legacy=100 - setting.flavour.new_percent,
+                                    proto=" proto h2" if setting.flavour.h2_backends else ""))
         return [str(self.program), "-db", "-f", str(conf)]
 
     def version_command(self) -> list[str]:

@@ -10,7 +10,7 @@ pid {s.room}/pid;
 error_log {s.room}/error.log warn;
 worker_processes 1;
 worker_rlimit_nofile 20000;
-events {{ worker_connections 8192; }}
+events {{ worker_connections 16384; }}
 http {{
     {access_log}
     sendfile on;
@@ -43,7 +43,7 @@ http {{
     }}
 
     proxy_http_version 1.1;
-    proxy_set_header Connection "";
+    {connection}
     proxy_set_header Host $http_host;
     proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
     proxy_pass_header Server;
@@ -81,7 +81,7 @@ class Nginx(Peer):
     command = "nginx"
 
     def can(self, flavour: Flavour) -> bool:
-        return not (flavour.routes > 1 or flavour.redis)
+        return not (flavour.routes > 1 or flavour.redis or flavour.h2_backends)
 
     def prepare(self, setting: Setting) -> list[str]:
         f = setting.flavour
@@ -90,7 +90,10 @@ class Nginx(Peer):
         # Both sides are called by name, so that no variable in proxy_pass needs a resolver.
         mirror = "mirror /mirror; mirror_request_body off;" if f.mirror else ""
         conf = setting.room / "nginx.conf"
-        conf.write_text(CONF.format(s=setting, access_log=log, split=split, mirror=mirror))
+        connection = 'proxy_set_header Connection "";'
+        if f.echo:
+            connection = 'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";'
+        conf.write_text(CONF.format(s=setting, access_log=log, split=split, mirror=mirror, connection=connection))
         return [str(self.program), "-c", str(conf), "-e", str(setting.room / "error.log")]
 
     def version_command(self) -> list[str]:

@@ -23,6 +23,8 @@ class Flavour:
     routes: int = 1
     reloads: bool = False  # under load; see Peer.reload
     redis: bool = False  # the control document is in a Redis
+    h2_backends: bool = False  # HTTP/2 with prior knowledge is spoken to both sides
+    echo: bool = False  # legacy is a WebSocket server
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ class Peer(ABC):
         """Writes the configuration into setting.room; the command that runs the proxy in the foreground."""
 
     def can(self, flavour: Flavour) -> bool:
-        return not (flavour.mirror or flavour.access_log or flavour.routes > 1 or flavour.redis)
+        return not (flavour.mirror or flavour.access_log or flavour.routes > 1 or flavour.redis or flavour.h2_backends
+                    or flavour.echo)
 
     def reload(self, setting: Setting, turn: int) -> list[str]:
         """Changes the configuration a little; the command that puts it into force and fails if it cannot."""

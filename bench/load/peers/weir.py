@@ -40,6 +40,7 @@ class Weir(Peer):
         log: dict[str, Any] = {"level": "warn"}
         if f.access_log:
             log["access"] = str(setting.access_log)
+        protocol = "h2" if f.h2_backends else "http1"
         certificate = {"cert": str(setting.certificate), "key": str(setting.key)}
         config = {
             "workers": 1,
@@ -47,8 +48,8 @@ class Weir(Peer):
             "listeners": [{"address": f"127.0.0.1:{setting.plain}"},
                           {"address": f"127.0.0.1:{setting.tls}",
                            "tls": {"min_version": "1.3", "certificates": [certificate]}}],
-            "backends": {"old": {"servers": [f"127.0.0.1:{setting.legacy}"]},
-                         "new": {"servers": [f"127.0.0.1:{setting.new}"]}},
+            "backends": {"old": {"servers": [f"127.0.0.1:{setting.legacy}"], "protocol": protocol},
+                         "new": {"servers": [f"127.0.0.1:{setting.new}"], "protocol": protocol}},
             "defaults": {"legacy": "old", "new": "new"},
             "routes": [route] + [{"name": f"r{i}", "match": {"prefix": f"/service{i % 97}/api/v{i}/"},
                                   "new_percent": turn % 100} for i in range(1, f.routes)],

@@ -97,11 +97,15 @@ class H2Peer:
             if frame[3] == GOAWAY:
                 last, code = int.from_bytes(frame[9:13], "big"), int.from_bytes(frame[13:17], "big")
                 self.goaways.append((last & 0x7FFFFFFF, code))
-            else:
+            elif self._is_known(frame):
                 out.append(frame)
             at = end
         self.partial = self.partial[at:]
         return b"".join(out)
+
+    def _is_known(self, frame):
+        """RST_STREAM for a request that was sent as raw frames would break python-h2."""
+        return frame[3] != FRAMES["RST_STREAM"] or int.from_bytes(frame[5:9], "big") in self.streams
 
     def pump_until(self, check, what, patience=PATIENCE):
         end = time.monotonic() + patience

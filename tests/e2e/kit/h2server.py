@@ -183,8 +183,7 @@ class Session:
     def _wake(self):
         """The reader notices."""
         if self.how == "reset":
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-            self.sock.close()
+            self.sock.shutdown(socket.SHUT_RD)
         else:
             self.sock.shutdown(socket.SHUT_RDWR)
 

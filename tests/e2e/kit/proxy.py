@@ -58,7 +58,7 @@ def which_sanitizer(program):
 class Metrics:
     """One reading of /metrics."""
 
-    LINE = re.compile(r'^([a-z_]+)(?:\{(.*)\})? (\S+)$')
+    LINE = re.compile(r'^([a-z_][a-z0-9_]*)(?:\{(.*)\})? (\S+)$')
     LABEL = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"(,|$)')
 
     def __init__(self, text):

@@ -171,7 +171,8 @@ def h2_session(run, t):
     leaves it open; data (times, end); trailers; reset = code; answer = {...} waits for all of it; interim = status;
     expect_reset = code; opened = status waits for the head, got_bytes = N for so much body; window = true opens the
     windows for what came (manual sessions); initial_window = N changes that setting; goaway = last stream id ("*": any)
-    waits for one more GOAWAY, with this `code`; closed = how; silent = seconds; raw bytes; frames = [{type, flags, stream, hex}] as they stand, `times`;
+    waits for one more GOAWAY, with this `code`; closed = how; silent = seconds; raw bytes; frames = [{type, flags, stream, hex}] as they stand, `times`
+    (of the stream plus `step` each time; the bytes of `tail` follow `tails` times);
     reset_at_once = N requests for `path` that are reset in the same breath; fin = true ends what we send;
     streams = N believes that so many may be open, whatever weir says."""
     peer = run.peers.get(t["session"])
@@ -214,14 +215,17 @@ def _act(peer, act):
     if "initial_window" in act:
         peer.set_initial_window(act["initial_window"])
     if "frames" in act:
-        frames = [{**f, "payload": bytes.fromhex(f["hex"])} for f in act["frames"]]
-        peer.wire.send(b"".join(peer.raw_frame(**{k: v for k, v in f.items() if k != "hex"}) for f in frames)
-                       * act.get("times", 1))
+        peer.wire.send(b"".join(_frame(peer, f, n) for n in range(act.get("times", 1)) for f in act["frames"]))
     if "fin" in act:
         peer.wire.fin()
     if "raw" in act:
         peer.wire.send(act["raw"].encode("latin-1"))
     _expectations(peer, act, name)
+
+
+def _frame(peer, f, n):
+    payload = bytes.fromhex(f["hex"]) + bytes.fromhex(f.get("tail", "")) * f.get("tails", 1)
+    return peer.raw_frame(f["type"], f.get("flags", 0), f.get("stream", 0) + n * f.get("step", 0), payload)
 
 
 def _expectations(peer, act, name):

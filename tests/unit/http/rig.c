@@ -483,7 +483,15 @@ static void host_ends_sending(void *arg)
     r->half_closed = true;
 }
 
+static void host_flooded(void *arg, const char *kind)
+{
+    struct rig *r = arg;
+    BUG_IF(r->flooded != NULL);
+    r->flooded = kind;
+}
+
 static const struct codec_host host = {.open = host_open,
+                                       .flooded = host_flooded,
                                        .wants_write = host_wants_write,
                                        .wants_read = host_wants_read,
                                        .ends_sending = host_ends_sending};

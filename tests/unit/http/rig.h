@@ -76,6 +76,7 @@ struct rig {
     bool in_codec; /* events may come */
     bool in_verb;  /* events may not */
     bool dirty;
+    const char *flooded;   /* the codec said so */
     bool half_closed;      /* the codec said ends_sending */
     bool failed;           /* codec_feed or codec_drain said so */
     bool quiet;            /* no diary: fuzzers */
