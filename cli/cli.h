@@ -114,6 +114,9 @@ enum err cli_load(const char *file, const char *env, struct snapshot **out,
 /* A configuration as it would decide, without pins and weights from elsewhere; for
  * snapshot_free(). */
 
+void cli_remove_dir(const char *dir);
+/* A directory of ours with the files in it, as far as it can be; directories in it stay. */
+
 struct cli_terminal cli_terminal(int fd);
 enum err cli_read(const char *path, struct buf *out) MUST_USE;
 /* A whole file; "-": standard input. ERR_SYSTEM with errno. */

@@ -8,7 +8,6 @@
 #include "cli/embedded.h"
 #include "cli/run.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -54,17 +53,6 @@ static bool answers(const char *dir)
     return yes;
 }
 
-static void remove_dir(const char *dir)
-{
-    DIR *d = opendir(dir);
-    if (d == NULL)
-        return;
-    for (struct dirent *e = readdir(d); e != NULL; e = readdir(d))
-        (void)unlinkat(dirfd(d), e->d_name, 0); /* "." and ".." refuse */
-    closedir(d);
-    (void)rmdir(dir);
-}
-
 static int make_dir(struct demo *d)
 {
     if (cli_demo_dir(d->dir)) {
@@ -72,7 +60,7 @@ static int make_dir(struct demo *d)
             cli_say("a demo of yours runs already (%s); end it with Ctrl-C first", d->dir);
             return CLI_FAILED;
         }
-        remove_dir(d->dir); /* left behind by one that was killed */
+        cli_remove_dir(d->dir); /* left behind by one that was killed */
     }
     if (mkdir(d->dir, 0700) == 0)
         return CLI_OK;
@@ -243,7 +231,7 @@ static void end(struct demo *d)
     if (d->new_ != NULL)
         demo_backend_stop(&d->new_);
     buf_free(&d->text);
-    remove_dir(d->dir);
+    cli_remove_dir(d->dir);
 }
 
 static int run(const struct cli_call *call)

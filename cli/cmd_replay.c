@@ -8,7 +8,6 @@
 #include "cli/run.h"
 #include "shadow/shadow.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -226,17 +225,6 @@ static int report(struct replay *r, enum report_format format)
     return e == ERR_OK ? CLI_OK : CLI_FAILED;
 }
 
-static void remove_dir(const char *dir)
-{
-    DIR *d = opendir(dir);
-    if (d == NULL)
-        return;
-    for (struct dirent *e = readdir(d); e != NULL; e = readdir(d))
-        (void)unlinkat(dirfd(d), e->d_name, 0); /* "." and ".." refuse */
-    closedir(d);
-    (void)rmdir(dir);
-}
-
 static int replay_all(struct replay *r, enum report_format format)
 {
     const struct run_hooks hooks = {.arg = r, .load = load, .ready = on_ready, .ending = on_ending};
@@ -303,7 +291,7 @@ static int run(const struct cli_call *call)
         return CLI_FAILED;
     }
     status = replay_all(&r, format);
-    remove_dir(r.dir);
+    cli_remove_dir(r.dir);
     buf_free(&r.config);
     return status;
 }

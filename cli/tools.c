@@ -1,6 +1,7 @@
 /* Small things every command needs. */
 #include "cli/cli.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <langinfo.h>
@@ -100,6 +101,17 @@ enum err cli_load(const char *file, const char *env, struct snapshot **out,
     if (e != ERR_OK)
         route_table_free(&t);
     return e;
+}
+
+void cli_remove_dir(const char *dir)
+{
+    DIR *d = opendir(dir);
+    if (d == NULL)
+        return;
+    for (struct dirent *e = readdir(d); e != NULL; e = readdir(d))
+        (void)unlinkat(dirfd(d), e->d_name, 0); /* "." and ".." refuse */
+    closedir(d);
+    (void)rmdir(dir);
 }
 
 struct cli_terminal cli_terminal(int fd)
