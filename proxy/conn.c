@@ -1,4 +1,5 @@
-/* Reading, feeding, flushing, closing. See conn.h for the order in which things may happen. */
+/* Reading, feeding, closing; conn_write.c writes. See conn.h for the order in which things may
+ * happen. */
 #include "proxy/conn.h"
 
 #include "base/memory.h"
@@ -10,9 +11,6 @@
 
 enum {
     READS_PER_TURN = 4, /* then others have their turn */
-    IOV_MAX_WRITE = 16,
-    TLS_RECORD = 16 * 1024,
-    GATHER_MAX = TLS_RECORD, /* as much is worth a write of its own */
     LINGER_BYTES = 4 * 1024 * 1024,
     LINGER_MS = 2000,
 };
@@ -121,11 +119,6 @@ void conn_close(struct conn *c, enum err why)
 
 /* --- the socket --- */
 
-static bool is_again(int e)
-{
-    return e == EAGAIN || e == EWOULDBLOCK || e == EINTR;
-}
-
 /* Reads once. *got == 0 with true: nothing there now. False: the connection was closed here. */
 static bool read_plain(struct conn *c, char *p, size_t n, size_t *got, bool *end)
 {
@@ -133,7 +126,7 @@ static bool read_plain(struct conn *c, char *p, size_t n, size_t *got, bool *end
     *got = 0;
     if (r < 0) {
         c->readable = false;
-        if (is_again(errno))
+        if (conn_is_again(errno))
             return true;
         conn_close(c, c->role->reset);
         return false;
@@ -281,7 +274,7 @@ static void read_and_feed(struct conn *c)
 static void peek(struct conn *c)
 {
     char byte;
-    if (recv(c->fd, &byte, 1, MSG_PEEK) < 0 && !is_again(errno))
+    if (recv(c->fd, &byte, 1, MSG_PEEK) < 0 && !conn_is_again(errno))
         conn_close(c, c->role->reset);
 }
 
@@ -340,7 +333,7 @@ static void take_preamble(struct conn *c)
 {
     size_t used = 0;
     ssize_t n = recv(c->fd, c->worker->scratch, WORKER_SCRATCH, MSG_PEEK);
-    if (n < 0 && is_again(errno)) {
+    if (n < 0 && conn_is_again(errno)) {
         c->readable = false;
         return;
     }
@@ -385,7 +378,7 @@ static void throw_away(struct conn *c)
 {
     for (unsigned i = 0; i < READS_PER_TURN; i++) {
         ssize_t n = recv(c->fd, c->worker->scratch, WORKER_SCRATCH, 0);
-        if (n < 0 && is_again(errno))
+        if (n < 0 && conn_is_again(errno))
             return;
         c->lingered += n > 0 ? (size_t)n : 0;
         if (n <= 0 || c->lingered > LINGER_BYTES) {
@@ -449,139 +442,6 @@ static void on_io(void *arg, unsigned what)
 enum err conn_register(struct conn *c)
 {
     return loop_io_add(c->worker->loop, &c->io, c->fd, LOOP_READ | LOOP_WRITE, on_io, c);
-}
-
-/* --- writing --- */
-
-static bool wrote(struct conn *c, size_t n)
-{
-    chunkq_consume(&c->out, n);
-    c->wrote_ms = loop_now_ms(c->worker->loop);
-    return true;
-}
-
-/* A single piece is sent as such: the kernel has less to look at. */
-static ssize_t send_pieces(int fd, struct iovec *iov, int n)
-{
-    const struct msghdr m = {.msg_iov = iov, .msg_iovlen = (size_t)n};
-    return n == 1 ? send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
-                  : sendmsg(fd, &m, MSG_NOSIGNAL);
-}
-
-/* One write. False: no more can be written now, or the connection is closed. */
-static bool write_plain(struct conn *c)
-{
-    struct iovec iov[IOV_MAX_WRITE];
-    size_t want = 0;
-    int n = chunkq_iov(&c->out, iov, IOV_MAX_WRITE);
-    for (int i = 0; i < n; i++)
-        want += iov[i].iov_len;
-    ssize_t put = send_pieces(c->fd, iov, n);
-    if (put < 0) {
-        c->writable = false;
-        if (!is_again(errno))
-            conn_close(c, c->role->reset);
-        return false;
-    }
-    if ((size_t)put < want)
-        c->writable = false;
-    return wrote(c, (size_t)put) && c->writable;
-}
-
-static bool write_tls(struct conn *c)
-{
-    struct iovec first;
-    size_t put;
-    const char *p = c->worker->record;
-    size_t n = min_size(c->out.n, TLS_RECORD);
-    if (chunkq_iov(&c->out, &first, 1) == 1 && first.iov_len >= n)
-        p = first.iov_base; /* one stretch already: no need to gather */
-    else
-        n = chunkq_copy(&c->out, c->worker->record, TLS_RECORD);
-    switch (tls_write(c->tls, p, n, &put)) {
-    case TLS_DONE:
-        return wrote(c, put);
-    case TLS_WANT_READ:
-    case TLS_WANT_WRITE:
-        c->writable = false;
-        return false;
-    default:
-        conn_close(c, c->role->reset);
-        return false;
-    }
-}
-
-static void write_out(struct conn *c)
-{
-    while (c->out.n > 0 && c->writable)
-        if (!(c->tls != NULL ? write_tls(c) : write_plain(c)))
-            break;
-    if (c->state != CONN_CLOSED && chunkq_own(&c->out) != ERR_OK)
-        conn_close(c, ERR_NO_MEMORY);
-}
-
-/* Half of a tunnel is over: the peer sees the end of what was sent, and may go on. */
-static void end_sending(struct conn *c)
-{
-    c->half_close = false;
-    if (c->tls != NULL)
-        tls_bye(c->tls);
-    (void)shutdown(c->fd, SHUT_WR);
-}
-
-static void late(void *arg)
-{
-    struct conn *c;
-    OBJ_CAST(c, arg, CONN_MAGIC);
-    conn_flush(c);
-    worker_flush(c->worker);
-}
-
-/* Frames and bodies into `out`. False: the connection was closed here. */
-static bool drain(struct conn *c)
-{
-    if (codec_drain(c->codec))
-        return true;
-    conn_close(c, ERR_NO_MEMORY);
-    return false;
-}
-
-bool conn_gather(struct conn *c)
-{
-    if (c->state != CONN_OPEN || !codec_is_shared(c->codec) || !drain(c))
-        return false;
-    if (c->out.n == 0 || c->out.n >= GATHER_MAX || codec_is_done(c->codec) ||
-        chunkq_own(&c->out) != ERR_OK)
-        return false;
-    loop_defer(c->worker->loop, &c->late, late, c);
-    if (!c->in_turn)
-        c->role->settled(c);
-    return true;
-}
-
-void conn_flush(struct conn *c)
-{
-    if (c->state != CONN_OPEN)
-        return;
-    loop_undefer(c->worker->loop, &c->late);
-    if (!drain(c))
-        return;
-    if (c->out.n == 0)
-        c->wrote_ms = loop_now_ms(c->worker->loop);
-    write_out(c);
-    if (c->state != CONN_OPEN)
-        return;
-    if (c->out.n == 0) {
-        codec_flushed(c->codec);
-        if (c->out.n == 0 && !c->dirty && codec_is_done(c->codec)) {
-            conn_finish(c);
-            return;
-        }
-        if (UNLIKELY(c->half_close) && c->out.n == 0 && c->state == CONN_OPEN)
-            end_sending(c);
-    }
-    if (!c->in_turn)
-        c->role->settled(c);
 }
 
 /* --- an orderly end --- */

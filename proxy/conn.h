@@ -13,6 +13,8 @@
 #include "http/codec.h"
 #include "proxy/tls.h"
 
+#include <errno.h>
+
 struct worker;
 struct conn;
 
@@ -92,6 +94,12 @@ bool conn_gather(struct conn *c);
 
 void conn_flush(struct conn *c);
 /* Writes what is queued now. */
+
+static inline bool conn_is_again(int e)
+{
+    return e == EAGAIN || e == EWOULDBLOCK || e == EINTR;
+}
+/* Whether this errno of a socket call only means: not now. */
 
 void conn_close(struct conn *c, enum err why);
 /* Marks: streams get `gone`, the descriptor is closed, memory goes at the end of the turn. Nothing

@@ -98,8 +98,9 @@ static void keep_path(struct address *a, const char *path)
 {
     struct sockaddr_un *un = (struct sockaddr_un *)(void *)&a->sa;
     un->sun_family = AF_UNIX;
-    BUG_IF(strlen(path) >= sizeof(un->sun_path)); /* the loader has seen to it */
-    strcpy(un->sun_path, path);
+    size_t n = strlen(path) + 1;
+    BUG_IF(n > sizeof(un->sun_path)); /* the loader has seen to it */
+    memcpy(un->sun_path, path, n);
     a->len = sizeof(*un);
 }
 

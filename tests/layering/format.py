@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Every C file of the rooms is as clang-format 14 would write it (.clang-format in the root).
+"""Every C file of the rooms, tests and benchmarks is as clang-format 14 would write it (.clang-format in the root).
 
     format.py ROOT    exit 77: skipped, there is no clang-format 14 (others format differently)
 """
@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 
-ROOMS = ["base", "http", "config", "router", "shadow", "proxy", "control", "cli"]
+ROOMS = ["base", "http", "config", "router", "shadow", "proxy", "control", "cli", "tests", "bench"]
 SKIPPED = 77
 BATCH = 50
 

@@ -12,7 +12,7 @@ struct rig_owner {
     struct rig *rig;
     struct http_stream *stream; /* NULL: gone or given up */
     struct arena arena;
-    struct rig_script todo;
+    struct rig_script script;
     unsigned number;
     size_t sent; /* of the body */
     bool speaking;
@@ -177,7 +177,7 @@ static bool fill_fields(struct http_head *h, const char *fields)
 
 static struct http_head *make_head(struct rig_owner *o, const char *fields)
 {
-    const struct rig_script *t = &o->todo;
+    const struct rig_script *t = &o->script;
     bool is_response = !is_backend(o->rig);
     struct http_head *h = arena_alloc(&o->arena, sizeof(*h));
     if (h == NULL)
@@ -216,7 +216,7 @@ static size_t body_size(const struct rig_script *t)
 /* Sends until told to stop. False: not finished. */
 static bool send_body(struct rig_owner *o)
 {
-    const struct rig_script *t = &o->todo;
+    const struct rig_script *t = &o->script;
     size_t unit = strlen(t->body), all = body_size(t);
     while (o->sent < all) {
         size_t from = o->sent % unit;
@@ -232,7 +232,7 @@ static bool send_body(struct rig_owner *o)
 
 static void send_rest(struct rig_owner *o)
 {
-    const struct rig_script *t = &o->todo;
+    const struct rig_script *t = &o->script;
     struct rig *r = o->rig;
     if (o->end_sent)
         return;
@@ -257,7 +257,7 @@ static enum err send_interim(struct rig_owner *o)
     struct http_head *h = make_head(o, NULL);
     if (h == NULL)
         return ERR_NO_MEMORY;
-    h->status = (uint16_t)o->todo.interim;
+    h->status = (uint16_t)o->script.interim;
     return http_send_head(o->stream, h, false);
 }
 
@@ -279,7 +279,7 @@ static void enter_tunnel(struct rig_owner *o)
     o->tunnel = true;
     o->bodiless = false;
     o->ended = o->early_end;
-    if (o->todo.body != NULL && o->todo.stop != SENT_HEAD)
+    if (o->script.body != NULL && o->script.stop != SENT_HEAD)
         send_rest(o);
     if (o->ended)
         leave_tunnel(o);
@@ -287,7 +287,7 @@ static void enter_tunnel(struct rig_owner *o)
 
 static void speak(struct rig_owner *o)
 {
-    const struct rig_script *t = &o->todo;
+    const struct rig_script *t = &o->script;
     struct rig *r = o->rig;
     if (o->spoken || o->stream == NULL)
         return;
@@ -321,9 +321,9 @@ static struct rig_owner *owner_of(void *arg)
 
 static void act(struct rig_owner *o, enum rig_point here)
 {
-    if (o->stream != NULL && o->todo.reset == here)
+    if (o->stream != NULL && o->script.reset == here)
         give_up(o, ERR_BACKEND_RESET);
-    else if (o->todo.when == here)
+    else if (o->script.when == here)
         speak(o);
 }
 
@@ -359,7 +359,7 @@ static void on_head(void *arg, struct http_head *h)
         enter_tunnel(o);
     else if (o->has_head)
         act(o, ON_HEAD);
-    if (h->refuse != ERR_OK && o->todo.when == ON_END)
+    if (h->refuse != ERR_OK && o->script.when == ON_END)
         speak(o); /* no end will come */
 }
 
@@ -382,11 +382,11 @@ static void on_body(void *arg, struct span data)
         note(r, o->number, "body ");
     r->in_body = o->number;
     note_bytes(r, data);
-    if (o->todo.reset == ON_BODY) {
+    if (o->script.reset == ON_BODY) {
         give_up(o, ERR_BACKEND_RESET);
         return;
     }
-    if (o->todo.hold)
+    if (o->script.hold)
         o->held += data.n;
     else
         consume(o, data.n);
@@ -418,7 +418,7 @@ static void on_ready(void *arg)
     struct rig_owner *o = owner_of(arg);
     BUG_IF(!o->full);
     o->full = false;
-    if (o->todo.body != NULL && o->sent < body_size(&o->todo))
+    if (o->script.body != NULL && o->sent < body_size(&o->script))
         send_rest(o);
 }
 
@@ -441,12 +441,12 @@ static struct rig_owner *owner_new(struct rig *r)
     const struct rig_script *s = r->script;
     struct rig_owner *o = take_memory(sizeof(*o));
     memset(o, 0, sizeof(*o));
-    o->todo = s[min_size(r->nstreams, r->nscript - 1)];
+    o->script = s[min_size(r->nstreams, r->nscript - 1)];
     o->number = ++r->nstreams;
     o->rig = r;
     o->next = r->owners;
     r->owners = o;
-    arena_begin(&o->arena, o->todo.arena == 0 ? ARENA_MAX : o->todo.arena);
+    arena_begin(&o->arena, o->script.arena == 0 ? ARENA_MAX : o->script.arena);
     return o;
 }
 
@@ -455,7 +455,7 @@ static bool host_open(void *arg, struct http_stream *s, struct arena **arena)
     struct rig *r = arg;
     BUG_IF(!r->in_codec || r->in_verb);
     struct rig_owner *o = owner_new(r);
-    if (o->todo.refuse)
+    if (o->script.refuse)
         return false;
     o->stream = s;
     s->on = &events;
@@ -673,7 +673,7 @@ bool rig_is_open(const struct rig *r, unsigned stream)
 bool rig_ask(struct rig *r)
 {
     struct rig_owner *o = owner_new(r);
-    const struct rig_script *t = &o->todo;
+    const struct rig_script *t = &o->script;
     enum http_method m = http_method_lookup(span_str(t->method == NULL ? "GET" : t->method));
     o->stream = codec_open(r->codec, m, &o->arena, &events, o);
     if (o->stream == NULL)

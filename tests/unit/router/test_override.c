@@ -55,30 +55,15 @@ static struct decision of_user(const struct snapshot *s, const char *path, const
 
 /* --- cohorts --- */
 
+#define BY_USER         ", \"new_percent\": 30, \"sticky\": [\"header:x-user\"]"
+#define IN_COHORT(name) ", \"cohort\": \"" name "\"" BY_USER
+#define TWO(a, b)       a "," b
+
 static void cohorts_move_together(void **state)
 {
-    struct snapshot
-        *s =
-            snapshot_of(
-                ROUTE("a", ", \"cohort\": \"x\", \"new_percent\": 30, \"sticky\": "
-                           "[\"header:x-user\"]") "," ROUTE("b", ", \"cohort\": \"x\", "
-                                                                 "\"new_percent\": 30, \"sticky\": "
-                                                                 "[\"header:x-user\"]") "," ROUTE(
-                    "c", ", \"cohort\": \"y\", \"new_percent\": 30, \"sticky\": "
-                         "[\"header:x-user\"]") "," ROUTE("d",
-                                                          ", \"new_percent\": 30, \"sticky\": "
-                                                          "[\"header:x-user\"]") "," ROUTE("e",
-                                                                                           ", "
-                                                                                           "\"new_"
-                                                                                           "percent"
-                                                                                           "\": "
-                                                                                           "30, "
-                                                                                           "\"stick"
-                                                                                           "y\": "
-                                                                                           "[\"head"
-                                                                                           "er:x-"
-                                                                                           "user\""
-                                                                                           "]"));
+    struct snapshot *s = snapshot_of(
+        TWO(TWO(ROUTE("a", IN_COHORT("x")), ROUTE("b", IN_COHORT("x"))),
+            TWO(ROUTE("c", IN_COHORT("y")), TWO(ROUTE("d", BY_USER), ROUTE("e", BY_USER)))));
     unsigned both[2] = {0, 0}; /* on new in x and y, in x and the common one */
     unsigned news = 0;
     UNUSED(state);
@@ -195,12 +180,12 @@ static void ask(struct request *r, const struct stack *k, unsigned user)
     begin(r, "/a");
     (void)snprintf(name, sizeof(name), "%s%u", names[k->list], k->list == 0 ? user : user % 50);
     (void)snprintf(cookie, sizeof(cookie), "weir_route=%s; weir_token=" TOKEN, side_word(k->asked));
-    with(r, "x-user", strcpy(arena_alloc(&r->arena, sizeof(name)), name));
+    with(r, "x-user", arena_copy(&r->arena, span_of(name, strlen(name) + 1)));
     if (k->token == 1 || k->token == 2) {
         with(r, "X-Weir-Route", side_word(k->asked));
         with(r, "x-weir-token", k->token == 1 ? TOKEN : "tester-token-0124");
     } else if (k->token == 3) {
-        with(r, "cookie", strcpy(arena_alloc(&r->arena, sizeof(cookie)), cookie));
+        with(r, "cookie", arena_copy(&r->arena, span_of(cookie, strlen(cookie) + 1)));
     }
 }
 
