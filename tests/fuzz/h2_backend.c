@@ -1,13 +1,7 @@
-/* A whole HTTP/2 connection with a server. The first bytes say how it is cut, how fast the socket
- * is, and what is asked; then come frames, as they are ('r') or in a shorter form that a fuzzer
- * finds its way in sooner: type, flags, stream, length, payload. */
-#include "tests/fuzz/fuzz.h"
+/* A whole HTTP/2 connection with a server; see h2_session.h. */
+#include "tests/fuzz/h2_session.h"
 
-#include "tests/unit/http/rig.h"
-
-enum { SETUP = 6, FRAMES_MAX = 64 * 1024, STREAMS_MAX = 40 };
-
-#define LONG "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-+"
+enum { STREAMS_MAX = 40 };
 
 static const struct rig_script scripts[] = {
     {.method = "GET"},
@@ -21,29 +15,14 @@ static const struct rig_script scripts[] = {
     {.method = "GET", .when = BY_HAND},
 };
 
-static size_t expand(struct span in, char *out)
-{
-    size_t n = 0;
-    while (in.n >= 4 && n + 9 + 255 < FRAMES_MAX) {
-        size_t payload = min_size((unsigned char)in.p[3], in.n - 4);
-        const char head[9] = {0, 0, (char)payload, in.p[0], in.p[1], 0, 0, 0, in.p[2]};
-        memcpy(out + n, head, sizeof(head));
-        memcpy(out + n + 9, in.p + 4, payload);
-        n += 9 + payload;
-        in = span_from(in, 4 + payload);
-    }
-    return n;
-}
-
 static void ask(struct rig *r)
 {
     if (codec_is_reusable(r->codec) && r->nstreams < STREAMS_MAX)
         BUG_IF(!rig_ask(r));
 }
 
-static void meddle(struct rig *r, unsigned what)
+static void meddle(struct rig *r, unsigned stream, unsigned what)
 {
-    unsigned stream = r->nstreams == 0 ? 0 : 1 + what / 16 % r->nstreams;
     switch (what % 16) {
     case 0:
         rig_release(r);
@@ -69,45 +48,22 @@ static void meddle(struct rig *r, unsigned what)
     }
 }
 
-static void run(struct rig *r, const uint8_t *setup, struct span in)
+static void begin(struct rig *r, const uint8_t *setup)
 {
-    struct seeded seed = seeded_begin(setup[3]);
     for (unsigned i = 0; i < setup[2] / 16u % 4; i++)
         ask(r);
-    while (in.n > 0 && !r->failed) {
-        size_t n = min_size(in.n, 1 + seeded_below(&seed, 1 + setup[4] * 4u));
-        rig_feed(r, span_until(in, n), 1 + setup[1] % 64, &seed);
-        in = span_from(in, n);
-        if (!r->failed)
-            meddle(r, (unsigned)seeded_u64(&seed));
-    }
-    for (int i = 0; i < 100 && r->out.n > 0 && !r->failed; i++)
-        rig_flush(r);
-    rig_close(r, setup[5] & 1 ? ERR_OK : ERR_BACKEND_RESET);
-    for (unsigned i = 1; i <= r->nstreams; i++)
-        BUG_IF(rig_is_open(r, i));
-    BUG_IF(codec_is_reusable(r->codec) || !codec_is_done(r->codec));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct span hello = SPAN("\0\0\0\x04\0\0\0\0\0\0\0\0\x04\x01\0\0\0\0");
-    static char frames[FRAMES_MAX];
-    if (size < SETUP || size > 8 * 1024)
-        return 0;
-    size_t first = data[2] % ARRAY_LEN(scripts);
-    struct rig r = {
-        .quiet = true, .window = data[1] & 0x80 ? 100 : SIZE_MAX, .lazy = data[1] & 0x40};
-    r.options.buffer = data[5] & 2 ? 16 : 1000;
-    r.options.limits = (struct http_limits){512, 20, 128};
-    r.options.h2_backend_streams = 10;
-    BUG_IF(rig_begin(&r, RIG_H2_BACKEND, scripts + first, ARRAY_LEN(scripts) - first) != ERR_OK);
-    struct span in = span_of(data + SETUP, size - SETUP);
-    if (data[0] != 'r') {
-        rig_feed(&r, hello, 0, NULL);
-        in = span_of(frames, expand(in, frames));
-    }
-    run(&r, data, in);
-    rig_end(&r);
-    return 0;
+    static const struct h2_fuzz fuzz = {
+        .role = RIG_H2_BACKEND,
+        .scripts = scripts,
+        .nscripts = ARRAY_LEN(scripts),
+        .hello = SPAN("\0\0\0\x04\0\0\0\0\0\0\0\0\x04\x01\0\0\0\0"),
+        .broken = ERR_BACKEND_RESET,
+        .begin = begin,
+        .meddle = meddle,
+    };
+    return h2_fuzz_one(&fuzz, data, size);
 }
