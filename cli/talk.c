@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum {
@@ -35,10 +37,24 @@ static bool is_socket(const char *path)
     return stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
 }
 
+/* A demo that was killed left its socket behind. */
+static bool listens(const char *path)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return false;
+    int n = snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+    bool fits = n > 0 && (size_t)n < sizeof(a.sun_path);
+    bool yes = fits && (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0 || errno == EAGAIN);
+    (void)close(fd);
+    return yes;
+}
+
 static bool find_demo(char out[PATH_MAX])
 {
     char dir[CLI_DEMO_DIR_MAX];
-    return cli_demo_dir(dir) && join(out, dir, "admin.sock") && is_socket(out);
+    return cli_demo_dir(dir) && join(out, dir, "admin.sock") && is_socket(out) && listens(out);
 }
 
 static int not_found(const char *tried)

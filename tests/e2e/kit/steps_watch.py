@@ -12,12 +12,14 @@ from kit.scenario import step
 
 @step("metric", "name", labels={}, value=None, min=None, max=None, save=None, grows=None)
 def metric(run, t):
-    """The sum of a metric over samples with these labels: `value` exactly, `min`, `max`; `save` keeps it; `grows` =
-    {from = saved, by = N}."""
+    """The sum of a metric (or of several: `name` is a list then) over samples with these labels: `value` exactly,
+    `min`, `max`; `save` keeps it; `grows` = {from = saved, by = N}."""
+    names = t["name"] if isinstance(t["name"], list) else [t["name"]]
 
     def check():
-        actual = run.weir.metrics().sum(t["name"], t["labels"])
-        what = f"{t['name']}{t['labels'] or ''}"
+        metrics = run.weir.metrics()
+        actual = sum(metrics.sum(name, t["labels"]) for name in names)
+        what = f"{' + '.join(names)}{t['labels'] or ''}"
         if t["value"] is not None:
             expect(actual == float(t["value"]), f"{what} is {t['value']}", actual)
         if t["min"] is not None:

@@ -7,7 +7,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 /* --- running a command with its output caught --- */
@@ -269,6 +271,7 @@ static void test_finding(void **state)
     char line[512];
     UNUSED(state);
     (void)unsetenv("WEIR_ADMIN");
+    (void)setenv("TMPDIR", running.dir, 1); /* a demo of this user may be running */
     (void)setenv("STATE_DIRECTORY", rig_path("nowhere"), 1);
     (void)snprintf(line, sizeof(line), "status|--admin|%s", running.socket);
     expect_run(line, CLI_OK, "epoch");
@@ -281,10 +284,36 @@ static void test_finding(void **state)
     (void)setenv("STATE_DIRECTORY", running.dir, 1);
     expect_run("status", CLI_OK, "epoch");
     (void)setenv("STATE_DIRECTORY", rig_path("nowhere"), 1);
-    int status = weir("status"); /* a demo of this user may be running */
-    assert_true(status == CLI_NOBODY || strstr(err, "your demo answers") != NULL);
-    if (status == CLI_NOBODY)
-        assert_non_null(strstr(err, "nowhere/admin.sock"));
+    expect_run("status", CLI_NOBODY, "nowhere/admin.sock and no demo of yours");
+}
+
+static void socket_nobody_listens_on(const char *path)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    (void)snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    assert_int_equal(close(fd), 0);
+}
+
+static void test_finding_demo(void **state)
+{
+    char dir[512];
+    char path[600];
+    UNUSED(state);
+    (void)setenv("STATE_DIRECTORY", rig_path("nowhere"), 1);
+    (void)snprintf(dir, sizeof(dir), "%s/weir-demo-%u", running.dir, (unsigned)geteuid());
+    (void)snprintf(path, sizeof(path), "%s/admin.sock", dir);
+    assert_int_equal(mkdir(dir, 0700), 0);
+    socket_nobody_listens_on(path); /* as a demo that was killed leaves it */
+    expect_run("status", CLI_NOBODY, "nowhere/admin.sock and no demo of yours");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(symlink(running.socket, path), 0);
+    expect_run("status", CLI_OK, "epoch");
+    assert_non_null(strstr(err, "your demo answers"));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(dir), 0);
 }
 
 /* --- files --- */
@@ -384,8 +413,8 @@ int main(void)
         cmocka_unit_test(test_wrong_options),   cmocka_unit_test(test_help),
         cmocka_unit_test(test_duration),        cmocka_unit_test(test_json),
         cmocka_unit_test(test_orders),          cmocka_unit_test(test_wrong_orders),
-        cmocka_unit_test(test_finding),         cmocka_unit_test(test_check),
-        cmocka_unit_test(test_report_options),
+        cmocka_unit_test(test_finding),         cmocka_unit_test(test_finding_demo),
+        cmocka_unit_test(test_check),           cmocka_unit_test(test_report_options),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
