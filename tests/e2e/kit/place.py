@@ -82,7 +82,10 @@ class Process:
 
 
 class Place:
-    def __init__(self, name):
+    """`host`: the address its servers listen on."""
+
+    def __init__(self, name, host="127.0.0.1"):
+        self.host = host
         self.dir = tempfile.mkdtemp(prefix=f"weir-e2e-{name[:40]}-")
         self.processes = []
 
@@ -113,10 +116,10 @@ def listens(port, host="127.0.0.1"):
         return s.connect_ex((host, port)) == 0
 
 
-def wait_listening(process, port):
+def wait_listening(process, port, host="127.0.0.1"):
     def check():
         if not process.is_running():
             raise RuntimeError(f"{process.name} ended at once: {process.stderr()[-600:]}")
-        return listens(port)
+        return listens(port, host)
 
     until(check, f"{process.name} listens on port {port}")

@@ -6,6 +6,7 @@
                       "websockets" or "libwebsockets" (kit/websocket.py), or else a
                       behaviour of kit/faults.py; tls = a kind of
                       certificate (kit/certs.py); down = true: a step starts it
+    network = true    a network of its own (kit/network.py): servers of the scenario listen on its bridge
     dns = true        a name server of its own (kit/dns.py)
     [redis]           a redis-server of its own; password = ...; sentinels = N, replicas = N: a master, replicas, sentinels
     [weir]            merged over a small default configuration (kit/proxy.py); `weir_starts = false`: a step starts it
@@ -22,7 +23,7 @@ import re
 import time
 import tomllib
 
-from kit import proxy
+from kit import network, proxy
 from kit.certs import Certs
 from kit.dns import NameServer
 from kit.failure import Failure
@@ -34,7 +35,7 @@ from kit.servers import Nginx, Redis, RedisSet
 from kit.websocket import EchoServer, LibwebsocketsServer
 
 STEPS = {}
-TOP_KEYS = {"about", "threads", "backends", "redis", "weir", "weir_starts", "step", "env", "dns"}
+TOP_KEYS = {"about", "threads", "backends", "redis", "weir", "weir_starts", "step", "env", "dns", "network"}
 TAIL = 40  # lines of each log shown for a failure
 
 
@@ -71,13 +72,20 @@ class Scenario:
             raise Failure(f"{path}: unknown {sorted(unknown)}; `about` and [[step]] are needed")
         self.steps = [checked(s) for s in self.file["step"]]
 
+    def cannot_happen(self):
+        """Why not on this machine, or None."""
+        if self.file.get("network") and not network.possible():
+            return "no network namespace can be made: it takes root and iproute2"
+        return None
+
 
 class Run:
     """One scenario while it happens: everything steps work on."""
 
     def __init__(self, scenario, program):
         self.scenario = scenario
-        self.place = Place(scenario.name)
+        self.network = network.Network() if scenario.file.get("network") else None
+        self.place = Place(scenario.name, **({"host": self.network.host} if self.network else {}))
         self.weir = proxy.Weir(self.place, program)
         self.certs = None
         self.servers = {}
@@ -153,6 +161,8 @@ class Run:
         if self.dns:
             self.dns.close()
         self.place.end_all()
+        if self.network:
+            self.network.end()
         if not keep:
             self.place.remove()
 
@@ -174,7 +184,7 @@ class Run:
             self.certs = self.certs or Certs(self.place)
             return self.certs.ca()
         if name == "redis":
-            return f"127.0.0.1:{self.redis.port}"
+            return f"{self.place.host}:{self.redis.port}"
         if name == "weir":
             return self.weir.program
         if name == "sentinels":
@@ -214,12 +224,15 @@ class Run:
 
 
 def run_scenario(path, program, keep):
-    """(passed, seconds, text for the reader)."""
+    """(passed, seconds, text for the reader); passed is None where it cannot happen."""
     began = time.monotonic()
     try:
         scenario = Scenario(path)
     except (Failure, tomllib.TOMLDecodeError) as failure:
         return False, 0, f"{path}: {failure}"
+    reason = scenario.cannot_happen()
+    if reason:
+        return None, 0, f"  {reason}"
     run = Run(scenario, program)
     try:
         run.happen()

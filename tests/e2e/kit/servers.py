@@ -44,7 +44,7 @@ class Nginx:
         self.process = None
         self.starts = 0
         self.port = free_port()
-        self.address = f"127.0.0.1:{self.port}"
+        self.address = f"{place.host}:{self.port}"
 
     def start(self):
         if self.process and self.process.is_running():
@@ -57,7 +57,7 @@ class Nginx:
                 if self.starts > 1 or attempt == 4:
                     raise Failure(f"nginx {self.name}: {failure}") from None
                 self.port = free_port()
-                self.address = f"127.0.0.1:{self.port}"
+                self.address = f"{self.place.host}:{self.port}"
 
     def _start_once(self):
         folder = self.place.path(f"nginx-{self.name}")
@@ -74,7 +74,7 @@ class Nginx:
         self.process = self.place.start(f"nginx-{self.name}-{self.starts}",
                                         ["nginx", "-p", folder, "-c", conf, "-e", f"{folder}/error.log"])
         self.starts += 1
-        wait_listening(self.process, self.port)
+        wait_listening(self.process, self.port, self.place.host)
 
     def stop(self, how="kill"):
         if self.process:
@@ -134,14 +134,15 @@ class Redis:
 
     def start(self, more=()):
         """Empty: it keeps nothing on disk."""
-        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+        command = ["redis-server", "--port", str(self.port), "--bind", self.place.host, "--protected-mode", "no",
+                   "--save", "", "--appendonly", "no",
                    "--dir", self.place.dir, "--daemonize", "no", *more]
         if "password" in self.spec:
             command += ["--requirepass", self.spec["password"]]
         self.process = self.place.start(f"redis-{self.port}-{self.starts}", command)
         self.starts += 1
         try:
-            wait_listening(self.process, self.port)
+            wait_listening(self.process, self.port, self.place.host)
         except RuntimeError as failure:
             raise Failure(str(failure)) from None
 
@@ -155,11 +156,11 @@ class Redis:
         self.process.signal(signal.SIGCONT)
 
     def is_up(self):
-        return bool(self.process) and self.process.is_running() and listens(self.port)
+        return bool(self.process) and self.process.is_running() and listens(self.port, self.place.host)
 
     def cli(self, args, last=b""):
         """What redis-cli prints; `last` are the bytes of one more argument, when there is one."""
-        command = ["redis-cli", "-p", str(self.port)]
+        command = ["redis-cli", "-h", self.place.host, "-p", str(self.port)]
         if "password" in self.spec:
             command += ["-a", self.spec["password"], "--no-auth-warning"]
         command += ["-x"] if last else []
@@ -173,9 +174,10 @@ class RedisSet:
     """A master with replicas and sentinels, each a process on loopback. What is asked or written goes to the master."""
 
     CONF = """port {port}
-bind 127.0.0.1
+bind {host}
+protected-mode no
 dir {dir}
-sentinel monitor shop 127.0.0.1 {master} {quorum}
+sentinel monitor shop {host} {master} {quorum}
 sentinel down-after-milliseconds shop 500
 sentinel failover-timeout shop 3000
 """
@@ -188,19 +190,19 @@ sentinel failover-timeout shop 3000
 
     @property
     def addresses(self):
-        return ",".join(f"127.0.0.1:{port}" for port in self.sentinels)
+        return ",".join(f"{self.place.host}:{port}" for port in self.sentinels)
 
     def start(self):
         for node in self.nodes:
-            node.start([] if node is self.nodes[0] else ["--replicaof", "127.0.0.1", str(self.nodes[0].port),
+            node.start([] if node is self.nodes[0] else ["--replicaof", self.place.host, str(self.nodes[0].port),
                                                          "--repl-diskless-sync-delay", "0"])
         until(lambda: f"connected_slaves:{len(self.nodes) - 1}" in self.nodes[0].cli(["INFO", "replication"]) and
               all("master_link_status:up" in n.cli(["INFO", "replication"]) for n in self.nodes[1:]), "the replicas follow")
         for port in self.sentinels:
             conf = self.place.write(f"sentinel-{port}.conf", self.CONF.format(
-                port=port, dir=self.place.dir, master=self.nodes[0].port, quorum=len(self.sentinels) // 2 + 1))
+                port=port, host=self.place.host, dir=self.place.dir, master=self.nodes[0].port, quorum=len(self.sentinels) // 2 + 1))
             process = self.place.start(f"sentinel-{port}", ["redis-server", conf, "--sentinel"])
-            wait_listening(process, port)
+            wait_listening(process, port, self.place.host)
             self.watchers.append(process)
         until(self._ready, "the sentinels know each other and the replicas", patience=15)
 
@@ -213,7 +215,8 @@ sentinel failover-timeout shop 3000
         return True
 
     def _ask(self, port, args):
-        return subprocess.run(["redis-cli", "-p", str(port), *args], capture_output=True, text=True, timeout=30).stdout
+        return subprocess.run(["redis-cli", "-h", self.place.host, "-p", str(port), *args], capture_output=True, text=True,
+                              timeout=30).stdout
 
     def master(self):
         port = int(self._ask(self.sentinels[0], ["SENTINEL", "get-master-addr-by-name", "shop"]).split("\n")[1])
