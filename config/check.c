@@ -84,6 +84,19 @@ static void check_admin(struct loader *l)
                         "has an \"address\" without a \"token\"");
 }
 
+static void check_control(struct loader *l)
+{
+    const struct config_control *c = &l->tree->control;
+    const struct place at = {.up = &at_root, .key = "control"};
+    const struct place user = {.up = &at, .key = "sentinel_user"};
+    const struct place password = {.up = &at, .key = "sentinel_password"};
+    if (c->sentinel_user != NULL && c->sentinel_password == NULL)
+        loader_complain(l, &user, "add \"sentinel_password\"", "is a user without a password");
+    if (c->sentinel_password != NULL && c->redis != config_broken && c->store.nsentinels == 0)
+        loader_complain(l, &password, "\"redis\" must be redis+sentinel://..., or remove this",
+                        "is for sentinels, and there are none");
+}
+
 static void check_state_dir(struct loader *l)
 {
     const struct place here = {.up = &at_root, .key = "state_dir"};
@@ -111,6 +124,7 @@ enum err check_tree(struct loader *l)
     TRY(check_routes(l));
     TRY(check_ends(l));
     check_admin(l);
+    check_control(l);
     check_state_dir(l);
     check_shadow(l);
     return ERR_OK;

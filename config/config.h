@@ -306,8 +306,10 @@ struct config_redis { /* control.redis taken apart, %XX decoded */
 };
 
 struct config_control {
-    const char *redis;         /* NULL: the local file */
-    struct config_redis store; /* all zero when redis is NULL */
+    const char *redis;             /* NULL: the local file */
+    struct config_redis store;     /* all zero when redis is NULL */
+    const char *sentinel_user;     /* NULL: the default user */
+    const char *sentinel_password; /* NULL: the sentinels ask for none */
     const char *key;
     uint64_t poll; /* milliseconds */
     const char *instance;

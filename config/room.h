@@ -107,8 +107,8 @@ enum err option_expects(const struct option *o, struct buf *out) MUST_USE;
 
 extern const struct syntax syntax_any, syntax_name, syntax_host, syntax_match_host, syntax_path,
     syntax_listen, syntax_tcp, syntax_mode, syntax_server, syntax_network, syntax_sticky,
-    syntax_redis, syntax_token, syntax_field, syntax_cookie, syntax_method, syntax_status,
-    syntax_edit_field, syntax_field_value, syntax_location, syntax_date, syntax_link;
+    syntax_redis, syntax_token, syntax_password, syntax_field, syntax_cookie, syntax_method,
+    syntax_status, syntax_edit_field, syntax_field_value, syntax_location, syntax_date, syntax_link;
 
 enum { UNIX_PATH_BYTES = 107 }; /* sockaddr_un.sun_path without its NUL */
 

@@ -252,6 +252,14 @@ static const char *token_fault(struct span s)
     return NULL;
 }
 
+static const char *password_fault(struct span s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
+            return "has a control byte (a line end in its file, perhaps)";
+    return NULL;
+}
+
 static const char *redis_fault(struct span s)
 {
     struct config_redis parts;
@@ -397,6 +405,13 @@ const struct syntax syntax_redis = {
     .right = "redis://[[USER]:PASSWORD@]HOST[:PORT][/DB], "
              "redis+sentinel://[[USER]:PASSWORD@]HOST[:PORT],.../MASTER[/DB] or unix:/PATH",
     .pattern = "^(redis://.+|redis\\+sentinel://.+/.+|unix:/.+)$",
+    .secret = true,
+};
+
+const struct syntax syntax_password = {
+    .fault = password_fault,
+    .right = "text without control bytes",
+    .pattern = "^[^\\u0000-\\u001f\\u007f]+$",
     .secret = true,
 };
 

@@ -167,6 +167,8 @@ static void compare_secrets(struct walk *w, const struct config *a, const struct
         say(w, "admin.token: another one");
     if (!same_text(a->control.store.password, b->control.store.password))
         say(w, "control.redis: another password");
+    if (!same_text(a->control.sentinel_password, b->control.sentinel_password))
+        say(w, "control.sentinel_password: another one");
     if (!changes_same_names(&a->control.secrets, &b->control.secrets))
         say(w, "control.secret_file: other secrets");
     if (a->sticky_cookie != NULL && b->sticky_cookie != NULL &&

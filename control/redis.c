@@ -19,6 +19,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 enum { LINK_MAGIC = 0x524c4e4b, ASKED_MAGIC = 0x52415344, WHY_MAX = 160, LIST_MAX = 100000 };
 
@@ -273,11 +274,21 @@ static void on_answer(redisAsyncContext *ac, void *reply, void *arg)
     }
 }
 
+/* What the kernel still holds for a server that does not answer must not arrive one day, after what
+ * the next connection will have said by then. */
+static void drop_unsent(struct redis_link *l)
+{
+    const struct linger now = {.l_onoff = 1, .l_linger = 0};
+    if (l->ac != NULL && l->ac->c.fd >= 0)
+        (void)setsockopt(l->ac->c.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
 static void on_deadline(void *arg)
 {
     struct redis_link *l;
     OBJ_CAST(l, arg, LINK_MAGIC);
     char why[WHY_MAX];
+    drop_unsent(l);
     (void)snprintf(why, sizeof(why), "%s for %llu ms", l->connected ? "no answer" : "no connection",
                    (unsigned long long)l->timeout_ms);
     dead(l, why);

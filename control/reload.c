@@ -105,7 +105,9 @@ static bool same_text(const char *a, const char *b)
 static bool same_store(const struct config_control *a, const struct config_control *b)
 {
     return same_text(a->redis, b->redis) && same_text(a->store.password, b->store.password) &&
-           same_text(a->key, b->key) && a->poll == b->poll && a->ack_ttl == b->ack_ttl &&
+           same_text(a->sentinel_user, b->sentinel_user) &&
+           same_text(a->sentinel_password, b->sentinel_password) && same_text(a->key, b->key) &&
+           a->poll == b->poll && a->ack_ttl == b->ack_ttl &&
            same_text(a->audit_stream, b->audit_stream) &&
            a->audit_stream_max == b->audit_stream_max &&
            changes_same_names(&a->secrets, &b->secrets);

@@ -218,7 +218,8 @@ static enum err check_sum(const struct loader *l, const json_t *o, const json_t 
 static enum err take_file(const struct loader *l, const json_t *o)
 {
     const json_t *state = json_object_get(o, "state");
-    if (json_integer_value(json_object_get(o, "weir_state")) != STATE_VERSION || state == NULL)
+    if (json_integer_value(json_object_get(o, "weir_state")) != STATE_VERSION ||
+        !json_is_object(state))
         return damaged(l, "is not a state of this version of weir");
     TRY(check_sum(l, o, state));
     return take_state(l, state);

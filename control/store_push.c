@@ -192,7 +192,7 @@ void redis_store_push_begin(struct redis_store *s)
         return;
     }
     s->push = PUSH_CONNECTING;
-    redis_store_login(s, s->sub, on_sub_hello);
+    redis_store_login(s, &s->login, s->sub, on_sub_hello);
     redis_send(s->sub, on_id, s, 2, (struct span[]){SPAN("CLIENT"), SPAN("ID")});
 }
 

@@ -344,19 +344,20 @@ static void on_info(void *arg, const struct answer *a)
     }
 }
 
-void redis_store_login(struct redis_store *s, struct redis_link *l, redis_fn *fn)
+void redis_store_login(struct redis_store *s, const struct redis_login *as, struct redis_link *l,
+                       redis_fn *fn)
 {
-    struct span password = span_str(s->password);
-    if (s->password != NULL && s->user != NULL)
-        redis_send(l, fn, s, 3, (struct span[]){SPAN("AUTH"), span_str(s->user), password});
-    else if (s->password != NULL)
+    struct span password = span_str(as->password);
+    if (as->password != NULL && as->user != NULL)
+        redis_send(l, fn, s, 3, (struct span[]){SPAN("AUTH"), span_str(as->user), password});
+    else if (as->password != NULL)
         redis_send(l, fn, s, 2, (struct span[]){SPAN("AUTH"), password});
 }
 
 static void hello(struct redis_store *s)
 {
     char db[16];
-    redis_store_login(s, s->cmd, on_hello);
+    redis_store_login(s, &s->login, s->cmd, on_hello);
     if (s->db != 0) {
         (void)snprintf(db, sizeof(db), "%u", s->db);
         redis_send(s->cmd, on_hello, s, 2, (struct span[]){SPAN("SELECT"), span_str(db)});
@@ -488,14 +489,20 @@ static void redis_store_start(struct store *base)
     connect_now(s);
 }
 
+static void login_free(struct redis_login *l)
+{
+    if (l->password != NULL)
+        explicit_bzero(l->password, strlen(l->password));
+    free(l->user);
+    free(l->password);
+}
+
 static void redis_store_free(struct redis_store *s)
 {
     free(s->path);
     free(s->host);
-    free(s->user);
-    if (s->password != NULL)
-        explicit_bzero(s->password, strlen(s->password));
-    free(s->password);
+    login_free(&s->login);
+    login_free(&s->sentinel_login);
     free(s->key);
     free(s->ack_key);
     free(s->stream);
@@ -542,8 +549,10 @@ static bool copy_all(struct redis_store *s, const struct store_options *o)
     char ack[512];
     (void)snprintf(ack, sizeof(ack), "weir:ack:%s", o->instance);
     return copy(&s->path, c->store.path) && copy(&s->host, c->store.host) &&
-           copy(&s->user, c->store.user) && copy(&s->password, c->store.password) &&
-           copy(&s->key, c->key) && copy(&s->ack_key, ack) && copy(&s->stream, c->audit_stream) &&
+           copy(&s->login.user, c->store.user) && copy(&s->login.password, c->store.password) &&
+           copy(&s->sentinel_login.user, c->sentinel_user) &&
+           copy(&s->sentinel_login.password, c->sentinel_password) && copy(&s->key, c->key) &&
+           copy(&s->ack_key, ack) && copy(&s->stream, c->audit_stream) &&
            copy(&s->instance, o->instance);
 }
 

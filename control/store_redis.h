@@ -14,6 +14,11 @@ enum {
     SAID_LEN = 200,
 };
 
+struct redis_login { /* password NULL: none is asked for; user NULL: the default user */
+    char *user;
+    char *password;
+};
+
 struct sentinel_at {
     char *host;
     unsigned port;
@@ -33,8 +38,7 @@ struct redis_store {
     char *host;
     unsigned port;
     unsigned db;
-    char *user;
-    char *password;
+    struct redis_login login;
     char *key;
     uint64_t poll_ms;
     uint64_t ack_ttl_ms;
@@ -42,6 +46,7 @@ struct redis_store {
     /* asking sentinels for the master; nsentinels == 0: there are none */
     struct sentinel_at *sentinels;
     size_t nsentinels;
+    struct redis_login sentinel_login;
     char *master;
     struct redis_link *sentinel;
     size_t next_sentinel;
@@ -111,7 +116,8 @@ void redis_store_refused(struct redis_store *s, const char *doing, const struct 
  */
 
 void redis_store_look(struct redis_store *s);
-void redis_store_login(struct redis_store *s, struct redis_link *l, redis_fn *fn);
+void redis_store_login(struct redis_store *s, const struct redis_login *as, struct redis_link *l,
+                       redis_fn *fn);
 void redis_store_address(const struct redis_store *s, struct redis_at *at);
 void redis_store_timer(struct redis_store *s, struct timer *t, uint64_t ms);
 void redis_store_changed(struct redis_store *s);

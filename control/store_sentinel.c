@@ -35,7 +35,7 @@ static void next_one(struct redis_store *s, const char *why)
     char text[SAID_LEN];
     const struct sentinel_at *at = current(s);
     bool news_only = s->watching;
-    (void)snprintf(text, sizeof(text), "sentinel %.100s:%u: %.70s", at->host, at->port, why);
+    (void)snprintf(text, sizeof(text), "sentinel %.80s:%u: %.100s", at->host, at->port, why);
     hang_up(s);
     s->next_sentinel++;
     s->sentinels_asked++;
@@ -83,6 +83,14 @@ static void on_news(void *arg, const struct answer *a)
 
 /* --- asking --- */
 
+static void refused(struct redis_store *s, const char *doing, const struct answer *a)
+{
+    char why[SAID_LEN];
+    struct span text = a->kind == ANSWER_REFUSAL ? a->text : SPAN("an answer of another kind");
+    (void)snprintf(why, sizeof(why), "%s: " SPAN_FMT, doing, (int)min_size(text.n, 100), text.p);
+    next_one(s, why);
+}
+
 static void on_master(void *arg, const struct answer *a)
 {
     struct redis_store *s;
@@ -97,14 +105,24 @@ static void on_master(void *arg, const struct answer *a)
     }
     if (ip.kind != ANSWER_TEXT || at.kind != ANSWER_TEXT || ip.text.n >= sizeof(host) ||
         !span_u64(at.text, &port) || port == 0 || port > 65535) {
-        next_one(s, a->kind == ANSWER_NOTHING ? "it knows no master of this name"
-                                              : "it does not say where the master is");
+        if (a->kind == ANSWER_NOTHING)
+            next_one(s, "it knows no master of this name");
+        else
+            refused(s, "it does not say where the master is", a);
         return;
     }
     (void)snprintf(host, sizeof(host), SPAN_FMT, SPAN_ARG(ip.text));
     redis_send(s->sentinel, on_news, s, 2, (struct span[]){SPAN("SUBSCRIBE"), span_str(channel)});
     s->watching = true;
     redis_store_at(s, host, (unsigned)port);
+}
+
+static void on_login(void *arg, const struct answer *a)
+{
+    struct redis_store *s;
+    OBJ_CAST(s, arg, REDIS_STORE_MAGIC);
+    if (a->kind != ANSWER_TEXT)
+        refused(s, "it did not let us in", a);
 }
 
 static void on_resolved(void *arg, const struct resolved *r)
@@ -122,6 +140,7 @@ static void on_resolved(void *arg, const struct resolved *r)
                ERR_OK) {
         next_one(s, why);
     } else {
+        redis_store_login(s, &s->sentinel_login, s->sentinel, on_login);
         redis_send(s->sentinel, on_master, s, 3,
                    (struct span[]){SPAN("SENTINEL"), SPAN("get-master-addr-by-name"),
                                    span_str(s->master)});

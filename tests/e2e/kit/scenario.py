@@ -8,7 +8,8 @@
                       certificate (kit/certs.py); down = true: a step starts it
     network = true    a network of its own (kit/network.py): servers of the scenario listen on its bridge
     dns = true        a name server of its own (kit/dns.py)
-    [redis]           a redis-server of its own; password = ...; sentinels = N, replicas = N: a master, replicas, sentinels
+    [redis]           a redis-server of its own; password = ...; sentinels = N, replicas = N: a master, replicas, sentinels,
+                      which have a sentinel_password or none
     [weir]            merged over a small default configuration (kit/proxy.py); `weir_starts = false`: a step starts it
     [[step]]          do = a word of the vocabulary, and what it takes
 

@@ -180,6 +180,9 @@ dir {dir}
 sentinel monitor shop {host} {master} {quorum}
 sentinel down-after-milliseconds shop 500
 sentinel failover-timeout shop 3000
+{login}"""
+    LOGIN = """requirepass {password}
+sentinel sentinel-pass {password}
 """
 
     def __init__(self, place, spec):
@@ -187,6 +190,7 @@ sentinel failover-timeout shop 3000
         self.nodes = [Redis(place, {}) for _ in range(1 + spec.get("replicas", 1))]
         self.sentinels = [free_port() for _ in range(spec["sentinels"])]
         self.watchers = []
+        self.password = spec.get("sentinel_password")
 
     @property
     def addresses(self):
@@ -200,7 +204,7 @@ sentinel failover-timeout shop 3000
               all("master_link_status:up" in n.cli(["INFO", "replication"]) for n in self.nodes[1:]), "the replicas follow")
         for port in self.sentinels:
             conf = self.place.write(f"sentinel-{port}.conf", self.CONF.format(
-                port=port, host=self.place.host, dir=self.place.dir, master=self.nodes[0].port, quorum=len(self.sentinels) // 2 + 1))
+                login=self.LOGIN.format(password=self.password) if self.password else "", port=port, host=self.place.host, dir=self.place.dir, master=self.nodes[0].port, quorum=len(self.sentinels) // 2 + 1))
             process = self.place.start(f"sentinel-{port}", ["redis-server", conf, "--sentinel"])
             wait_listening(process, port, self.place.host)
             self.watchers.append(process)
@@ -215,8 +219,9 @@ sentinel failover-timeout shop 3000
         return True
 
     def _ask(self, port, args):
-        return subprocess.run(["redis-cli", "-h", self.place.host, "-p", str(port), *args], capture_output=True, text=True,
-                              timeout=30).stdout
+        login = ["-a", self.password, "--no-auth-warning"] if self.password else []
+        return subprocess.run(["redis-cli", "-h", self.place.host, "-p", str(port), *login, *args],
+                              capture_output=True, text=True, timeout=30).stdout
 
     def master(self):
         port = int(self._ask(self.sentinels[0], ["SENTINEL", "get-master-addr-by-name", "shop"]).split("\n")[1])

@@ -2,9 +2,14 @@
  * hiredis would abort the process on a good part of it. */
 #include "tests/unit/control/rig_store.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 static const char slow_poll[] = ", \"poll\": \"60s\"";
 
@@ -122,6 +127,36 @@ static void test_refusals(void **state)
     with_script(&s, NULL, "no answer for 2000 ms");
 }
 
+/* Commands of a connection that was given up must not reach Redis later than those of the next. */
+static void test_silent_one_is_reset(void **state)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof(a);
+    char url[64];
+    char said[4096];
+    ssize_t got;
+    struct watch w;
+    UNUSED(state);
+    int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(server >= 0);
+    assert_int_equal(bind(server, (struct sockaddr *)&a, n), 0);
+    assert_int_equal(listen(server, 8), 0);
+    assert_int_equal(getsockname(server, (struct sockaddr *)&a, &n), 0);
+    (void)snprintf(url, sizeof(url), "redis://127.0.0.1:%u", ntohs(a.sin_port));
+    watch_begin(&w, url, slow_poll);
+    expect_error(&w, "no answer for 2000 ms");
+    int fd = accept(server, NULL, NULL);
+    assert_true(fd >= 0);
+    do
+        got = recv(fd, said, sizeof(said), 0);
+    while (got > 0);
+    assert_int_equal(got, -1);
+    assert_int_equal(errno, ECONNRESET);
+    watch_end(&w);
+    close(fd);
+    close(server);
+}
+
 /* hiredis would abort the process on most of these. */
 static void test_hostile(void **state)
 {
@@ -206,10 +241,10 @@ static void test_lost_push(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_no_such_name), cmocka_unit_test(test_closed_at_once),
-        cmocka_unit_test(test_old_redis),    cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_hostile),      cmocka_unit_test(test_hostile_messages),
-        cmocka_unit_test(test_lost_push),
+        cmocka_unit_test(test_no_such_name),        cmocka_unit_test(test_closed_at_once),
+        cmocka_unit_test(test_old_redis),           cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_silent_one_is_reset), cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_hostile_messages),    cmocka_unit_test(test_lost_push),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
