@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
-"""How long a flip takes: from the write to Redis to the last answer that the old side gave.
+"""How long a flip takes: from the write to Redis to the last answer that the old side gave, and to the acknowledgement
+of the last instance.
 
 A few connections ask without a pause, and the same loop writes `legacy` and `new` to Redis in turn, so that one clock
 sees everything. What is measured ends when the answer of the old side *arrives*: a little more than the promise, which
 is about the moment the request is routed. Once a connection has seen the new side it must not see the old one again.
+Acknowledgements are seen as Redis' own notifications of keys that are set.
 
-Usage: flips.py HOST PORT CONNECTIONS REDIS_PORT KEY FLIPS; prints one line of JSON.
+Usage: flips.py HOST PORT[,PORT...] CONNECTIONS REDIS_PORT KEY FLIPS; prints one line of JSON.
 """
 
 from __future__ import annotations
 
 import json
 import random
+import re
 import selectors
 import socket
 import sys
@@ -48,13 +51,43 @@ class Asker:
         return str(json.loads(body)["side"])
 
 
+class Acks:
+    """Notifications of acknowledgements."""
+
+    KEY = re.compile(rb"\r\n(weir:ack:[^\r]+)\r\n")
+
+    def __init__(self, redis_port: int):
+        self.socket = dial(redis_port)
+        self.socket.sendall(b"CONFIG SET notify-keyspace-events E$\r\nSUBSCRIBE __keyevent@0__:set\r\n")
+        self._got = b""
+
+    def arrived(self) -> set[bytes]:
+        self._got += self.socket.recv(65536)
+        whole, _, self._got = self._got.rpartition(b"*3\r\n")  # the last may not be whole yet
+        found = set(self.KEY.findall(whole + b"\r\n"))
+        last = self.KEY.search(self._got)
+        if last:
+            found.add(last.group(1))
+        self._got = b"*3\r\n" + self._got
+        return found
+
+
+def dial(port: int) -> socket.socket:
+    made = socket.create_connection(("127.0.0.1", port), timeout=10)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return made
+
+
 class Flips:
-    def __init__(self, address: tuple[str, int], connections: int, redis_port: int, key: str):
-        self._redis = socket.create_connection(("127.0.0.1", redis_port), timeout=10)
-        self._redis.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, addresses: list[tuple[str, int]], connections: int, redis_port: int, key: str):
+        self._redis = dial(redis_port)
         self._key = key
         self._selector = selectors.DefaultSelector()
-        self.askers = [Asker(address) for _ in range(connections)]
+        self._acks = Acks(redis_port)
+        self._acked: set[bytes] = set()
+        self._instances = len(addresses)
+        self._selector.register(self._acks.socket, selectors.EVENT_READ, None)
+        self.askers = [Asker(addresses[i % len(addresses)]) for i in range(connections)]
         for asker in self.askers:
             self._selector.register(asker.socket, selectors.EVENT_READ, asker)
             asker.ask()
@@ -65,6 +98,9 @@ class Flips:
         """The answers that have arrived; their connections ask again."""
         found = []
         for key, _ in self._selector.select(1.0):
+            if key.data is None:
+                self._acked |= self._acks.arrived()
+                continue
             asker: Asker = key.data
             side = asker.side()
             if side is not None:
@@ -73,25 +109,30 @@ class Flips:
                 asker.ask()
         return found
 
-    def flip(self, word: str) -> float:
-        """Microseconds until the last answer of the other side; 0 when none came any more."""
+    def flip(self, word: str) -> tuple[float, float]:
+        """Microseconds until the last answer of the other side, 0 when none came any more; and until all have
+        acknowledged."""
+        self._acked.clear()
         begin = time.perf_counter()
         self._redis.sendall(b"*3\r\n$3\r\nSET\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n" % (
             len(self._key), self._key.encode(), len(word), word.encode()))
-        last, moved = begin, set()
-        while len(moved) < len(self.askers):
+        last, moved, acked = begin, set(), 0.0
+        while len(moved) < len(self.askers) or not acked:
             for asker, side, at in self._turn():
                 if side == word:
                     moved.add(asker)
                 else:
                     last = at
                     self.back += asker in moved
+            if not acked and len(self._acked) >= self._instances:
+                acked = time.perf_counter()
             if time.perf_counter() > begin + PATIENCE:
-                raise ValueError(f"{word} is seen by {len(moved)} of {len(self.askers)} connections only")
+                raise ValueError(f"{word} is seen by {len(moved)} of {len(self.askers)} connections and acknowledged by "
+                                 f"{len(self._acked)} of {self._instances} instances only")
         if not self._redis.recv(100).startswith(b"+OK"):
             raise ValueError("Redis did not take the word")
         self._calm(word)
-        return (last - begin) * 1e6
+        return (last - begin) * 1e6, (acked - begin) * 1e6
 
     def _calm(self, word: str) -> None:
         end = time.perf_counter() + random.uniform(*CALM)
@@ -99,18 +140,23 @@ class Flips:
             self.back += sum(side != word for _, side, _ in self._turn())
 
 
+def quantiles(name: str, of: list[float]) -> dict[str, float]:
+    return {f"{name}p50_us": of[len(of) // 2], f"{name}p99_us": of[len(of) * 99 // 100], f"{name}max_us": of[-1]}
+
+
 def main() -> int:
-    host, port, connections, redis_port, key, flips = sys.argv[1:]
-    run = Flips((host, int(port)), int(connections), int(redis_port), key)
+    host, ports, connections, redis_port, key, flips = sys.argv[1:]
+    run = Flips([(host, int(port)) for port in ports.split(",")], int(connections), int(redis_port), key)
     for word in ("legacy", "new"):  # the first one ends the split, which is no flip
         run.flip(word)
     run.answers = run.back = 0
     begin = time.perf_counter()
-    took = sorted(run.flip(("legacy", "new")[i % 2]) for i in range(int(flips)))
+    each = [run.flip(("legacy", "new")[i % 2]) for i in range(int(flips))]
+    took, acked = sorted(last for last, _ in each), sorted(acked for _, acked in each)
     seconds = time.perf_counter() - begin
     print("JSON " + json.dumps({
         "requests": run.answers, "wrong": run.back, "first_wrong": "the old side again, after the new one",
-        "seconds": seconds, "p50_us": took[len(took) // 2], "p99_us": took[len(took) * 99 // 100], "max_us": took[-1]}))
+        "seconds": seconds, **quantiles("", took), **quantiles("ack_", acked)}))
     return 0
 
 

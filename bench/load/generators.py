@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from procs import Failed, Proc, Procs, Stuck
@@ -31,6 +31,7 @@ class Seen:
     seconds: float
     p50_us: float | None
     p99_us: float | None
+    more: dict[str, float] = field(default_factory=dict)  # what else the tool measured
 
     def per_second(self) -> float:
         return self.requests / self.seconds if self.seconds > 0 else 0.0
@@ -143,9 +144,10 @@ class Run:
         return (float(took[len(took) // 2]), float(took[len(took) * 99 // 100])) if took else (None, None)
 
 
-def flips(procs: Procs, load: Load, port: int, redis_port: int, number: int, cpus: set[int]) -> Seen:
+def flips(procs: Procs, load: Load, ports: list[int], redis_port: int, number: int, cpus: set[int]) -> Seen:
     """flips.py from beginning to end; its times are those of the flips."""
-    argv = [sys.executable, str(HERE / "flips.py"), "127.0.0.1", str(port), str(load.connections), str(redis_port),
+    argv = [sys.executable, str(HERE / "flips.py"), "127.0.0.1", ",".join(map(str, ports)), str(load.connections),
+            str(redis_port),
             "weir:control", str(number)]
     proc = procs.start("flips", argv, cpus, environment())
     try:
@@ -177,6 +179,9 @@ def echoed(procs: Procs, load: Load, port: int, messages: int, cpus: set[int]) -
     return Echoed(procs, proc)
 
 
+MORE = ("max_us", "ack_p50_us", "ack_p99_us", "ack_max_us")
+
+
 def _of_json(tool: str, text: str) -> Seen:
     line = next((x for x in text.splitlines() if x.startswith("JSON ")), None)
     if line is None:
@@ -188,7 +193,8 @@ def _of_json(tool: str, text: str) -> Seen:
     if said["wrong"] or errors:
         raise Failed(f"{tool}: {said['wrong']} of {said['requests']} answers were wrong"
                      f" (the first: {said['first_wrong'] or '-'}); errors {errors}")
-    return Seen(said["requests"], said["seconds"], said["p50_us"], said["p99_us"])
+    return Seen(said["requests"], said["seconds"], said["p50_us"], said["p99_us"],
+                {k: v for k, v in said.items() if k in MORE})
 
 
 def _connections(port: int) -> str:

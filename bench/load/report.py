@@ -74,12 +74,17 @@ def _features(results: list[Result]) -> str:
     return "\n".join(["## What a feature costs (µs of CPU per request)", "", *table, ""])
 
 
+def _spread(x: Line, of: str) -> str:
+    return ", ".join(f"{what} {_time(x.median(f'{of}{what}_us'))}" for what in ("p50", "p99", "max"))
+
+
 def _flips(results: list[Result]) -> str:
     lines = ["## How long a flip takes", ""]
     for r in results:
         for x in r.lines:
-            lines.append(f"- {r.row.title}, {x.subject.label}: p50 {_time(x.median('p50_us'))}, "
-                         f"p99 {_time(x.median('p99_us'))} (to reach: {r.row.reach})")
+            reach = f" (to reach: {r.row.reach})" if r.row.reach else ""
+            lines.append(f"- {r.row.title}, {x.subject.label}: {_spread(x, '')}{reach}; to the last acknowledgement: "
+                         f"{_spread(x, 'ack_')}")
     return "\n".join([*lines, ""])
 
 

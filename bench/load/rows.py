@@ -45,6 +45,7 @@ class Row:
     main: bool = False  # every proxy takes part that can, and system calls are counted
     idle: int = 0  # connections to hold open: a row of memory, without load
     flips: int = 0  # a row of how long a flip takes
+    fleet: int = 1  # of so many instances on one core
     dead_shadow: bool = False
     unit: str = "µs of CPU per request"
 
@@ -81,6 +82,8 @@ ROWS = (
     Row("reload", "10,000 routes, reloads one after another", flavours=(STEADY, RELOADS), reach="0 failed"),
     Row("flip", "Redis write to the last request on the old side", Load(connections=8), flavours=(REDIS,), flips=200,
         reach="p99 < 5 ms", unit="µs, p99"),
+    Row("flip-fleet", "the same for 8 instances on that core", Load(connections=16), flavours=(REDIS,), flips=200, fleet=8,
+        unit="µs, p99"),
     Row("idle-plain", "memory of an idle plain connection, of 9,900", idle=9700, reach="≤ 0.5 KiB", unit="bytes per connection"),
     Row("idle-tls", "memory of an idle TLS connection, of 9,900", Load(tls=True), idle=9700, reach="≤ 12 KiB",
         unit="bytes per connection"),

@@ -76,6 +76,10 @@ class Sample:
     per_second: float | None = None
     p50_us: float | None = None
     p99_us: float | None = None
+    max_us: float | None = None  # rows of flips, as are the next three
+    ack_p50_us: float | None = None
+    ack_p99_us: float | None = None
+    ack_max_us: float | None = None
     new_percent: float | None = None
     copies_percent: float | None = None  # mirrored rows: copies that reached the target, of all requests
     backend_connections: int = 0
@@ -113,8 +117,8 @@ class Stage:
             self._echo = Echo(self.procs, self.plan.load_cores)
         return self._echo
 
-    def raise_proxy(self, subject: Subject, row: Row) -> tuple[Proc, Setting]:
-        room = self.room / "proxy"
+    def raise_proxy(self, subject: Subject, row: Row, name: str = "proxy") -> tuple[Proc, Setting]:
+        room = self.room / name
         shutil.rmtree(room, ignore_errors=True)
         room.mkdir()
         h2 = subject.flavour.h2_backends
@@ -332,16 +336,18 @@ def _figures(row: Row, subject: Subject, watched: Watched, whole: Counts) -> Sam
 
 def _flips(stage: Stage, row: Row, subject: Subject) -> Sample:
     """Flips through Redis while a few connections ask without a pause."""
-    proc, setting = stage.raise_proxy(subject, row)
+    raised = [stage.raise_proxy(subject, row, f"proxy-{n}") for n in range(row.fleet)]
     try:
-        seen = flips(stage.procs, row.load, port_of(row.load, setting), setting.redis, min(row.flips, stage.plan.flips),
-                     stage.plan.load_cores)
-        if not proc.running():
-            raise Failed(f"{subject.label} ended:\n{proc.said()[-2000:]}")
+        seen = flips(stage.procs, row.load, [port_of(row.load, s) for _, s in raised], raised[0][1].redis,
+                     min(row.flips, stage.plan.flips), stage.plan.load_cores)
+        for proc, _ in raised:
+            if not proc.running():
+                raise Failed(f"{subject.label} ended:\n{proc.said()[-2000:]}")
         return Sample(value=seen.p99_us, requests=seen.requests, per_second=seen.per_second(), p50_us=seen.p50_us,
-                      p99_us=seen.p99_us, load_average=_load_average())
+                      p99_us=seen.p99_us, load_average=_load_average(), **seen.more)
     finally:
-        stage.procs.stop(proc)
+        for proc, _ in raised:
+            stage.procs.stop(proc)
 
 
 def _echoes(stage: Stage, row: Row, subject: Subject) -> Sample:

@@ -14,6 +14,9 @@ from peers import REFERENCE
 from rows import Row
 from sample import Sample, Subject
 
+MEDIANS = ("value", "per_second", "p50_us", "p99_us", "max_us", "ack_p50_us", "ack_p99_us", "ack_max_us", "new_percent",
+           "copies_percent", "core_idle", "core_others")
+
 
 @dataclass
 class Ratio:
@@ -73,8 +76,7 @@ class Result:
             "errors": self.errors,
             "subjects": [{
                 "label": x.subject.label, "peer": x.subject.peer.name, "flavour": x.subject.flavour.name,
-                "median": {what: x.median(what) for what in ("value", "per_second", "p50_us", "p99_us", "new_percent",
-                                                             "copies_percent", "core_idle", "core_others")},
+                "median": {what: x.median(what) for what in MEDIANS},
                 "to_reference": vars(x.to_reference) if x.to_reference else None,
                 "to_own_first": vars(x.to_own_first) if x.to_own_first else None,
                 "over_own_first": x.over_own_first, "worker_us": x.worker_us(), "noisy": x.noisy,
