@@ -28,6 +28,9 @@ struct loop {
     unsigned magic;
     struct event_base *base;
     uint64_t now_us;
+    uint64_t woke_us; /* the first reading of the clock in this turn; 0: none yet */
+    loop_turn_fn *turn_fn;
+    void *turn_arg;
     struct timer_wheel wheel;
     struct event *tick;
     bool ticking;
@@ -47,6 +50,8 @@ _Static_assert(sizeof(struct event) <= sizeof(((struct loop_io *)0)->event), "st
 static void refresh(struct loop *l)
 {
     l->now_us = clock_us();
+    if (l->woke_us == 0)
+        l->woke_us = l->now_us;
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -160,15 +165,29 @@ static void run_tasks(struct loop *l)
     }
 }
 
+void loop_on_turn(struct loop *l, loop_turn_fn *fn, void *arg)
+{
+    l->turn_fn = fn;
+    l->turn_arg = arg;
+}
+
+static void end_turn(struct loop *l)
+{
+    run_tasks(l);
+    if (l->turn_fn != NULL && l->woke_us != 0)
+        l->turn_fn(l->turn_arg, clock_us() - l->woke_us);
+    l->woke_us = 0;
+}
+
 void loop_run(struct loop *l)
 {
     OBJ_CHECK(l, LOOP_MAGIC);
     refresh(l);
-    run_tasks(l);
+    end_turn(l);
     while (!atomic_load_explicit(&l->stop, memory_order_acquire)) {
         int flags = l->first_task == NULL ? EVLOOP_ONCE : EVLOOP_NONBLOCK;
         BUG_IF(event_base_loop(l->base, flags) < 0);
-        run_tasks(l);
+        end_turn(l);
     }
     mailbox_close(&l->mailbox);
     mailbox_drain(&l->mailbox);

@@ -29,6 +29,12 @@ void loop_finish(struct loop *l);
 void loop_stop(struct loop *l);
 /* Any thread, and signal handlers of this loop: the current turn is the last. */
 
+typedef void loop_turn_fn(void *arg, uint64_t us);
+
+void loop_on_turn(struct loop *l, loop_turn_fn *fn, void *arg);
+/* Before loop_run(): fn hears at the end of each turn how long it took, from the end of its wait;
+ * whatever else the loop serves waited as long. */
+
 uint64_t loop_now_us(const struct loop *l);
 /* Monotonic microseconds, read when the running handler was entered. */
 

@@ -269,6 +269,10 @@ static void on_tick(void *arg)
 static enum err register_series(struct worker *w)
 {
     static const char *const no[] = {"no"}, *const yes[] = {"yes"};
+    char number[16];
+    const char *const index[] = {number};
+    (void)snprintf(number, sizeof(number), "%u", w->index);
+    TRY(metrics_series(METRIC_LOOP_TURN, index, &w->turns));
     TRY(metrics_series(METRIC_TLS_HANDSHAKES, no, &w->handshakes[0]));
     TRY(metrics_series(METRIC_TLS_HANDSHAKES, yes, &w->handshakes[1]));
     for (enum err e = 0; e < ERR_COUNT; e++) {
@@ -342,6 +346,12 @@ static void end(struct worker *w)
     access_close(w);
 }
 
+static void on_turn(void *arg, uint64_t us)
+{
+    struct worker *w = arg;
+    metric_observe(w->turns, us);
+}
+
 static void *worker_main(void *arg)
 {
     struct worker *w;
@@ -349,6 +359,7 @@ static void *worker_main(void *arg)
     OBJ_CAST(w, arg, WORKER_MAGIC);
     (void)snprintf(name, sizeof(name), "worker %u", w->index);
     metrics_thread_begin(name);
+    loop_on_turn(w->loop, on_turn, w);
     loop_timer_set(w->loop, &w->tick, TICK_MS);
     loop_run(w->loop);
     end(w);

@@ -62,6 +62,7 @@ struct worker {
     pthread_t thread;
     bool started;
     struct loop *loop;
+    metric_slot turns; /* how long those of the loop take */
     struct proxy *proxy;
     struct router_reader *reader;
     struct snapshot_hold *hold; /* the newest */

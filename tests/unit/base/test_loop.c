@@ -203,6 +203,44 @@ static void on_timer(void *arg)
     loop_stop(s->loop);
 }
 
+static void busy_task(void *arg)
+{
+    struct script *s = arg;
+    uint64_t until = clock_us() + 20000;
+    while (clock_us() < until)
+        ;
+    loop_timer_set(s->loop, &s->timer, 300); /* a wait, which is no part of a turn */
+}
+
+static uint64_t turns_us[8];
+static size_t turns_n;
+
+static void on_turn(void *arg, uint64_t us)
+{
+    UNUSED(arg);
+    if (turns_n < ARRAY_LEN(turns_us))
+        turns_us[turns_n++] = us;
+}
+
+static void test_turns_are_timed_without_the_wait(void **state)
+{
+    struct script s;
+    UNUSED(state);
+    begin(&s);
+    turns_n = 0;
+    timer_begin(&s.timer, on_timer, &s);
+    loop_on_turn(s.loop, on_turn, NULL);
+    loop_defer(s.loop, &s.a, busy_task, &s);
+    loop_run(s.loop);
+    assert_in_range(turns_n, 2, ARRAY_LEN(turns_us));
+    assert_true(turns_us[0] >= 20000);
+    uint64_t rest = 0;
+    for (size_t i = 1; i < turns_n; i++)
+        rest += turns_us[i];
+    assert_true(rest < 250000); /* the wait was 300 ms */
+    end(&s);
+}
+
 static void test_timer_not_early(void **state)
 {
     struct script s;
@@ -354,6 +392,7 @@ int main(void)
         cmocka_unit_test(test_tasks_belong_to_their_turn),
         cmocka_unit_test(test_undefer_anywhere_in_the_queue),
         cmocka_unit_test(test_no_starving),
+        cmocka_unit_test(test_turns_are_timed_without_the_wait),
         cmocka_unit_test(test_descriptor_events),
         cmocka_unit_test(test_timer_not_early),
         cmocka_unit_test(test_timer_after_a_pause),
