@@ -18,9 +18,11 @@ struct shadow_answer {
     enum err outcome; /* ERR_OK: complete; otherwise how it failed or where it was cut */
     bool has_head;
     struct http_head head; /* status and fields, as the backend sent them */
-    struct buf body;       /* the first bytes, up to the limit; still content-coded */
-    uint64_t body_length;  /* all bytes, kept or not */
-    bool body_hashed;      /* body_sha256 covers all bytes (set when not all were kept) */
+    bool has_trailers;
+    struct http_head trailers;
+    struct buf body;      /* the first bytes, up to the limit; still content-coded */
+    uint64_t body_length; /* all bytes, kept or not */
+    bool body_hashed;     /* body_sha256 covers all bytes (set when not all were kept) */
     unsigned char body_sha256[32];
     uint64_t first_byte_us; /* since the request was sent */
     uint64_t total_us;
@@ -96,6 +98,8 @@ enum shadow_drop {
     SHADOW_DROP_UPGRADE,
     SHADOW_DROP_SHED,
     SHADOW_DROP_FALLBACK,
+    SHADOW_DROP_SANDBOX,
+    SHADOW_DROP_INCOMPLETE,
     SHADOW_DROP_COUNT
 };
 
@@ -106,8 +110,11 @@ void shadow_count_drop(enum shadow_drop d);
 /* --- looking --- */
 
 enum err shadow_summary(struct shadow *s, struct buf *json) MUST_USE;
-/* Appends a JSON object for `GET /status`: verdict counts and the number of findings, by route. Any
- * thread. */
+/* Appends a JSON object for `GET /status`: verdict counts and the number of findings, by route; and
+ * whether routes could go back to legacy. Any thread. */
+
+void shadow_measure(struct shadow *s);
+/* Brings gauges up to date that depend on the time. Always the same thread. */
 
 /* --- reports (weir report), made from record files alone --- */
 
