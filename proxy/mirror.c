@@ -118,7 +118,7 @@ static void submit_if_done(struct mirror *m)
 }
 
 /* False: the mirror was dropped. */
-static bool keep_body(struct mirror *m, struct capture *c, struct span data)
+static bool take_body(struct mirror *m, struct capture *c, struct span data)
 {
     enum err e = capture_body(m->pair, c, data, m->worker->shadow.compare_body);
     if (e != ERR_OK)
@@ -126,7 +126,7 @@ static bool keep_body(struct mirror *m, struct capture *c, struct span data)
     return e == ERR_OK;
 }
 
-static void answer_over(struct mirror *m, struct capture *c, enum err outcome, uint64_t since_us)
+static void end_capture(struct mirror *m, struct capture *c, enum err outcome, uint64_t since_us)
 {
     capture_end(c, outcome, loop_now_us(m->worker->loop) - since_us);
 }
@@ -138,7 +138,7 @@ static void copy_failed(struct mirror *m, enum err why)
     if (m->pair == NULL)
         return;
     permit_over(m);
-    answer_over(m, &m->copy, why, m->sent_us);
+    end_capture(m, &m->copy, why, m->sent_us);
     submit_if_done(m);
 }
 
@@ -168,18 +168,16 @@ static void copy_head(void *owner, struct http_head *head)
 static void copy_body(void *owner, struct span data)
 {
     struct mirror *m = mirror_of(owner);
-    if (keep_body(m, &m->copy, data))
+    if (take_body(m, &m->copy, data))
         http_consumed(m->stream, data.n);
 }
 
 static void copy_end(void *owner, enum err how, struct http_head *trailers)
 {
     struct mirror *m = mirror_of(owner);
-    if (trailers != NULL) {
-        m->copy.answer->trailers = *trailers;
-        m->copy.answer->has_trailers = true;
-    }
-    answer_over(m, &m->copy, how, m->sent_us);
+    if (trailers != NULL)
+        m->copy.answer->trailers = *trailers; /* in the pair's arena, like the head */
+    end_capture(m, &m->copy, how, m->sent_us);
     loop_timer_clear(m->worker->loop, &m->timer);
     /* The stream has still to say `gone`; what is left to do is done there. */
 }
@@ -396,18 +394,14 @@ void mirror_served_head(struct mirror *m, const struct http_head *answer)
 void mirror_served_body(struct mirror *m, struct span data)
 {
     if (m->pair != NULL)
-        (void)keep_body(m, &m->served, data);
+        (void)take_body(m, &m->served, data);
 }
 
 void mirror_served_trailers(struct mirror *m, const struct http_head *trailers)
 {
-    if (m->pair == NULL || trailers == NULL)
-        return;
-    struct shadow_answer *a = m->served.answer;
-    if (http_head_copy(&a->trailers, trailers, &m->pair->arena) != ERR_OK)
+    if (m->pair != NULL && trailers != NULL &&
+        http_head_copy(&m->served.answer->trailers, trailers, &m->pair->arena) != ERR_OK)
         drop(m, SHADOW_DROP_BUDGET);
-    else
-        a->has_trailers = true;
 }
 
 void mirror_served_end(struct mirror **mp, enum err outcome)
@@ -423,7 +417,7 @@ void mirror_served_end(struct mirror **mp, enum err outcome)
         drop(m, SHADOW_DROP_INCOMPLETE);
         return;
     }
-    answer_over(m, &m->served, outcome, m->start_us);
+    end_capture(m, &m->served, outcome, m->start_us);
     if (outcome == ERR_OK || m->copy.done) {
         submit_if_done(m);
         return;

@@ -109,6 +109,21 @@ static enum err change_key(struct http_head *h)
     return http_head_add_id(h, HTTP_IDEMPOTENCY_KEY, span_of(p, key.n + suffix.n));
 }
 
+/* For one hop alone, so it is marked as dropped, which a copy of a head leaves out; towards servers
+ * that speak HTTP/2 it is said again by who looks for it there. */
+static enum err keep_te(const struct exchange *x, struct http_head *out)
+{
+    for (size_t i = 0; i < x->request->nfields; i++) {
+        const struct http_field *f = &x->request->fields[i];
+        if (f->id != HTTP_TE || !http_list_has(f->value, SPAN("trailers")))
+            continue;
+        TRY(http_head_add_id(out, HTTP_TE, SPAN("trailers")));
+        http_head_drop(out, HTTP_TE);
+        break;
+    }
+    return ERR_OK;
+}
+
 enum err mirror_head(struct exchange *x, struct http_head *out, struct arena *a)
 {
     const struct config_route_shadow *c = &x->decision.route->config->shadow;
@@ -122,5 +137,6 @@ enum err mirror_head(struct exchange *x, struct http_head *out, struct arena *a)
     http_head_drop(&h, HTTP_X_WEIR_SHADOW);
     TRY(http_head_copy(out, &h, a));
     TRY(http_head_add_id(out, HTTP_X_WEIR_SHADOW, SPAN("1")));
+    TRY(keep_te(x, out));
     return change_key(out);
 }

@@ -18,13 +18,12 @@ struct shadow_answer {
     enum err outcome; /* ERR_OK: complete; otherwise how it failed or where it was cut */
     bool has_head;
     struct http_head head; /* status and fields, as the backend sent them */
-    bool has_trailers;
-    struct http_head trailers;
-    struct buf body;      /* the first bytes, up to the limit; still content-coded */
-    uint64_t body_length; /* all bytes, kept or not */
-    bool body_hashed;     /* body_sha256 covers all bytes (set when not all were kept) */
+    struct buf body;       /* the first bytes, up to the limit; still content-coded */
+    uint64_t body_length;  /* all bytes, kept or not */
+    bool body_hashed;      /* body_sha256 covers all bytes (set when not all were kept) */
     unsigned char body_sha256[32];
-    uint64_t first_byte_us; /* since the request was sent */
+    struct http_head trailers; /* after the body; no fields: none */
+    uint64_t first_byte_us;    /* since the request was sent */
     uint64_t total_us;
 };
 
