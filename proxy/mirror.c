@@ -178,8 +178,8 @@ static void copy_end(void *owner, enum err how, struct http_head *trailers)
     if (trailers != NULL)
         m->copy.answer->trailers = *trailers; /* in the pair's arena, like the head */
     end_capture(m, &m->copy, how, m->sent_us);
-    loop_timer_clear(m->worker->loop, &m->timer);
-    /* The stream has still to say `gone`; what is left to do is done there. */
+    /* The stream has still to say `gone`, when the request has gone out as well; what is left to do
+     * is done there, or by the timer. */
 }
 
 static void copy_gone(void *owner, enum err why)
@@ -205,12 +205,14 @@ static void on_timer(void *arg)
 {
     struct mirror *m = mirror_of(arg);
     struct worker *w = m->worker;
-    if (!m->request_ended || m->copy.done) {
+    bool over = m->stream == NULL && m->copy.done;
+    stop_copy(m, ERR_SHADOW_TIMEOUT);
+    if (!m->request_ended || over)
         drop(m, SHADOW_DROP_TIMEOUT);
-    } else {
-        stop_copy(m, ERR_SHADOW_TIMEOUT);
+    else if (m->copy.done) /* it was answered before its body was taken */
+        submit_if_done(m);
+    else
         copy_failed(m, ERR_SHADOW_TIMEOUT);
-    }
     worker_flush(w);
 }
 
@@ -259,7 +261,7 @@ static enum err copy_span(struct arena *a, struct span in, struct span *out)
     return p == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
-static enum err fill_pair(struct mirror *m, struct exchange *x)
+static enum err fill_pair(struct mirror *m, struct exchange *x, const struct http_head *sent)
 {
     struct shadow_pair *p = m->pair;
     const struct decision *d = &x->decision;
@@ -274,7 +276,7 @@ static enum err fill_pair(struct mirror *m, struct exchange *x)
     p->conditional = mirror_is_conditional(x->request);
     TRY(copy_span(&p->arena, x->request->target, &p->target));
     TRY(copy_span(&p->arena, x->path, &p->path));
-    TRY(mirror_head(x, &m->request, &p->arena));
+    TRY(mirror_head(x, sent, &m->request, &p->arena));
     p->host = m->request.authority;
     return ERR_OK;
 }
@@ -313,7 +315,7 @@ static struct mirror *mirror_new(struct exchange *x, const struct plane_route *r
     return m;
 }
 
-struct mirror *mirror_begin(struct exchange *x)
+struct mirror *mirror_begin(struct exchange *x, const struct http_head *sent)
 {
     struct mirror_permit permit;
     if (!mirror_is_wanted(x, &permit))
@@ -324,7 +326,7 @@ struct mirror *mirror_begin(struct exchange *x)
         m->permit = permit;
     else if (permit.asks)
         sandbox_leave(permit.sandbox);
-    if (m == NULL || fill_pair(m, x) != ERR_OK) {
+    if (m == NULL || fill_pair(m, x, sent) != ERR_OK) {
         shadow_count_drop(SHADOW_DROP_BUDGET);
         if (m != NULL)
             mirror_free(m);
@@ -418,7 +420,8 @@ void mirror_served_end(struct mirror **mp, enum err outcome)
         return;
     }
     end_capture(m, &m->served, outcome, m->start_us);
-    if (outcome == ERR_OK || m->copy.done) {
+    /* Whether a side confirms that it is a sandbox is wanted whatever the served one does. */
+    if (outcome == ERR_OK || m->copy.done || m->permit.sandbox != NULL) {
         submit_if_done(m);
         return;
     }

@@ -8,10 +8,10 @@
 
 #include "proxy/exchange.h"
 
-struct mirror *mirror_begin(struct exchange *x);
+struct mirror *mirror_begin(struct exchange *x, const struct http_head *sent);
 /* Decides whether this exchange is mirrored and begins the copy; NULL when it is not (counted where
- * it should have been). The request head is the one that was sent to the server. Sets x->shadow_id.
- */
+ * it should have been). sent: the head that the serving side got, which is looked at no more. Sets
+ * x->shadow_id. */
 
 void mirror_request_body(struct mirror *m, const struct chunkq *q);
 void mirror_request_data(struct mirror *m, struct span data);

@@ -124,11 +124,13 @@ static enum err keep_te(const struct exchange *x, struct http_head *out)
     return ERR_OK;
 }
 
-enum err mirror_head(struct exchange *x, struct http_head *out, struct arena *a)
+enum err mirror_head(struct exchange *x, const struct http_head *sent, struct http_head *out,
+                     struct arena *a)
 {
     const struct config_route_shadow *c = &x->decision.route->config->shadow;
-    struct http_head h;
-    TRY(request_edit(x, side_other(x->decision.side), &h));
+    struct http_head h = *sent;
+    if (request_is_sided(x))
+        TRY(request_edit(x, side_other(x->decision.side), &h));
     http_head_drop(&h, HTTP_EXPECT); /* its body is there */
     if (c->authorization == CREDENTIAL_DROP)
         http_head_drop(&h, HTTP_AUTHORIZATION);

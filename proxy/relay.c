@@ -145,7 +145,7 @@ enum err relay_send_request(struct exchange *x)
     x->sent_all = whole;
     fallback_sent(x);
     if (x->mirror == NULL)
-        x->mirror = mirror_begin(x);
+        x->mirror = mirror_begin(x, &head);
     if (x->pending.n > 0 && !x->request->websocket) {
         if (x->mirror != NULL)
             mirror_request_body(x->mirror, &x->pending);

@@ -295,6 +295,12 @@ enum err request_edit(struct exchange *x, enum side side, struct http_head *h)
     return edit_fields(x, EDIT_REQUEST, side, h);
 }
 
+bool request_is_sided(const struct exchange *x)
+{
+    const struct config_route *r = x->decision.route->config;
+    return r->nrewrites > 0 || r->nheaders > 0 || x->request->authority.n == 0;
+}
+
 /* --- towards clients --- */
 
 static enum err add_copy(struct exchange *x, struct http_head *h, struct span name,
