@@ -53,12 +53,18 @@ static struct readiness_route *route_new(struct readiness *r, const char *name)
     return route;
 }
 
-static struct readiness_route *route_of(struct readiness *r, const char *name)
+static struct readiness_route *find(const struct readiness *r, const char *name)
 {
     for (size_t i = 0; i < r->shared.n; i++)
         if (strcmp(r->shared.routes[i]->name, name) == 0)
             return r->shared.routes[i];
-    return route_new(r, name);
+    return NULL;
+}
+
+static struct readiness_route *route_of(struct readiness *r, const char *name)
+{
+    struct readiness_route *route = find(r, name);
+    return route != NULL ? route : route_new(r, name);
 }
 
 /* What legacy failed and new did not. */
@@ -173,6 +179,19 @@ enum readiness_state readiness_judge(const struct readiness_route *route, uint64
         return READINESS_READY;
     }
     return READINESS_NOT_READY;
+}
+
+enum readiness_state readiness_of(struct readiness *r, const char *name, uint64_t now_ms,
+                                  char why[READINESS_WHY_MAX])
+{
+    enum readiness_state s = READINESS_UNKNOWN;
+    why[0] = '\0';
+    pthread_mutex_lock(&r->lock);
+    const struct readiness_route *route = find(r, name);
+    if (route != NULL)
+        s = readiness_judge(route, now_ms, why);
+    pthread_mutex_unlock(&r->lock);
+    return s;
 }
 
 /* --- looking --- */

@@ -13,7 +13,7 @@ enum {
     READINESS_KEPT = 512,        /* copies, the latest, of each route */
     READINESS_WINDOW_MS = 10 * 60 * 1000,
     READINESS_ENOUGH = 20, /* copies in that time */
-    READINESS_WHY_MAX = 256,
+    READINESS_WHY_MAX = SHADOW_WHY_MAX,
 };
 
 enum readiness_state { READINESS_UNKNOWN, READINESS_NOT_READY, READINESS_READY };
@@ -51,6 +51,9 @@ void readiness_add(struct readiness *r, const struct shadow_pair *pair, const st
 enum readiness_state readiness_judge(const struct readiness_route *route, uint64_t now_ms,
                                      char why[READINESS_WHY_MAX]);
 /* Under the lock; why: one line. */
+
+enum readiness_state readiness_of(struct readiness *r, const char *route, uint64_t now_ms,
+                                  char why[READINESS_WHY_MAX]);
 
 enum err readiness_summary(struct readiness *r, uint64_t now_ms, struct buf *json) MUST_USE;
 /* Appends an object: by route {"state": "ready", "why": "..."}. */

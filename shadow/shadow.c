@@ -280,6 +280,12 @@ void shadow_stop(struct shadow **sp)
     release(s);
 }
 
+bool shadow_legacy_lags(struct shadow *s, const char *route, char why[SHADOW_WHY_MAX])
+{
+    OBJ_CHECK(s, SHADOW_MAGIC);
+    return readiness_of(&s->readiness, route, clock_wall_ms(), why) == READINESS_NOT_READY;
+}
+
 void shadow_measure(struct shadow *s)
 {
     OBJ_CHECK(s, SHADOW_MAGIC);

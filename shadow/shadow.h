@@ -112,6 +112,12 @@ enum err shadow_summary(struct shadow *s, struct buf *json) MUST_USE;
 /* Appends a JSON object for `GET /status`: verdict counts and the number of findings, by route; and
  * whether routes could go back to legacy. Any thread. */
 
+enum { SHADOW_WHY_MAX = 256 };
+
+bool shadow_legacy_lags(struct shadow *s, const char *route, char why[SHADOW_WHY_MAX]) MUST_USE;
+/* Whether legacy is known not to be ready to take over what new serves; why: one line. Any thread.
+ */
+
 void shadow_measure(struct shadow *s);
 /* Brings gauges up to date that depend on the time. Always the same thread. */
 
