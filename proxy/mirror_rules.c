@@ -81,6 +81,8 @@ bool mirror_is_conditional(const struct http_head *h)
 {
     for (size_t i = 0; i < h->nfields; i++) {
         struct span n = h->fields[i].name;
+        if (h->fields[i].id != HTTP_UNKNOWN_FIELD) /* none of these is known */
+            continue;
         if (n.n > 3 && span_eq_nocase(span_until(n, 3), SPAN("if-")))
             return true;
         if (span_eq_nocase(n, SPAN("range")))
