@@ -147,8 +147,14 @@ struct config_tolerance {
     double rel;
 };
 
+enum unsafe_copies { UNSAFE_SKIP, UNSAFE_SANDBOX };
+enum credential { CREDENTIAL_PASS, CREDENTIAL_DROP };
+
 struct config_route_shadow {
     unsigned percent; /* basis points */
+    enum unsafe_copies unsafe_;
+    enum credential authorization;
+    enum credential cookies;
     struct config_names ignore;
     struct config_tolerance *tolerance;
     size_t ntolerance;

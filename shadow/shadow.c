@@ -7,6 +7,7 @@
 #include "shadow/drops.h"
 #include "shadow/findings.h"
 #include "shadow/journal.h"
+#include "shadow/readiness.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -44,6 +45,7 @@ struct shadow {
     struct bench *benches;
     unsigned nbenches;
     struct findings findings;
+    struct readiness readiness;
     struct journal journal;
     _Atomic size_t taken; /* pairs queued or being compared, all lanes */
     pthread_mutex_t lock;
@@ -147,6 +149,7 @@ static void compare_job(void *arg)
     endpoint_of(pair->method, pair->path, &endpoint);
     metric_inc(pair->rules->verdicts[result.verdict]);
     findings_add(&s->findings, pair, &endpoint, &result);
+    readiness_add(&s->readiness, pair, &result);
     journal_pair(&s->journal, pair, &endpoint, &result, &b->line);
     bench_give(s, b);
     shadow_pair_free(&pair);
@@ -228,16 +231,20 @@ static enum err begin(struct shadow *s, const struct config *config, struct scri
     TRY(make_lanes(s, config, s->nlanes));
     TRY(make_benches(s, config, threads));
     TRY(findings_begin(&s->findings));
-    enum err e = journal_begin(&s->journal, config, scribe, wrong);
-    if (e != ERR_OK) {
-        findings_end(&s->findings);
-        return e;
-    }
+    enum err e = readiness_begin(&s->readiness);
+    if (e != ERR_OK)
+        goto no_readiness;
+    e = journal_begin(&s->journal, config, scribe, wrong);
+    if (e != ERR_OK)
+        goto no_journal;
     e = work_start(&s->work, "weir-compare", threads, (size_t)s->nlanes * config->shadow.queue);
-    if (e != ERR_OK) {
-        journal_end(&s->journal);
-        findings_end(&s->findings);
-    }
+    if (e == ERR_OK)
+        return ERR_OK;
+    journal_end(&s->journal);
+no_journal:
+    readiness_end(&s->readiness);
+no_readiness:
+    findings_end(&s->findings);
     return e;
 }
 
@@ -268,8 +275,21 @@ void shadow_stop(struct shadow **sp)
     OBJ_TAKE(s, sp, SHADOW_MAGIC);
     work_stop(&s->work);
     journal_end(&s->journal);
+    readiness_end(&s->readiness);
     findings_end(&s->findings);
     release(s);
+}
+
+bool shadow_legacy_lags(struct shadow *s, const char *route, char why[SHADOW_WHY_MAX])
+{
+    OBJ_CHECK(s, SHADOW_MAGIC);
+    return readiness_of(&s->readiness, route, clock_wall_ms(), why) == READINESS_NOT_READY;
+}
+
+void shadow_measure(struct shadow *s)
+{
+    OBJ_CHECK(s, SHADOW_MAGIC);
+    readiness_measure(&s->readiness, clock_wall_ms());
 }
 
 /* --- looking --- */
@@ -289,5 +309,7 @@ enum err shadow_summary(struct shadow *s, struct buf *json)
                        (unsigned long long)drops[d]));
     TRY(buf_append(json, SPAN("},")));
     TRY(findings_summary(&s->findings, json));
+    TRY(buf_append(json, SPAN(",\"rollback\":")));
+    TRY(readiness_summary(&s->readiness, clock_wall_ms(), json));
     return buf_append(json, SPAN("}"));
 }
