@@ -148,7 +148,9 @@ struct config_tolerance {
 };
 
 struct config_route_shadow {
-    unsigned percent; /* basis points */
+    unsigned percent;           /* basis points */
+    unsigned probe;             /* likewise, of what is mirrored */
+    const char *version_header; /* NULL: none */
     struct config_names ignore;
     struct config_tolerance *tolerance;
     size_t ntolerance;
@@ -273,6 +275,7 @@ struct config_resolver {
 struct config_shadow {
     unsigned in_flight;
     unsigned queue;
+    unsigned rechecks;
     unsigned compare_threads;
     uint64_t request_body;
     uint64_t compare_body;

@@ -11,7 +11,7 @@ enum { PATH_LEN = 256, VALUE_LEN = 80 };
 
 /* What a running weir does not change. */
 static const char *const at_start[] = {"workers", "state_dir", "admin.address", "control.instance",
-                                       "shadow.compare_threads"};
+                                       "shadow.compare_threads", "shadow.rechecks"};
 
 struct walk {
     json_t *said;

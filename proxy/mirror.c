@@ -5,23 +5,12 @@
 #include "proxy/mirror.h"
 
 #include "base/clock.h"
-#include "base/digest.h"
 #include "base/rand.h"
+#include "proxy/recheck.h"
 
 #include <stdlib.h>
 
-enum {
-    MIRROR_MAGIC = 0x4d495252,
-    BODY_FACTOR = 16, /* an answer longer than this many times shadow.compare_body is not followed
-                         to its end */
-};
-
-/* One side's answer on its way into the pair. */
-struct capture {
-    struct shadow_answer *answer;
-    struct digest *digest; /* running, once the body is longer than what is kept */
-    bool done;
-};
+enum { MIRROR_MAGIC = 0x4d495252 };
 
 struct mirror {
     unsigned magic;
@@ -40,6 +29,7 @@ struct mirror {
     struct http_stream *stream;
     struct capture served;
     struct capture copy;
+    struct ask probe; /* of the serving side, beside the copy */
     struct timer timer;
     uint64_t start_us; /* the request went to the serving side */
     uint64_t sent_us;  /* the copy went out */
@@ -48,11 +38,6 @@ struct mirror {
 static const struct http_stream_events events;
 
 /* --- life --- */
-
-static void capture_free(struct capture *c)
-{
-    digest_end(&c->digest, NULL);
-}
 
 static void mirror_free(struct mirror *m)
 {
@@ -63,8 +48,10 @@ static void mirror_free(struct mirror *m)
     loop_timer_clear(w->loop, &m->timer);
     capture_free(&m->served);
     capture_free(&m->copy);
-    if (m->pair != NULL)
+    if (m->pair != NULL) {
+        probe_end(&m->probe, m->pair);
         shadow_pair_free(&m->pair);
+    }
     buf_free(&m->request_body);
     if (m->hold != NULL)
         snapshot_give(w->reader, &m->hold);
@@ -93,6 +80,7 @@ static void drop(struct mirror *m, enum shadow_drop why)
     capture_free(&m->served);
     capture_free(&m->copy);
     buf_free(&m->request_body);
+    probe_end(&m->probe, m->pair);
     shadow_pair_free(&m->pair);
     if (!m->has_handle)
         mirror_free(m);
@@ -100,8 +88,9 @@ static void drop(struct mirror *m, enum shadow_drop why)
 
 static void submit_if_done(struct mirror *m)
 {
-    if (m->pair == NULL || !m->served.done || !m->copy.done)
+    if (m->pair == NULL || !m->served.done || !m->copy.done || ask_is_open(&m->probe))
         return;
+    probe_end(&m->probe, m->pair);
     shadow_submit(m->worker->lane, &m->pair);
     if (!m->has_handle)
         mirror_free(m);
@@ -109,59 +98,18 @@ static void submit_if_done(struct mirror *m)
 
 /* --- capturing an answer --- */
 
-static bool keep_bytes(struct mirror *m, struct capture *c, struct span data)
-{
-    struct shadow_answer *a = c->answer;
-    size_t before = a->body.cap;
-    if (buf_append(&a->body, data) != ERR_OK)
-        return false;
-    size_t grown = a->body.cap - before;
-    if (grown > 0 && !shadow_memory_take(m->worker->lane, grown))
-        return false;
-    m->pair->memory += grown;
-    return true;
-}
-
-/* From the first byte that is not kept on, the whole body is hashed, the kept part included. */
-static bool hash_bytes(struct capture *c, struct span data)
-{
-    if (c->digest == NULL) {
-        if (digest_begin(&c->digest) != ERR_OK)
-            return false;
-        if (c->answer->body.n > 0)
-            digest_add(c->digest, buf_span(&c->answer->body));
-    }
-    digest_add(c->digest, data);
-    return true;
-}
-
 /* False: the mirror was dropped. */
-static bool capture_body(struct mirror *m, struct capture *c, struct span data)
+static bool take_body(struct mirror *m, struct capture *c, struct span data)
 {
-    struct shadow_answer *a = c->answer;
-    uint64_t max = m->worker->shadow.compare_body;
-    a->body_length += data.n;
-    if (a->body_length > max * BODY_FACTOR) {
-        drop(m, SHADOW_DROP_OVERSIZE);
-        return false;
-    }
-    bool ok =
-        c->digest == NULL && a->body_length <= max ? keep_bytes(m, c, data) : hash_bytes(c, data);
-    if (!ok)
-        drop(m, SHADOW_DROP_BUDGET);
-    return ok;
+    enum err e = capture_body(m->pair, c, data, m->worker->shadow.compare_body);
+    if (e != ERR_OK)
+        drop(m, e == ERR_TOO_LARGE ? SHADOW_DROP_OVERSIZE : SHADOW_DROP_BUDGET);
+    return e == ERR_OK;
 }
 
-static void capture_end(struct mirror *m, struct capture *c, enum err outcome, uint64_t since_us)
+static void end_capture(struct mirror *m, struct capture *c, enum err outcome, uint64_t since_us)
 {
-    struct shadow_answer *a = c->answer;
-    a->outcome = outcome;
-    a->total_us = loop_now_us(m->worker->loop) - since_us;
-    if (c->digest != NULL) {
-        digest_end(&c->digest, a->body_sha256);
-        a->body_hashed = true;
-    }
-    c->done = true;
+    capture_end(c, outcome, loop_now_us(m->worker->loop) - since_us);
 }
 
 /* --- the copy --- */
@@ -170,7 +118,8 @@ static void copy_failed(struct mirror *m, enum err why)
 {
     if (m->pair == NULL)
         return;
-    capture_end(m, &m->copy, why, m->sent_us);
+    end_capture(m, &m->copy, why, m->sent_us);
+    probe_end(&m->probe, m->pair); /* what would it be held against? */
     submit_if_done(m);
 }
 
@@ -179,6 +128,19 @@ static struct mirror *mirror_of(void *owner)
     struct mirror *m;
     OBJ_CAST(m, owner, MIRROR_MAGIC);
     return m;
+}
+
+static void probe_over(void *owner)
+{
+    submit_if_done(mirror_of(owner));
+}
+
+static void begin_probe(struct mirror *m)
+{
+    if (m->request_body.n > 0)
+        recheck_forbid(m->pair);
+    else if (probe_is_planned(m->pair))
+        probe_begin(&m->probe, m->worker, worker_view(m->hold), m->pair, probe_over, m);
 }
 
 static void copy_head(void *owner, struct http_head *head)
@@ -197,7 +159,7 @@ static void copy_head(void *owner, struct http_head *head)
 static void copy_body(void *owner, struct span data)
 {
     struct mirror *m = mirror_of(owner);
-    if (capture_body(m, &m->copy, data))
+    if (take_body(m, &m->copy, data))
         http_consumed(m->stream, data.n);
 }
 
@@ -205,7 +167,7 @@ static void copy_end(void *owner, enum err how, struct http_head *trailers)
 {
     struct mirror *m = mirror_of(owner);
     UNUSED(trailers);
-    capture_end(m, &m->copy, how, m->sent_us);
+    end_capture(m, &m->copy, how, m->sent_us);
     loop_timer_clear(m->worker->loop, &m->timer);
     /* The stream has still to say `gone`; what is left to do is done there. */
 }
@@ -355,7 +317,8 @@ static enum err fill_pair(struct mirror *m, struct exchange *x)
     TRY(request_edit(x, side_other(d->side), &edited));
     TRY(copy_span(&p->arena, edited.authority, &p->host));
     TRY(http_head_copy(&m->request, &edited, &p->arena));
-    return mark(&m->request);
+    TRY(mark(&m->request));
+    return recheck_plan(x, p, &m->request);
 }
 
 static struct mirror *mirror_new(struct exchange *x, const struct plane_route *r)
@@ -449,6 +412,8 @@ void mirror_request_end(struct mirror *m)
                                  .arena = &m->pair->arena,
                                  .who = &m->who};
     back_take(m->worker, worker_view(m->hold), m->backend, POOL_MIRROR, &m->wish);
+    if (m->pair != NULL && !m->copy.done)
+        begin_probe(m);
 }
 
 void mirror_served_head(struct mirror *m, const struct http_head *answer)
@@ -467,7 +432,7 @@ void mirror_served_head(struct mirror *m, const struct http_head *answer)
 void mirror_served_body(struct mirror *m, struct span data)
 {
     if (m->pair != NULL)
-        (void)capture_body(m, &m->served, data);
+        (void)take_body(m, &m->served, data);
 }
 
 void mirror_served_end(struct mirror **mp, enum err outcome)
@@ -479,7 +444,7 @@ void mirror_served_end(struct mirror **mp, enum err outcome)
         mirror_free(m);
         return;
     }
-    capture_end(m, &m->served, outcome, m->start_us);
+    end_capture(m, &m->served, outcome, m->start_us);
     if (outcome == ERR_OK && (m->request_ended || m->copy.done)) {
         submit_if_done(m);
         return;
@@ -512,9 +477,13 @@ void mirrors_free(struct worker *w)
     for (struct mirror *m = w->mirrors, *next; m != NULL; m = next) {
         next = m->next;
         m->has_handle = false;
-        if (m->pair == NULL)
+        if (m->pair == NULL) {
             mirror_free(m);
-        else
+        } else if (m->served.done && m->copy.done) {
+            probe_end(&m->probe, m->pair);
+            submit_if_done(m);
+        } else {
             drop(m, SHADOW_DROP_SHED);
+        }
     }
 }

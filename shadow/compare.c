@@ -300,6 +300,16 @@ static enum err steps(struct work_on *w)
     return stop ? ERR_OK : body(w);
 }
 
+static bool is_unseen(const char *body)
+{
+    return body == body_truncated || body == body_undecodable || body == body_too_deep;
+}
+
+bool compare_saw_bodies(const struct comparison *c)
+{
+    return c->body != body_not && !is_unseen(c->body);
+}
+
 static void conclude(struct work_on *w, enum err e)
 {
     struct comparison *out = w->out;
@@ -308,15 +318,13 @@ static void conclude(struct work_on *w, enum err e)
     out->more = w->d->more;
     out->hidden = w->d->hidden;
     out->nhidden = w->d->nhidden;
-    bool unseen =
-        out->body == body_truncated || out->body == body_undecodable || out->body == body_too_deep;
     if (e != ERR_OK) {
         out->verdict = VERDICT_SKIPPED;
         out->reason = err_word(ERR_NO_MEMORY);
         out->nfindings = out->nhidden = 0;
     } else if (out->nfindings > 0) {
         out->verdict = VERDICT_MISMATCH;
-    } else if (unseen) {
+    } else if (is_unseen(out->body)) {
         out->verdict = VERDICT_SKIPPED;
         out->reason = out->body;
     } else {
@@ -349,6 +357,13 @@ void compare_pair(struct comparer *c, const struct shadow_pair *pair, struct com
     headers_stack(&w.legacy->head, &out->stack[SIDE_LEGACY]);
     headers_stack(&w.new_->head, &out->stack[SIDE_NEW]);
     conclude(&w, steps(&w));
+}
+
+void compare_probe(struct comparer *c, const struct shadow_pair *pair, struct comparison *out)
+{
+    struct shadow_pair view = *pair;
+    view.answers[side_other(pair->served)] = pair->probe;
+    compare_pair(c, &view, out);
 }
 
 void compare_begin(struct comparer *c, size_t decoded_max)

@@ -16,6 +16,8 @@ struct comparer {
     struct endpoint endpoint;   /* of the pair, when there are rules that ask for it */
 };
 
+struct settlement; /* settle.h */
+
 struct comparison {
     enum verdict_kind verdict;
     const char *reason;            /* of skipped and failed: a word; otherwise NULL. Static */
@@ -26,6 +28,8 @@ struct comparison {
     uint64_t more; /* differing places beyond those listed */
     const struct diff_hidden *hidden;
     size_t nhidden;
+    const struct settlement *settled; /* what asking again said; NULL: nobody looked */
+    const struct comparison *probe;   /* the serving side with itself; NULL: it was not probed */
 };
 
 void compare_begin(struct comparer *c, size_t decoded_max);
@@ -34,6 +38,13 @@ void compare_end(struct comparer *c);
 void compare_pair(struct comparer *c, const struct shadow_pair *pair, struct comparison *out);
 /* *out lies in c and in the pair, until the next call. Never fails: without memory the verdict is
  * skipped(no_memory). */
+
+bool compare_saw_bodies(const struct comparison *c);
+/* They were looked at, whole. False: an earlier step stopped, or they could not be. */
+
+void compare_probe(struct comparer *c, const struct shadow_pair *pair, struct comparison *out);
+/* The same for the serving side's answer and its answer to the probe, which takes the other side's
+ * place. */
 
 void compare_trim(struct comparer *c);
 /* The result has been used: gives back what an unusually large pair took. */

@@ -143,7 +143,9 @@ static void example(struct html *h, const struct report_example *x)
 
 static void facts(struct html *h, const struct report_finding *f)
 {
-    char text[PHRASE_MAX];
+    char text[PHRASE_MAX], evidence[PHRASE_LONG];
+    html_format(h, "<p><strong>%s</strong>: %s.</p>\n", evidence_word(f->state),
+                phrase_evidence(evidence, f));
     html_format(h, "<p>%s", finding_kind_sentence(f->kind));
     if (f->detail[0] != '\0') {
         html_raw(h, ": ");
@@ -181,10 +183,11 @@ static void interval(struct html *h, double rate, struct interval i)
 static void finding(struct html *h, const struct report_endpoint *e, const struct report_finding *f)
 {
     char text[PHRASE_MAX];
-    const char *severity = finding_severity_word(finding_severity(f->kind));
+    bool grave = f->state == EVIDENCE_REGRESS || f->state == EVIDENCE_THIN;
+    const char *severity = grave ? finding_severity_word(finding_severity(f->kind)) : "low";
     double rate = (double)f->pairs / (double)e->compared;
     html_format(h, "<details class=\"finding\"><summary><span class=\"severity %s\">%s</span> ",
-                severity, severity);
+                severity, grave ? severity : evidence_word(f->state));
     html_format(h, "<span class=\"kind\">%s</span> ", finding_kind_word(f->kind));
     code(h, f->path);
     html_format(h, "<span class=\"n\">%s</span>", phrase_count(text, f->pairs));

@@ -461,7 +461,7 @@ static void junit_fails_endpoints_that_differ(void **state)
     struct span text = render((struct report_options){.format = REPORT_JUNIT});
     must(text, "tests=\"3\" failures=\"1\" errors=\"0\" skipped=\"1\"");
     must(text,
-         "name=\"GET /&lt;a&gt;\"><failure message=\"1 of 1 pairs differ: type $.price (1)\"/>");
+         "name=\"GET /&lt;a&gt;\"><failure message=\"1 of 1 pairs differ: type $.price (1, thin)\"/>");
     must(text, "name=\"GET /b\"/>");
     must(text, "name=\"GET /c\"><skipped");
 }
