@@ -7,7 +7,8 @@ A behaviour is a table. What it does with connections:
 
 and with each request on them (`kind`):
 
-    ok       200 with `body` (default "NAME\\n"); also status, headers, framing = length | chunked | close, trailers
+    ok       200 with `body` (default "NAME\\n"); also status, headers, framing = length | chunked | close, trailers;
+             `copy` = a table of what else a request gets that says it is a copy (X-Weir-Shadow)
     turns    like ok, with what one table of `turns` says more for the first request of this path, the next for the
              second, and so on, from the beginning after the last (`stay` = true: the last one stays)
     echo     200 with a JSON object of what arrived
@@ -355,6 +356,8 @@ class Conversation:
 
     def do_ok(self, b, seen):
         self.read_body(seen)
+        if seen.values("x-weir-shadow"):
+            b = {**b, **b.get("copy", {})}
         body = b.get("body", f"{self.server.name}\n").encode("latin-1") * b.get("times", 1)
         self.answer(b, seen, [body] if body else [], len(body))
 
