@@ -27,9 +27,9 @@ struct ask_question {
     const struct view *view;
     size_t backend;
     struct shadow_pair *pair;
-    const struct http_head *head;   /* lives as long as the pair */
-    const struct endpoints *who;    /* likewise */
-    struct shadow_answer *answer;   /* in the pair, empty */
+    const struct http_head *head; /* lives as long as the pair */
+    const struct endpoints *who;  /* likewise */
+    struct shadow_answer *answer; /* in the pair, empty */
     void (*over)(void *owner);
     void *owner;
 };

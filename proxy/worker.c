@@ -8,8 +8,8 @@
 #include "proxy/exchange.h"
 #include "proxy/leaving.h"
 #include "proxy/mirror.h"
-#include "proxy/recheck.h"
 #include "proxy/pause.h"
+#include "proxy/recheck.h"
 #include "proxy/tunnel.h"
 
 #include <limits.h>

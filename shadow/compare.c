@@ -359,6 +359,41 @@ void compare_pair(struct comparer *c, const struct shadow_pair *pair, struct com
     conclude(&w, steps(&w));
 }
 
+bool compare_is_json(const struct shadow_pair *pair, const struct comparison *c)
+{
+    const struct shadow_answer *a = &pair->answers[SIDE_LEGACY];
+    struct media m = media_of(&a->head);
+    return c->body == body_json ||
+           (c->body == body_equal && a->body_length > 0 && media_is_json(&m));
+}
+
+static bool parse_again(struct comparer *c, const struct shadow_answer *a)
+{
+    struct span text;
+    return kept_whole(a) &&
+           decode_body(&c->decoders[SIDE_LEGACY], codings(&a->head), buf_span(&a->body),
+                       c->decoded_max, &text) == ERR_OK &&
+           jdoc_parse(&c->diff.docs[SIDE_LEGACY], text) == ERR_OK;
+}
+
+/* When one of them was no JSON that is a finding at the root. */
+static bool both_parsed(const struct comparison *r)
+{
+    for (size_t i = 0; i < r->nfindings; i++)
+        if (r->findings[i].kind == KIND_TYPE && span_eq(r->findings[i].path, SPAN("$")))
+            return false;
+    return true;
+}
+
+bool compare_docs(struct comparer *c, const struct shadow_pair *pair, const struct comparison *r,
+                  const struct jdoc *out[2])
+{
+    bool equal = r->body == body_equal;
+    out[SIDE_LEGACY] = &c->diff.docs[SIDE_LEGACY];
+    out[SIDE_NEW] = equal ? out[SIDE_LEGACY] : &c->diff.docs[SIDE_NEW];
+    return equal ? parse_again(c, &pair->answers[SIDE_LEGACY]) : both_parsed(r);
+}
+
 void compare_probe(struct comparer *c, const struct shadow_pair *pair, struct comparison *out)
 {
     struct shadow_pair view = *pair;

@@ -18,6 +18,8 @@ struct comparer {
 
 struct settlement; /* settle.h */
 
+enum { PARENTS_MAX = 16 };
+
 struct comparison {
     enum verdict_kind verdict;
     const char *reason;            /* of skipped and failed: a word; otherwise NULL. Static */
@@ -28,6 +30,8 @@ struct comparison {
     uint64_t more; /* differing places beyond those listed */
     const struct diff_hidden *hidden;
     size_t nhidden;
+    const char *absent[PARENTS_MAX]; /* places known to the endpoint that are not in both bodies */
+    size_t nabsent;
     const struct settlement *settled; /* what asking again said; NULL: nobody looked */
     const struct comparison *probe;   /* the serving side with itself; NULL: it was not probed */
 };
@@ -41,6 +45,13 @@ void compare_pair(struct comparer *c, const struct shadow_pair *pair, struct com
 
 bool compare_saw_bodies(const struct comparison *c);
 /* They were looked at, whole. False: an earlier step stopped, or they could not be. */
+
+bool compare_is_json(const struct shadow_pair *pair, const struct comparison *c);
+/* Both bodies are JSON, as far as that is known. */
+
+bool compare_docs(struct comparer *c, const struct shadow_pair *pair, const struct comparison *r,
+                  const struct jdoc *out[2]) MUST_USE;
+/* The two bodies that r compared as JSON, or found equal; one and the same when they are. */
 
 void compare_probe(struct comparer *c, const struct shadow_pair *pair, struct comparison *out);
 /* The same for the serving side's answer and its answer to the probe, which takes the other side's

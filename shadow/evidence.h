@@ -13,7 +13,7 @@
 #define EVIDENCE_ALPHA 0.01
 
 enum {
-    EVIDENCE_FEWEST = 9,    /* pairs that can show anything: all of them for it, none against */
+    EVIDENCE_FEWEST = 9,     /* pairs that can show anything: all of them for it, none against */
     EVIDENCE_BLIND_NUM = 19, /* blind: legacy differs from itself in 19 of 20 probes or more */
     EVIDENCE_BLIND_DEN = 20,
 };

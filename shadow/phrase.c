@@ -93,7 +93,8 @@ const char *phrase_classes(char out[PHRASE_MAX], const struct report_finding *f)
 static int evidence_counts(char *out, const struct evidence *e)
 {
     char n[PHRASE_MAX], b[PHRASE_MAX], c[PHRASE_MAX];
-    return snprintf(out, PHRASE_LONG, "in %s of %s probes only the sides differ, in %s only one with itself",
+    return snprintf(out, PHRASE_LONG,
+                    "in %s of %s probes only the sides differ, in %s only one with itself",
                     phrase_count(b, e->b), phrase_count(n, e->probes), phrase_count(c, e->c));
 }
 

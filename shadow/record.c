@@ -87,8 +87,7 @@ static enum err values(const struct redactor *r, const struct finding *f, struct
     return ERR_OK;
 }
 
-static enum err finding(const struct redactor *r, const struct finding *f, bool gone,
-                        struct buf *b)
+static enum err finding(const struct redactor *r, const struct finding *f, bool gone, struct buf *b)
 {
     TRY(buf_append(b, SPAN("{\"path\":")));
     TRY(jwrite_string(b, f->path));
@@ -150,7 +149,8 @@ static enum err hidden(const struct comparison *c, struct buf *b)
 
 static enum err recheck(const struct settlement *s, struct buf *b)
 {
-    TRY(buf_printf(b, ",\"recheck\":{\"said\":\"%s\",\"rounds\":%u", settled_word(s->said), s->rounds));
+    TRY(buf_printf(b, ",\"recheck\":{\"said\":\"%s\",\"rounds\":%u", settled_word(s->said),
+                   s->rounds));
     if (s->end != SHADOW_RECHECK_OPEN)
         TRY(jwrite_member(b, "reason", span_str(shadow_recheck_word(s->end))));
     return buf_append(b, SPAN("}"));
@@ -188,6 +188,20 @@ static enum err probe(const struct shadow_pair *p, const struct comparison *c, s
     return buf_append(b, SPAN("}"));
 }
 
+static enum err absent(const struct comparison *c, struct buf *b)
+{
+    const char *sep = "";
+    if (c->nabsent == 0)
+        return ERR_OK;
+    TRY(buf_append(b, SPAN(",\"absent\":[")));
+    for (size_t i = 0; i < c->nabsent && b->n < PROBE_ROOM - 2048; i++) {
+        TRY(buf_append(b, span_str(sep)));
+        TRY(jwrite_string(b, span_str(c->absent[i])));
+        sep = ",";
+    }
+    return buf_append(b, SPAN("]"));
+}
+
 static enum err stack(const struct comparison *c, struct buf *b)
 {
     TRY(buf_append(b, SPAN(",\"stack\":[")));
@@ -220,6 +234,7 @@ enum err record_pair(const struct redactor *r, const struct shadow_pair *pair,
         TRY(findings(r, c, line));
     if (c->nhidden > 0)
         TRY(hidden(c, line));
+    TRY(absent(c, line));
     if (c->settled != NULL && c->settled->said != SETTLED_NOTHING)
         TRY(recheck(c->settled, line));
     if (c->probe != NULL)

@@ -130,6 +130,22 @@ static bool read_probe(const struct jdoc *d, struct record_probe *p)
            verdict_of(text(d, o, "verdict"), &p->verdict) && read_places(d, o, p);
 }
 
+static bool read_absent(const struct jdoc *d, struct record *r)
+{
+    uint32_t list = jdoc_member(d, 0, SPAN("absent"));
+    r->nabsent = 0;
+    if (list == JDOC_NONE)
+        return true;
+    if (d->nodes[list].kind != JDOC_ARRAY || d->nodes[list].n > PARENTS_MAX)
+        return false;
+    for (uint32_t i = list + 1; i < d->nodes[list].next; i = d->nodes[i].next) {
+        if (d->nodes[i].kind != JDOC_STRING)
+            return false;
+        r->absent[r->nabsent++] = jdoc_text(d, i);
+    }
+    return true;
+}
+
 static bool read_pair(const struct jdoc *d, struct record *r)
 {
     struct span served = text(d, 0, "served");
@@ -148,7 +164,7 @@ static bool read_pair(const struct jdoc *d, struct record *r)
     return r->route.n > 0 && r->endpoint.n > 0 && served.n > 0 &&
            verdict_of(text(d, 0, "verdict"), &r->verdict) && two_numbers(d, "status", r->status) &&
            two_numbers(d, "first_us", r->first_us) && two_numbers(d, "total_us", r->total_us) &&
-           read_findings(d, r) && read_hidden(d, r) && read_settled(d, r) &&
+           read_findings(d, r) && read_hidden(d, r) && read_settled(d, r) && read_absent(d, r) &&
            read_probe(d, &r->probe);
 }
 

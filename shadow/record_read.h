@@ -58,6 +58,8 @@ struct record {
     size_t nhidden;
     enum settled settled; /* of a mismatch; unchecked where the record does not say */
     struct record_probe probe;
+    struct span absent[PARENTS_MAX]; /* places that were not in both bodies */
+    size_t nabsent;
     /* RECORD_RUN */
     struct span version, store;
     /* RECORD_DROPS */

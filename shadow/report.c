@@ -365,7 +365,8 @@ static enum err read_file(struct report *r, struct record_reader *reader, const 
 
 /* --- putting in order --- */
 
-/* Regressions first, noise last; of each the grave ones first, of equally grave ones the frequent. */
+/* Regressions first, noise last; of each the grave ones first, of equally grave ones the frequent.
+ */
 static bool comes_before(const struct report_finding *a, const struct report_finding *b)
 {
     if (a->state != b->state)
@@ -447,7 +448,7 @@ static void finish(struct report *r)
         if (e->compared == 0)
             e->score = 0;
         for (struct report_finding *f = e->findings; f != NULL; f = f->next)
-            f->rate = stats_wilson(f->pairs, e->compared);
+            f->rate = stats_wilson(f->pairs, f->within);
         e->findings = sorted(e->findings);
         qsort(e->statuses, e->nstatuses, sizeof(e->statuses[0]), by_count);
     }

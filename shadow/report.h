@@ -40,7 +40,8 @@ struct report_finding {
     struct evidence evidence;
     enum evidence_state state;
     uint64_t first_ms, last_ms;
-    struct interval rate; /* of the endpoint's compared pairs */
+    uint64_t within;      /* compared pairs in which the place around it existed */
+    struct interval rate; /* of these */
     struct report_example *examples;
     size_t nexamples;
 };
@@ -50,27 +51,36 @@ struct report_status {
     uint64_t n;
 };
 
+/* A place that was not always there. */
+struct report_absent {
+    struct report_absent *next;
+    const char *path;
+    uint64_t pairs;
+    uint64_t probes; /* of the pairs that are evidence */
+};
+
 struct report_endpoint {
     const char *route;
     const char *name;
     uint64_t verdicts[VERDICT_KINDS];
-    uint64_t pairs;       /* all verdicts */
-    uint64_t compared;    /* match and mismatch */
-    uint64_t judged;      /* the same and failed: both sides were asked and one or both answered */
-    uint64_t errors[2];   /* by enum side, of these: status 500 and above, or no answer */
-    uint64_t settled[SETTLED_KINDS];   /* mismatches, by what asking again said */
-    uint64_t counted;                  /* mismatches that lasted and are no noise */
-    uint64_t noise;                    /* that lasted, but all that differs is noisy or blind */
-    uint64_t probes[3];                /* in which status, headers, bodies were compared */
-    uint64_t states[EVIDENCE_STATES];  /* findings */
-    struct interval rate; /* of mismatches among the compared */
-    double score;         /* share of traffic x lower end of the rate of those that count */
+    uint64_t pairs;     /* all verdicts */
+    uint64_t compared;  /* match and mismatch */
+    uint64_t judged;    /* the same and failed: both sides were asked and one or both answered */
+    uint64_t errors[2]; /* by enum side, of these: status 500 and above, or no answer */
+    uint64_t settled[SETTLED_KINDS];  /* mismatches, by what asking again said */
+    uint64_t counted;                 /* mismatches that lasted and are no noise */
+    uint64_t noise;                   /* that lasted, but all that differs is noisy or blind */
+    uint64_t probes[3];               /* in which status, headers, bodies were compared */
+    uint64_t states[EVIDENCE_STATES]; /* findings */
+    struct interval rate;             /* of mismatches among the compared */
+    double score; /* share of traffic x lower end of the rate of those that count */
     struct report_status statuses[REPORT_STATUS_MAX];
     size_t nstatuses;
     uint64_t other_statuses;
     struct stats_times times[2];     /* by enum side; pairs where both sides answered */
     struct report_finding *findings; /* sorted: what matters first */
     size_t nfindings;
+    struct report_absent *absent;
     uint64_t more; /* differing places beyond 64 in a pair */
 };
 
@@ -136,7 +146,6 @@ struct report {
 enum err report_finding_of(struct report *r, struct report_endpoint *e,
                            const struct record_finding *x, struct report_finding **out) MUST_USE;
 /* The endpoint's finding of this path and kind, made if need be; NULL: there is no room. */
-
 
 enum err report_make(const struct report_options *o, struct report *r,
                      struct complaints *wrong) MUST_USE;

@@ -180,12 +180,12 @@ static void interval(struct html *h, double rate, struct interval i)
                 low, width < 1 ? 1 : width, rate * 100 > 98.6 ? 98.6 : rate * 100);
 }
 
-static void finding(struct html *h, const struct report_endpoint *e, const struct report_finding *f)
+static void finding(struct html *h, const struct report_finding *f)
 {
     char text[PHRASE_MAX];
     bool grave = f->state == EVIDENCE_REGRESS || f->state == EVIDENCE_THIN;
     const char *severity = grave ? finding_severity_word(finding_severity(f->kind)) : "low";
-    double rate = (double)f->pairs / (double)e->compared;
+    double rate = (double)f->pairs / (double)f->within;
     html_format(h, "<details class=\"finding\"><summary><span class=\"severity %s\">%s</span> ",
                 severity, grave ? severity : evidence_word(f->state));
     html_format(h, "<span class=\"kind\">%s</span> ", finding_kind_word(f->kind));
@@ -223,7 +223,7 @@ void html_endpoint(struct html *h, const struct report_endpoint *e, size_t numbe
                 "class=\"n\">rate</span>"
                 "<span></span><span class=\"n\">95 %</span></div>\n");
     for (const struct report_finding *f = e->findings; f != NULL; f = f->next)
-        finding(h, e, f);
+        finding(h, f);
     html_raw(h, "</div>\n");
     if (e->more > 0)
         html_format(h,

@@ -142,8 +142,7 @@ static enum err evidence(const struct report_finding *f, struct buf *b)
     return buf_printf(b, ",\"ln_e\":%.4f}", evidence_log(e->b, e->c));
 }
 
-static enum err finding(const struct report_endpoint *e, const struct report_finding *f,
-                        struct buf *b)
+static enum err finding(const struct report_finding *f, struct buf *b)
 {
     TRY(buf_append(b, SPAN("{\"path\":")));
     TRY(jwrite_string(b, span_str(f->path)));
@@ -156,7 +155,8 @@ static enum err finding(const struct report_endpoint *e, const struct report_fin
     TRY(evidence(f, b));
     TRY(number(b, "pairs", f->pairs));
     TRY(number(b, "places", f->places));
-    TRY(rate(b, f->pairs, e->compared, f->rate));
+    TRY(number(b, "within", f->within));
+    TRY(rate(b, f->pairs, f->within, f->rate));
     TRY(number(b, "first_ms", f->first_ms));
     TRY(number(b, "last_ms", f->last_ms));
     TRY(buf_append(b, SPAN(",\"examples\":[")));
@@ -208,7 +208,7 @@ static enum err endpoint(const struct report *r, const struct report_endpoint *e
     TRY(number(b, "places_left_out", e->more));
     TRY(buf_append(b, SPAN(",\"findings\":[")));
     for (const struct report_finding *f = e->findings; f != NULL; f = f->next) {
-        TRY(finding(e, f, b));
+        TRY(finding(f, b));
         TRY(buf_append(b, f->next == NULL ? SPAN("") : SPAN(",")));
     }
     return buf_append(b, SPAN("]}"));

@@ -1,5 +1,5 @@
-/* The report for a build server: an endpoint is a test, and one with differences that lasted and are
- * no noise has failed. */
+/* The report for a build server: an endpoint is a test, and one with differences that lasted and
+ * are no noise has failed. */
 #include "shadow/junit.h"
 #include "shadow/report.h"
 
@@ -13,9 +13,8 @@ static enum err message(const struct report_endpoint *e, struct buf *b)
     TRY(buf_printf(b, "%s of %s pairs differ", phrase_count(bad, e->counted),
                    phrase_count(n, e->compared)));
     for (const struct report_finding *f = e->findings; f != NULL && shown < NAMED_MAX; f = f->next)
-        TRY(buf_printf(b, "%s %s %s (%s, %s)", shown++ == 0 ? ":" : ",",
-                       finding_kind_word(f->kind), f->path, phrase_count(n, f->pairs),
-                       evidence_word(f->state)));
+        TRY(buf_printf(b, "%s %s %s (%s, %s)", shown++ == 0 ? ":" : ",", finding_kind_word(f->kind),
+                       f->path, phrase_count(n, f->pairs), evidence_word(f->state)));
     if (e->nfindings > shown)
         TRY(buf_printf(b, " and %zu more", e->nfindings - shown));
     return buf_append(b, span_of("", 1));

@@ -132,7 +132,7 @@ static enum err finding(const struct report_endpoint *e, const struct report_fin
     TRY(buf_append(b, SPAN(" | ")));
     TRY(code(b, e->name));
     TRY(buf_printf(b, " | %s |", phrase_count(text, f->pairs)));
-    TRY(rate_cell(b, f->pairs, e->compared, f->rate));
+    TRY(rate_cell(b, f->pairs, f->within, f->rate));
     return buf_append(b, SPAN("\n"));
 }
 
@@ -142,8 +142,9 @@ static enum err findings(const struct report *r, struct buf *b)
     size_t shown = 0;
     if (r->nfindings == 0)
         return buf_append(b, SPAN("\nNothing differs.\n"));
-    TRY(buf_append(b, SPAN("\n| evidence | severity | kind | field | endpoint | pairs | rate (95 %) |\n"
-                           "|---|---|---|---|---|--:|--:|\n")));
+    TRY(buf_append(
+        b, SPAN("\n| evidence | severity | kind | field | endpoint | pairs | rate (95 %) |\n"
+                "|---|---|---|---|---|--:|--:|\n")));
     for (size_t round = 0; round < FINDINGS; round++) {
         for (size_t i = 0; i < r->nendpoints && shown < FINDINGS; i++) {
             const struct report_finding *f = r->endpoints[i]->findings;

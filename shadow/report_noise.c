@@ -4,6 +4,7 @@
 #include "shadow/report_noise.h"
 
 #include "shadow/mix.h"
+#include "shadow/parents.h"
 
 #include <stdlib.h>
 
@@ -51,8 +52,7 @@ static struct report_set *set_of(struct report *r, struct report_endpoint *e,
     for (; r->sets[at].endpoint != NULL; at = (at + 1) & (SET_INDEX - 1))
         if (is_set(&r->sets[at], e, l))
             return &r->sets[at];
-    struct report_finding **copy =
-        r->nsets == SETS_MAX ? NULL : arena_alloc(&r->arena, bytes.n);
+    struct report_finding **copy = r->nsets == SETS_MAX ? NULL : arena_alloc(&r->arena, bytes.n);
     if (copy == NULL)
         return NULL;
     memcpy(copy, l->list, bytes.n);
@@ -141,12 +141,51 @@ static enum err count_evidence(struct report *r, struct report_endpoint *e,
     return ERR_OK;
 }
 
+static struct report_absent *absent_of(struct report *r, struct report_endpoint *e,
+                                       struct span path)
+{
+    struct report_absent *a = e->absent;
+    while (a != NULL && !span_eq(span_str(a->path), path))
+        a = a->next;
+    if (a != NULL)
+        return a;
+    a = arena_zalloc(&r->arena, sizeof(*a));
+    const char *copy = arena_copy(&r->arena, path);
+    if (a == NULL || copy == NULL)
+        return NULL;
+    *a = (struct report_absent){.next = e->absent, .path = copy};
+    e->absent = a;
+    return a;
+}
+
+static enum err count_absent(struct report *r, struct report_endpoint *e, const struct record *x,
+                             bool evidence)
+{
+    for (size_t i = 0; i < x->nabsent; i++) {
+        struct report_absent *a = absent_of(r, e, x->absent[i]);
+        if (a == NULL)
+            return ERR_NO_MEMORY;
+        a->pairs++;
+        a->probes += evidence;
+    }
+    return ERR_OK;
+}
+
+/* Whether the probe can be held against the pair: both were compared, and all of it is known. */
+static bool is_evidence(const struct record *x, const struct report_lasting *l)
+{
+    const struct record_probe *p = &x->probe;
+    return p->is && is_compared(p->verdict) && p->more == 0 && !l->unknown &&
+           x->settled != SETTLED_SKEW;
+}
+
 enum err noise_count_probe(struct report *r, struct report_endpoint *e, const struct record *x,
                            const struct report_lasting *l)
 {
     const struct record_probe *p = &x->probe;
-    if (!p->is || !is_compared(p->verdict) || p->more > 0 || l->unknown ||
-        x->settled == SETTLED_SKEW)
+    bool evidence = is_evidence(x, l);
+    TRY(count_absent(r, e, x, evidence));
+    if (!evidence)
         return ERR_OK;
     enum reach ab = reach_of(x->status[SIDE_LEGACY], x->status[SIDE_NEW], x->body);
     enum reach aa = reach_of(x->status[x->served], p->status, p->body);
@@ -174,10 +213,33 @@ static void drop_unseen(struct report *r, struct report_endpoint *e)
     }
 }
 
+static uint64_t less(uint64_t n, uint64_t by, uint64_t least)
+{
+    return n > by && n - by > least ? n - by : least;
+}
+
+/* Out of how many: those in which the place around it existed. */
+static void denominators(const struct report_endpoint *e, struct report_finding *f)
+{
+    struct span parent;
+    const struct report_absent *a = e->absent;
+    const struct evidence *v = &f->evidence;
+    f->within = e->compared;
+    f->evidence.probes = e->probes[level_of(f->path) - REACH_STATUS];
+    if (!parent_of(span_str(f->path), &parent))
+        return;
+    while (a != NULL && !span_eq(span_str(a->path), parent))
+        a = a->next;
+    if (a == NULL)
+        return;
+    f->within = less(e->compared, a->pairs, f->pairs);
+    f->evidence.probes = less(v->probes, a->probes, v->b + v->c + v->both);
+}
+
 static void judge(struct report *r, struct report_endpoint *e)
 {
     for (struct report_finding *f = e->findings; f != NULL; f = f->next) {
-        f->evidence.probes = e->probes[level_of(f->path) - REACH_STATUS];
+        denominators(e, f);
         f->state = evidence_state(&f->evidence, f->lasting > 0);
         e->states[f->state]++;
         r->states[f->state]++;

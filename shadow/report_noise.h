@@ -20,6 +20,7 @@ void noise_count_pair(struct report *r, struct report_endpoint *e, const struct 
 
 enum err noise_count_probe(struct report *r, struct report_endpoint *e, const struct record *x,
                            const struct report_lasting *l) MUST_USE;
+/* Any compared pair; does nothing unless it was probed, and the probe can be held against it. */
 
 void noise_finish(struct report *r);
 /* All records are read: states of findings, then what counts. Drops findings that only the serving

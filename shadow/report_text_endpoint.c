@@ -123,18 +123,16 @@ static unsigned path_columns(const struct term *p)
     return p->width - 4 - 8 - 9 - 8 - 9 - 14;
 }
 
-static void finding_numbers(struct term *p, const struct report_endpoint *e,
-                            const struct report_finding *f)
+static void finding_numbers(struct term *p, const struct report_finding *f)
 {
     char text[PHRASE_MAX];
     text_number(p, TERM_PLAIN, f->pairs, 8);
-    term_right(p, TERM_PLAIN, phrase_percent(text, (double)f->pairs / (double)e->compared), 9);
+    term_right(p, TERM_PLAIN, phrase_percent(text, (double)f->pairs / (double)f->within), 9);
     term_right(p, TERM_DIM, phrase_interval(text, f->rate), 14);
     term_end(p);
 }
 
-static void finding_line(struct term *p, const struct report_endpoint *e,
-                         const struct report_finding *f)
+static void finding_line(struct term *p, const struct report_finding *f)
 {
     finding_begin(p, f);
     term_left(p, TERM_BOLD, finding_kind_word(f->kind), 9);
@@ -145,7 +143,7 @@ static void finding_line(struct term *p, const struct report_endpoint *e,
     } else {
         term_left(p, TERM_BOLD, f->path, path_columns(p));
     }
-    finding_numbers(p, e, f);
+    finding_numbers(p, f);
 }
 
 static void finding_facts(struct term *p, const struct report_finding *f)
@@ -241,7 +239,7 @@ static void detail_findings(struct term *p, const struct report_endpoint *e)
     term_end(p);
     for (const struct report_finding *f = e->findings; f != NULL && shown < FINDINGS_SHOWN;
          f = f->next) {
-        finding_line(p, e, f);
+        finding_line(p, f);
         finding_evidence(p, f);
         finding_facts(p, f);
         for (const struct report_example *x = f->examples; x != NULL; x = x->next)

@@ -34,7 +34,7 @@ struct shadow_rules {
     size_t nheaders;
     struct origins origins;
     struct span version_header; /* empty: none */
-    struct rulebook book; /* of the whole configuration: shadow.rules */
+    struct rulebook book;       /* of the whole configuration: shadow.rules */
     metric_slot verdicts[VERDICT_KINDS];
 };
 

@@ -1,10 +1,10 @@
-/* The special difficulty: "gone" must have been seen. A finding is gone only when the same place was
- * compared again and neither it nor anything above or below it differs; a round that stopped at the
- * status says nothing about bodies. */
+/* The special difficulty: "gone" must have been seen. A finding is gone only when the same place
+ * was compared again and neither it nor anything above or below it differs; a round that stopped at
+ * the status says nothing about bodies. */
 #include "shadow/settle.h"
 
 static const char *const words[SETTLED_KINDS] = {
-    [SETTLED_NOTHING] = "nothing", [SETTLED_PERSISTENT] = "persistent",
+    [SETTLED_NOTHING] = "nothing",     [SETTLED_PERSISTENT] = "persistent",
     [SETTLED_TRANSIENT] = "transient", [SETTLED_SKEW] = "skew",
     [SETTLED_UNCHECKED] = "unchecked",
 };

@@ -25,7 +25,7 @@ struct settlement {
     enum settled said;
     unsigned rounds; /* that could be compared */
     enum shadow_recheck end;
-    bool wants_round; /* one more would tell more, and can be had */
+    bool wants_round;             /* one more would tell more, and can be had */
     bool gone[DIFF_FINDINGS_MAX]; /* finding i of the pair was not there again */
 };
 

@@ -8,6 +8,7 @@
 #include "shadow/findings.h"
 #include "shadow/journal.h"
 #include "shadow/looks.h"
+#include "shadow/parents.h"
 #include "shadow/settle.h"
 
 #include <stdatomic.h>
@@ -32,7 +33,7 @@ struct shadow_lane {
     _Atomic unsigned queued;
     _Atomic unsigned slots;
     pthread_mutex_t lock;
-    struct { /* under lock */
+    struct {                     /* under lock */
         bool (*wake)(void *arg); /* NULL: nothing comes back */
         void *arg;
         struct shadow_pair *back; /* on its way to the worker */
@@ -55,6 +56,7 @@ struct shadow {
     struct bench *benches;
     unsigned nbenches;
     struct findings findings;
+    struct parents parents;
     struct journal journal;
     _Atomic size_t taken; /* pairs queued or being compared, all lanes */
     pthread_mutex_t lock;
@@ -241,6 +243,8 @@ static void record(struct shadow *s, struct bench *b, struct shadow_pair *pair,
         result->probe = &probe;
     }
     endpoint_of(pair->method, pair->path, &endpoint);
+    if (result->verdict == VERDICT_MATCH || result->verdict == VERDICT_MISMATCH)
+        parents_look(&s->parents, &b->comparer, pair, &endpoint, result);
     metric_inc(pair->rules->verdicts[result->verdict]);
     looks_count(result->settled);
     findings_add(&s->findings, pair, &endpoint, result);
@@ -273,8 +277,7 @@ static void compare_job(void *arg)
 /* A pair that came back has room beside the others: the pool was made for both. */
 static bool has_room(const struct shadow_lane *l, const struct shadow_pair *pair)
 {
-    return pair->has_slot ||
-           atomic_load_explicit(&l->queued, memory_order_relaxed) < l->queue_max;
+    return pair->has_slot || atomic_load_explicit(&l->queued, memory_order_relaxed) < l->queue_max;
 }
 
 void shadow_submit(struct shadow_lane *l, struct shadow_pair **pp)
@@ -347,6 +350,13 @@ static void release(struct shadow *s)
     free(s);
 }
 
+static void end(struct shadow *s)
+{
+    journal_end(&s->journal);
+    parents_end(&s->parents);
+    findings_end(&s->findings);
+}
+
 static enum err begin(struct shadow *s, const struct config *config, struct scribe *scribe,
                       struct complaints *wrong)
 {
@@ -356,17 +366,20 @@ static enum err begin(struct shadow *s, const struct config *config, struct scri
     TRY(make_lanes(s, config, s->nlanes));
     TRY(make_benches(s, config, threads));
     TRY(findings_begin(&s->findings));
-    enum err e = journal_begin(&s->journal, config, scribe, wrong);
+    enum err e = parents_begin(&s->parents);
+    if (e == ERR_OK) {
+        e = journal_begin(&s->journal, config, scribe, wrong);
+        if (e != ERR_OK)
+            parents_end(&s->parents);
+    }
     if (e != ERR_OK) {
         findings_end(&s->findings);
         return e;
     }
     size_t room = config->shadow.queue + config->shadow.rechecks;
     e = work_start(&s->work, "weir-compare", threads, s->nlanes * room);
-    if (e != ERR_OK) {
-        journal_end(&s->journal);
-        findings_end(&s->findings);
-    }
+    if (e != ERR_OK)
+        end(s);
     return e;
 }
 
@@ -396,8 +409,7 @@ void shadow_stop(struct shadow **sp)
         return;
     OBJ_TAKE(s, sp, SHADOW_MAGIC);
     work_stop(&s->work);
-    journal_end(&s->journal);
-    findings_end(&s->findings);
+    end(s);
     release(s);
 }
 

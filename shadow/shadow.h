@@ -68,7 +68,7 @@ struct shadow_pair {
     struct shadow_answer again[SHADOW_ROUNDS][2];
     bool has_slot;            /* it counts against shadow.rechecks */
     struct shadow_pair *next; /* in the lane, on its way back to the worker */
-    size_t memory;                   /* bytes accounted to the lane */
+    size_t memory;            /* bytes accounted to the lane */
     struct shadow_lane *lane;
 };
 

@@ -1,5 +1,5 @@
-/* The evidence: exact against numeric integration, with the figures of the design, and its promise -
- * seldom a false alarm however often one looks - by simulation. */
+/* The evidence: exact against numeric integration, with the figures of the design, and its promise
+ * - seldom a false alarm however often one looks - by simulation. */
 #include "tests/unit/shadow/support.h"
 
 #include "shadow/evidence.h"
@@ -172,13 +172,13 @@ static void states_are_as_defined(void **state)
         bool differs;
         enum evidence_state state;
     } rows[] = {
-        {{0, 0, 0, 0}, true, EVIDENCE_THIN},       {{0, 0, 0, 0}, false, EVIDENCE_CLEAN},
-        {{0, 40, 0, 100}, false, EVIDENCE_CLEAN},  {{8, 0, 0, 8}, true, EVIDENCE_THIN},
-        {{9, 0, 0, 9}, true, EVIDENCE_REGRESS},    {{22, 5, 3, 200}, true, EVIDENCE_REGRESS},
-        {{21, 5, 0, 200}, true, EVIDENCE_THIN},    {{4, 4, 4, 30}, true, EVIDENCE_NOISY},
-        {{2, 3, 0, 8}, true, EVIDENCE_THIN},       {{0, 0, 3, 30}, true, EVIDENCE_NOISY},
-        {{0, 0, 30, 30}, true, EVIDENCE_BLIND},    {{0, 0, 8, 8}, true, EVIDENCE_THIN},
-        {{1, 0, 57, 60}, true, EVIDENCE_BLIND},    {{3, 0, 0, 500}, true, EVIDENCE_THIN},
+        {{0, 0, 0, 0}, true, EVIDENCE_THIN},         {{0, 0, 0, 0}, false, EVIDENCE_CLEAN},
+        {{0, 40, 0, 100}, false, EVIDENCE_CLEAN},    {{8, 0, 0, 8}, true, EVIDENCE_THIN},
+        {{9, 0, 0, 9}, true, EVIDENCE_REGRESS},      {{22, 5, 3, 200}, true, EVIDENCE_REGRESS},
+        {{21, 5, 0, 200}, true, EVIDENCE_THIN},      {{4, 4, 4, 30}, true, EVIDENCE_NOISY},
+        {{2, 3, 0, 8}, true, EVIDENCE_THIN},         {{0, 0, 3, 30}, true, EVIDENCE_NOISY},
+        {{0, 0, 30, 30}, true, EVIDENCE_BLIND},      {{0, 0, 8, 8}, true, EVIDENCE_THIN},
+        {{1, 0, 57, 60}, true, EVIDENCE_BLIND},      {{3, 0, 0, 500}, true, EVIDENCE_THIN},
         {{40, 0, 160, 200}, true, EVIDENCE_REGRESS},
     };
     UNUSED(state);

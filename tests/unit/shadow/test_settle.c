@@ -122,8 +122,7 @@ static void each_finding_for_itself(void **state)
     round_is(d, "{\"a\":1,\"b\":1}", "{\"a\":1,\"b\":2}");
     assert_int_equal(pair_is(d, "{\"a\":1,\"b\":1}", "{\"a\":2,\"b\":2}"), SETTLED_PERSISTENT);
     for (size_t i = 0; i < 2; i++)
-        assert_int_equal(d->said.gone[i],
-                         span_eq(d->bench.result.findings[i].path, SPAN("$.a")));
+        assert_int_equal(d->said.gone[i], span_eq(d->bench.result.findings[i].path, SPAN("$.a")));
 }
 
 /* Another kind at the same place, or all of the object around it: it is still there. */
