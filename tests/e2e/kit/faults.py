@@ -7,8 +7,7 @@ A behaviour is a table. What it does with connections:
 
 and with each request on them (`kind`):
 
-    ok       200 with `body` (default "NAME\\n"); also status, headers, framing = length | chunked | close, trailers;
-             `copy` = a table of what else a request gets that says it is a copy (X-Weir-Shadow)
+    ok       200 with `body` (default "NAME\\n"); also status, headers, framing = length | chunked | close, trailers
     turns    like ok, with what one table of `turns` says more for the first request of this path, the next for the
              second, and so on, from the beginning after the last (`stay` = true: the last one stays)
     echo     200 with a JSON object of what arrived
@@ -25,7 +24,7 @@ and with each request on them (`kind`):
              {echo = true} and {end = true} (wait for the peer's end); `then` = "hang" (default), "close", "reset"
 
 `paths` gives behaviours by request path, `sequence` by the number of the request on its connection (the last one
-stays), `max_requests` closes a connection without a word after that many answers.
+stays), `copy` what is other for a request that says that it is a copy (X-Weir-Shadow), `max_requests` closes a connection without a word after that many answers.
 """
 
 import functools
@@ -208,6 +207,8 @@ class FaultServer:
         b = b.get("paths", {}).get(path, b)
         if "sequence" in b:
             b = b["sequence"][min(number, len(b["sequence"]) - 1)]
+        if "copy" in b and seen.values("x-weir-shadow"):
+            b = {**b, **b["copy"]}
         return b
 
 
@@ -356,8 +357,6 @@ class Conversation:
 
     def do_ok(self, b, seen):
         self.read_body(seen)
-        if seen.values("x-weir-shadow"):
-            b = {**b, **b.get("copy", {})}
         body = b.get("body", f"{self.server.name}\n").encode("latin-1") * b.get("times", 1)
         self.answer(b, seen, [body] if body else [], len(body))
 
