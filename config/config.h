@@ -147,10 +147,16 @@ struct config_tolerance {
     double rel;
 };
 
+enum unsafe_copies { UNSAFE_SKIP, UNSAFE_SANDBOX };
+enum credential { CREDENTIAL_PASS, CREDENTIAL_DROP };
+
 struct config_route_shadow {
     unsigned percent;           /* basis points */
     unsigned probe;             /* likewise, of what is mirrored */
     const char *version_header; /* NULL: none */
+    enum unsafe_copies unsafe_;
+    enum credential authorization;
+    enum credential cookies;
     struct config_names ignore;
     struct config_tolerance *tolerance;
     size_t ntolerance;

@@ -111,6 +111,8 @@ static void run_metrics(struct admin_request *r)
 {
     uint64_t up_ms = clock_wall_ms() - r->control->started_ms;
     metric_set(METRIC_UPTIME, up_ms / 1000);
+    if (r->control->shadow != NULL)
+        shadow_measure(r->control->shadow);
     r->status = 200;
     r->type = "text/plain; version=0.0.4; charset=utf-8";
     if (metrics_render(&r->answer) != ERR_OK)

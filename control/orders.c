@@ -283,6 +283,8 @@ static json_t *answer_of(const struct control *c, const struct document *before)
     if (said != NULL) {
         say(said, line);
         (void)!order_describe(&c->flip, before, d, said);
+        if (c->shadow != NULL)
+            (void)!order_warn(&c->flip, c->shadow, before, d, said);
     }
     return json_pack("{s:I, s:I, s:s, s:o}", "epoch", (json_int_t)s->epoch, "document",
                      (json_int_t)d->epoch, "pin", pin_word(d->pin), "said", said);

@@ -102,6 +102,11 @@ enum err order_describe(const struct flip *f, const struct document *before,
 
 /* --- local.c: orders left in the state directory --- */
 
+enum err order_warn(const struct flip *f, struct shadow *shadow, const struct document *before,
+                    const struct document *after, json_t *said) MUST_USE;
+/* Appends a sentence for each route that went back to legacy altogether, if the copies that legacy
+ * was sent say that it is not ready for that. */
+
 void local_look(struct control *c);
 /* Carries out what was left there, if anything. */
 

@@ -44,24 +44,30 @@ static bool is_safe(const struct exchange *x)
     return (m == HTTP_GET || m == HTTP_HEAD || m == HTTP_OPTIONS) && !x->has_body;
 }
 
-static enum err fill(struct exchange *x, struct shadow_pair *p, const struct http_head *copy,
+static enum err fill(struct exchange *x, struct shadow_pair *p, const struct http_head *sent,
                      struct plan *plan)
 {
     const struct decision *d = &x->decision;
-    struct http_head edited;
+    struct http_head *serving = &plan->heads[d->side];
     plan->plane = plane_of(x->hold->snapshot)->number;
     for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++) {
         plan->backends[s] = d->route->backends[s];
         if (x->hold->snapshot->table->config->backends[plan->backends[s]].proxy_protocol)
             plan->who = exchange_endpoints(x);
     }
-    TRY(request_edit(x, d->side, &edited));
-    TRY(http_head_copy(&plan->heads[d->side], &edited, &p->arena));
-    plan->heads[side_other(d->side)] = *copy;
-    return http_head_add_id(&plan->heads[d->side], HTTP_X_WEIR_SHADOW, SPAN("1"));
+    TRY(http_head_copy(serving, sent, &p->arena));
+    http_head_drop(serving, HTTP_X_WEIR_SHADOW);
+    return http_head_add_id(serving, HTTP_X_WEIR_SHADOW, SPAN("1"));
 }
 
-enum err recheck_plan(struct exchange *x, struct shadow_pair *p, const struct http_head *copy)
+void recheck_plan_copy(struct shadow_pair *p, const struct http_head *copy)
+{
+    struct plan *plan = p->asking;
+    if (plan != NULL)
+        plan->heads[side_other(p->served)] = *copy;
+}
+
+enum err recheck_plan(struct exchange *x, struct shadow_pair *p, const struct http_head *sent)
 {
     bool probe = is_drawn(x);
     p->recheck = x->worker->shadow.rechecks == 0 ? SHADOW_RECHECK_OFF : SHADOW_RECHECK_OPEN;
@@ -76,7 +82,7 @@ enum err recheck_plan(struct exchange *x, struct shadow_pair *p, const struct ht
         return ERR_NO_MEMORY;
     p->asking = plan;
     plan->probe = probe;
-    return fill(x, p, copy, plan);
+    return fill(x, p, sent, plan);
 }
 
 void recheck_forbid(struct shadow_pair *p)

@@ -8,9 +8,12 @@
 #include "proxy/exchange.h"
 
 enum err recheck_plan(struct exchange *x, struct shadow_pair *p,
-                      const struct http_head *copy) MUST_USE;
-/* Puts into the pair how both sides can be asked again, or why they cannot. copy: the head that the
- * other side gets, in the pair's arena. */
+                      const struct http_head *sent) MUST_USE;
+/* Puts into the pair how both sides can be asked again, or why they cannot. sent: the head that the
+ * serving side got. */
+
+void recheck_plan_copy(struct shadow_pair *p, const struct http_head *copy);
+/* The head that the other side gets, in the pair's arena. */
 
 void recheck_forbid(struct shadow_pair *p);
 /* The request turned out to have a body. */

@@ -9,6 +9,7 @@
 #include "shadow/journal.h"
 #include "shadow/looks.h"
 #include "shadow/parents.h"
+#include "shadow/readiness.h"
 #include "shadow/settle.h"
 
 #include <stdatomic.h>
@@ -57,6 +58,7 @@ struct shadow {
     unsigned nbenches;
     struct findings findings;
     struct parents parents;
+    struct readiness readiness;
     struct journal journal;
     _Atomic size_t taken; /* pairs queued or being compared, all lanes */
     pthread_mutex_t lock;
@@ -248,6 +250,7 @@ static void record(struct shadow *s, struct bench *b, struct shadow_pair *pair,
     metric_inc(pair->rules->verdicts[result->verdict]);
     looks_count(result->settled);
     findings_add(&s->findings, pair, &endpoint, result);
+    readiness_add(&s->readiness, pair, result);
     journal_pair(&s->journal, pair, &endpoint, result, &b->line);
 }
 
@@ -350,13 +353,6 @@ static void release(struct shadow *s)
     free(s);
 }
 
-static void end(struct shadow *s)
-{
-    journal_end(&s->journal);
-    parents_end(&s->parents);
-    findings_end(&s->findings);
-}
-
 static enum err begin(struct shadow *s, const struct config *config, struct scribe *scribe,
                       struct complaints *wrong)
 {
@@ -366,20 +362,26 @@ static enum err begin(struct shadow *s, const struct config *config, struct scri
     TRY(make_lanes(s, config, s->nlanes));
     TRY(make_benches(s, config, threads));
     TRY(findings_begin(&s->findings));
-    enum err e = parents_begin(&s->parents);
-    if (e == ERR_OK) {
-        e = journal_begin(&s->journal, config, scribe, wrong);
-        if (e != ERR_OK)
-            parents_end(&s->parents);
-    }
-    if (e != ERR_OK) {
-        findings_end(&s->findings);
-        return e;
-    }
     size_t room = config->shadow.queue + config->shadow.rechecks;
-    e = work_start(&s->work, "weir-compare", threads, s->nlanes * room);
+    enum err e = readiness_begin(&s->readiness);
     if (e != ERR_OK)
-        end(s);
+        goto no_readiness;
+    e = parents_begin(&s->parents);
+    if (e != ERR_OK)
+        goto no_parents;
+    e = journal_begin(&s->journal, config, scribe, wrong);
+    if (e != ERR_OK)
+        goto no_journal;
+    e = work_start(&s->work, "weir-compare", threads, s->nlanes * room);
+    if (e == ERR_OK)
+        return ERR_OK;
+    journal_end(&s->journal);
+no_journal:
+    parents_end(&s->parents);
+no_parents:
+    readiness_end(&s->readiness);
+no_readiness:
+    findings_end(&s->findings);
     return e;
 }
 
@@ -409,8 +411,23 @@ void shadow_stop(struct shadow **sp)
         return;
     OBJ_TAKE(s, sp, SHADOW_MAGIC);
     work_stop(&s->work);
-    end(s);
+    journal_end(&s->journal);
+    readiness_end(&s->readiness);
+    parents_end(&s->parents);
+    findings_end(&s->findings);
     release(s);
+}
+
+bool shadow_legacy_lags(struct shadow *s, const char *route, char why[SHADOW_WHY_MAX])
+{
+    OBJ_CHECK(s, SHADOW_MAGIC);
+    return readiness_of(&s->readiness, route, clock_wall_ms(), why) == READINESS_NOT_READY;
+}
+
+void shadow_measure(struct shadow *s)
+{
+    OBJ_CHECK(s, SHADOW_MAGIC);
+    readiness_measure(&s->readiness, clock_wall_ms());
 }
 
 /* --- looking --- */
@@ -430,5 +447,7 @@ enum err shadow_summary(struct shadow *s, struct buf *json)
                        (unsigned long long)drops[d]));
     TRY(buf_append(json, SPAN("},")));
     TRY(findings_summary(&s->findings, json));
+    TRY(buf_append(json, SPAN(",\"rollback\":")));
+    TRY(readiness_summary(&s->readiness, clock_wall_ms(), json));
     return buf_append(json, SPAN("}"));
 }

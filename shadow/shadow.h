@@ -22,7 +22,8 @@ struct shadow_answer {
     uint64_t body_length;  /* all bytes, kept or not */
     bool body_hashed;      /* body_sha256 covers all bytes (set when not all were kept) */
     unsigned char body_sha256[32];
-    uint64_t first_byte_us; /* since the request was sent */
+    struct http_head trailers; /* after the body; no fields: none */
+    uint64_t first_byte_us;    /* since the request was sent */
     uint64_t total_us;
 };
 
@@ -134,6 +135,8 @@ enum shadow_drop {
     SHADOW_DROP_UPGRADE,
     SHADOW_DROP_SHED,
     SHADOW_DROP_FALLBACK,
+    SHADOW_DROP_SANDBOX,
+    SHADOW_DROP_INCOMPLETE,
     SHADOW_DROP_COUNT
 };
 
@@ -155,8 +158,17 @@ void shadow_count_probe(enum shadow_probe_end e);
 /* --- looking --- */
 
 enum err shadow_summary(struct shadow *s, struct buf *json) MUST_USE;
-/* Appends a JSON object for `GET /status`: verdict counts and the number of findings, by route. Any
- * thread. */
+/* Appends a JSON object for `GET /status`: verdict counts and the number of findings, by route; and
+ * whether routes could go back to legacy. Any thread. */
+
+enum { SHADOW_WHY_MAX = 256 };
+
+bool shadow_legacy_lags(struct shadow *s, const char *route, char why[SHADOW_WHY_MAX]) MUST_USE;
+/* Whether legacy is known not to be ready to take over what new serves; why: one line. Any thread.
+ */
+
+void shadow_measure(struct shadow *s);
+/* Brings gauges up to date that depend on the time. Always the same thread. */
 
 /* --- reports (weir report), made from record files alone --- */
 

@@ -24,7 +24,7 @@ and with each request on them (`kind`):
              {echo = true} and {end = true} (wait for the peer's end); `then` = "hang" (default), "close", "reset"
 
 `paths` gives behaviours by request path, `sequence` by the number of the request on its connection (the last one
-stays), `copy` what is other for a request that says that it is a copy (X-Weir-Shadow), `max_requests` closes a connection without a word after that many answers.
+stays), `copy` what is other for a request that says that it is a copy (X-Weir-Shadow), `receive` bounds what the kernel takes for a connection that is not read, `max_requests` closes a connection without a word after that many answers.
 """
 
 import functools
@@ -120,6 +120,8 @@ class FaultServer:
             return
         self.listener = socket.socket()
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if "receive" in self.behaviour:
+            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.behaviour["receive"])
         self.listener.bind(("127.0.0.1", self.port))
         if self.behaviour.get("accept") == "full":
             self._fill()

@@ -648,9 +648,9 @@ static void words_of_rechecks_are_stable(void **state)
 
 static void words_are_stable(void **state)
 {
-    static const char *const words[] = {"oversize",      "queue_full", "budget", "method",
-                                        "no_connection", "timeout",    "loop",   "upgrade",
-                                        "shed",          "fallback"};
+    static const char *const words[] = {"oversize",      "queue_full", "budget",  "method",
+                                        "no_connection", "timeout",    "loop",    "upgrade",
+                                        "shed",          "fallback",   "sandbox", "incomplete"};
     UNUSED(state);
     for (enum shadow_drop d = 0; d < SHADOW_DROP_COUNT; d++)
         assert_string_equal(shadow_drop_word(d), words[d]);
