@@ -190,6 +190,7 @@ static int configure(struct replay *r)
                                .legacy = r->o.legacy,
                                .new_ = r->o.new_,
                                .shadow_percent = "100",
+                               .once = true,
                                .state_dir = r->dir,
                                .log_level = "error",
                                .workers = "1"};

@@ -151,7 +151,9 @@ enum unsafe_copies { UNSAFE_SKIP, UNSAFE_SANDBOX };
 enum credential { CREDENTIAL_PASS, CREDENTIAL_DROP };
 
 struct config_route_shadow {
-    unsigned percent; /* basis points */
+    unsigned percent;           /* basis points */
+    unsigned probe;             /* likewise, of what is mirrored */
+    const char *version_header; /* NULL: none */
     enum unsafe_copies unsafe_;
     enum credential authorization;
     enum credential cookies;
@@ -279,6 +281,7 @@ struct config_resolver {
 struct config_shadow {
     unsigned in_flight;
     unsigned queue;
+    unsigned rechecks;
     unsigned compare_threads;
     uint64_t request_body;
     uint64_t compare_body;

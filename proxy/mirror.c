@@ -10,6 +10,7 @@
 #include "base/rand.h"
 #include "proxy/capture.h"
 #include "proxy/mirror_rules.h"
+#include "proxy/recheck.h"
 #include "proxy/sandbox.h"
 
 #include <stdlib.h>
@@ -37,6 +38,7 @@ struct mirror {
     struct http_stream *stream;
     struct capture served;
     struct capture copy;
+    struct ask probe; /* of the serving side, beside the copy */
     struct timer timer;
     uint64_t start_us; /* the request went to the serving side */
     uint64_t sent_us;  /* the copy went out */
@@ -71,6 +73,7 @@ static void release(struct mirror *m)
     capture_free(&m->served);
     capture_free(&m->copy);
     buf_free(&m->request_body);
+    probe_end(&m->probe, m->pair);
     shadow_pair_free(&m->pair);
 }
 
@@ -112,6 +115,11 @@ static void submit_if_done(struct mirror *m)
         loop_timer_set(w->loop, &m->timer, w->shadow.total);
         return;
     }
+    if (ask_is_open(&m->probe)) { /* its own time is bounded */
+        loop_timer_clear(w->loop, &m->timer);
+        return;
+    }
+    probe_end(&m->probe, m->pair);
     shadow_submit(w->lane, &m->pair);
     if (!m->has_handle)
         mirror_free(m);
@@ -139,6 +147,7 @@ static void copy_failed(struct mirror *m, enum err why)
         return;
     permit_over(m);
     end_capture(m, &m->copy, why, m->sent_us);
+    probe_end(&m->probe, m->pair); /* what would it be held against? */
     submit_if_done(m);
 }
 
@@ -147,6 +156,19 @@ static struct mirror *mirror_of(void *owner)
     struct mirror *m;
     OBJ_CAST(m, owner, MIRROR_MAGIC);
     return m;
+}
+
+static void probe_over(void *owner)
+{
+    submit_if_done(mirror_of(owner));
+}
+
+static void begin_probe(struct mirror *m)
+{
+    if (m->request_body.n > 0 || m->has_trailers)
+        recheck_forbid(m->pair);
+    else if (probe_is_planned(m->pair))
+        probe_begin(&m->probe, m->worker, worker_view(m->hold), m->pair, probe_over, m);
 }
 
 static void copy_head(void *owner, struct http_head *head)
@@ -276,7 +298,9 @@ static enum err fill_pair(struct mirror *m, struct exchange *x, const struct htt
     p->conditional = mirror_is_conditional(x->request);
     TRY(copy_span(&p->arena, x->request->target, &p->target));
     TRY(copy_span(&p->arena, x->path, &p->path));
+    TRY(recheck_plan(x, p, sent));
     TRY(mirror_head(x, sent, &m->request, &p->arena));
+    recheck_plan_copy(p, &m->request);
     p->host = m->request.authority;
     return ERR_OK;
 }
@@ -378,6 +402,8 @@ void mirror_request_end(struct mirror *m, const struct http_head *trailers)
                                  .arena = &m->pair->arena,
                                  .who = &m->who};
     back_take(m->worker, worker_view(m->hold), m->backend, POOL_MIRROR, &m->wish);
+    if (m->pair != NULL && !m->copy.done)
+        begin_probe(m);
 }
 
 void mirror_served_head(struct mirror *m, const struct http_head *answer)
@@ -446,9 +472,13 @@ void mirrors_free(struct worker *w)
     for (struct mirror *m = w->mirrors, *next; m != NULL; m = next) {
         next = m->next;
         m->has_handle = false;
-        if (m->pair == NULL)
+        if (m->pair == NULL) {
             mirror_free(m);
-        else
+        } else if (m->served.done && m->copy.done) {
+            probe_end(&m->probe, m->pair);
+            submit_if_done(m);
+        } else {
             drop(m, SHADOW_DROP_SHED);
+        }
     }
 }

@@ -9,6 +9,7 @@
 #include "proxy/leaving.h"
 #include "proxy/mirror.h"
 #include "proxy/pause.h"
+#include "proxy/recheck.h"
 #include "proxy/tunnel.h"
 
 #include <limits.h>
@@ -293,6 +294,7 @@ static enum err worker_begin(struct worker *w)
     TRY(access_open(w, o->scribe, &router_current(o->router)->table->config->log));
     if (o->shadow != NULL)
         w->lane = shadow_lane(o->shadow, w->index);
+    rechecks_begin(w);
     struct snapshot_hold *h = router_adopt(w->reader);
     w->draining = true; /* the listeners are opened below, where a failure counts */
     bool ok = look_at(w, h);
@@ -334,6 +336,7 @@ static void end(struct worker *w)
     while (w->fronts != NULL)
         conn_close(&w->fronts->conn, ERR_STOPPING);
     mirrors_free(w);
+    rechecks_free(w);
     worker_flush(w);
     loop_finish(w->loop);
     if (w->hold != NULL)

@@ -19,6 +19,7 @@ struct exchange;
 struct front;
 struct mirror;
 struct pool;
+struct recheck;
 struct tunnel;
 
 enum {
@@ -102,6 +103,7 @@ struct worker {
     struct shadow_lane *lane; /* NULL: nothing is mirrored */
     struct mirror *mirrors;
     unsigned nmirrors;
+    struct recheck *rechecks; /* pairs that are being asked again */
 
     struct access_log *access; /* NULL: none */
     struct timer tick;         /* flushes logs, renews the date */

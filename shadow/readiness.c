@@ -2,6 +2,7 @@
 #include "shadow/readiness.h"
 
 #include "shadow/jwrite.h"
+#include "shadow/settle.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +78,12 @@ static const char *failure_of(const struct shadow_pair *pair, const struct compa
     return broken ? "status 5xx" : NULL;
 }
 
+/* What was the moment's is not held against legacy. */
+static bool lasted(const struct comparison *c)
+{
+    return c->settled == NULL || settled_counts(c->settled->said);
+}
+
 void readiness_add(struct readiness *r, const struct shadow_pair *pair, const struct comparison *c)
 {
     const struct shadow_answer *a = pair->answers;
@@ -91,7 +98,7 @@ void readiness_add(struct readiness *r, const struct shadow_pair *pair, const st
             .us = {c->verdict == VERDICT_FAILED ? 0 : a[SIDE_LEGACY].first_byte_us,
                    a[SIDE_NEW].first_byte_us},
             .failed = failure != NULL,
-            .differs = failure == NULL && c->verdict == VERDICT_MISMATCH,
+            .differs = failure == NULL && c->verdict == VERDICT_MISMATCH && lasted(c),
         };
         route->failure = failure == NULL ? route->failure : failure;
     }

@@ -33,7 +33,8 @@ struct shadow_rules {
     struct rules_header *headers;
     size_t nheaders;
     struct origins origins;
-    struct rulebook book; /* of the whole configuration: shadow.rules */
+    struct span version_header; /* empty: none */
+    struct rulebook book;       /* of the whole configuration: shadow.rules */
     metric_slot verdicts[VERDICT_KINDS];
 };
 
