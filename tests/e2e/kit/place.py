@@ -17,7 +17,7 @@ import tempfile
 from kit.failure import Failure, until
 
 LOWEST_PORT, HIGHEST_PORT = 12000, 32000
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 _libc = ctypes.CDLL(None)
 
 
@@ -67,9 +67,12 @@ class Process:
             raise Failure(f"{self.name} (pid {self.pid}) did not end within {patience:g} s") from None
 
     def kill(self):
-        if self.is_running():
-            self.popen.send_signal(signal.SIGCONT)
-            self.popen.kill()
+        """Also what it started: a weir that was upgraded has its successors in its process group."""
+        try:
+            os.killpg(self.pid, signal.SIGCONT)
+            os.killpg(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
         self.popen.wait()
 
     def stderr(self):
@@ -79,6 +82,46 @@ class Process:
     def stdout(self):
         with open(self.out_path, encoding="utf-8", errors="replace") as f:
             return f.read()
+
+
+def adopt_orphans():
+    """What a process of ours started and left behind when it ended becomes our child."""
+    _libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+class Adopted:
+    """A process that one of ours started (an upgrade), and that is ours when that one has ended."""
+
+    def __init__(self, name, pid, parent):
+        self.name, self.pid, self.parent = name, pid, parent
+        self.awaited = 0
+        self.code = None
+
+    def is_running(self):
+        if self.code is None:
+            self._look()
+        return self.code is None
+
+    def _look(self):
+        try:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+        except ChildProcessError:  # its parent lives
+            if not os.path.exists(f"/proc/{self.pid}"):
+                self.code = -signal.SIGKILL
+            return
+        if pid:
+            self.code = os.waitstatus_to_exitcode(status)
+
+    def signal(self, number):
+        if self.is_running():
+            os.kill(self.pid, number)
+
+    def wait(self, patience):
+        until(lambda: not self.is_running(), f"{self.name} (pid {self.pid}) ends", patience=patience)
+        return self.code
+
+    def stderr(self):
+        return self.parent.stderr()  # they share the file
 
 
 class Place:
