@@ -142,6 +142,11 @@ class Place:
             f.write(text if isinstance(text, bytes) else text.encode())
         return path
 
+    def program(self, name, text):
+        path = self.write(name, text)
+        os.chmod(path, 0o700)
+        return path
+
     def start(self, name, command, **more):
         return Process(self, name, command, **more)
 
