@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* --- making --- */
@@ -35,14 +36,27 @@ static void say_locked(int fd, const char *path, struct complaints *wrong)
              "another weir (process %s) uses this state directory", pid[0] == '\0' ? "?" : pid);
 }
 
+/* The process before has locked it; this must be the same state directory. */
+static enum err take_lock(struct control *c, struct complaints *wrong)
+{
+    char path[PATH_MAX];
+    struct stat theirs, ours;
+    c->lock_fd = c->hooks.handed->lock;
+    TRY(disk_path(path, sizeof(path), c->state_dir, "lock"));
+    if (fstat(c->lock_fd, &theirs) == 0 && stat(path, &ours) == 0 && theirs.st_ino == ours.st_ino &&
+        theirs.st_dev == ours.st_dev)
+        return ERR_OK;
+    complain(wrong, "$.state_dir", "restart weir to change it",
+             "is %s, not the directory of the process this one is to take over from", c->state_dir);
+    return ERR_CONFIG;
+}
+
 /* Held while we live: two of us in one directory would overwrite each other's state. */
 static enum err lock_state(struct control *c, struct complaints *wrong)
 {
     char path[PATH_MAX];
-    if (c->hooks.handed != NULL) {
-        c->lock_fd = c->hooks.handed->lock;
-        return ERR_OK;
-    }
+    if (c->hooks.handed != NULL)
+        return take_lock(c, wrong);
     if (disk_path(path, sizeof(path), c->state_dir, "lock") != ERR_OK)
         return ERR_TOO_LARGE;
     c->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);

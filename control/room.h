@@ -74,6 +74,9 @@ void orders_undo(struct control *c, struct admin_request *r);
 void orders_progress(struct control *c);
 /* Something an order may be waiting for has happened. */
 
+void orders_hurry(struct control *c);
+/* Nobody can wait any longer: every order is answered with what has come true. */
+
 void orders_store(struct control *c, enum order_store how);
 /* What became of the document in force in the store. */
 

@@ -74,6 +74,7 @@ static void stay(struct control *c, const char *why)
     u->step = UPGRADE_NONE;
     remember(c, false, said);
     answer(c, 422, said);
+    local_look(c);
     reload_resume(c);
 }
 
@@ -246,6 +247,7 @@ static void on_taken(struct control *c)
                    (unsigned long long)(control_config(c)->timeouts.drain + 999) / 1000);
     log_info("upgrade", "%s", said);
     answer(c, 200, said);
+    orders_hurry(c);
     admin_leave(c->admin);
     if (c->reload.again) /* a SIGHUP that came when it had read the configuration already */
         (void)kill(u->pid, SIGHUP);
@@ -389,7 +391,7 @@ bool upgrade_refuses(struct control *c, struct admin_request *r)
 {
     if (c->role == ROLE_IN_CHARGE)
         return false;
-    api_refuse(r, 503, "not_in_charge",
+    api_refuse(r, 421, "not_in_charge",
                c->role == ROLE_FOLLOWS
                    ? "another process has taken over from this one; ask again"
                    : "weir is being upgraded and changes nothing for a moment; ask again",
