@@ -1,3 +1,5 @@
+/* The special difficulty is that this process has threads when it starts the other: nothing may run
+ * between fork and exec that is not safe then, so posix_spawn() does all of it. */
 #include "base/handover.h"
 
 #include <errno.h>

@@ -1,3 +1,5 @@
+/* The new process's side of base/handover.h, up to the moment its loop runs; the rest is
+ * control/upgrade.c. Nothing runs yet, so it waits for each message. */
 #include "cli/heir.h"
 
 #include "proxy/proxy.h"
