@@ -67,12 +67,10 @@ class Process:
             raise Failure(f"{self.name} (pid {self.pid}) did not end within {patience:g} s") from None
 
     def kill(self):
-        """Also what it started: a weir that was upgraded has its successors in its process group."""
-        try:
+        """Also what it has started: a weir that is being upgraded."""
+        if self.is_running():
             os.killpg(self.pid, signal.SIGCONT)
             os.killpg(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.popen.wait()
 
     def stderr(self):
@@ -87,6 +85,20 @@ class Process:
 def adopt_orphans():
     """What a process of ours started and left behind when it ended becomes our child."""
     _libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def children_of(pid):
+    """Processes whose parent it is, and that have not ended."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", encoding="ascii", errors="replace") as f:
+                state, parent = f.read().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue
+        if int(parent) == pid and state != "Z":
+            found.append(int(name))
+    return found
 
 
 class Adopted:
@@ -153,6 +165,8 @@ class Place:
     def end_all(self):
         for process in reversed(self.processes):
             process.kill()
+        for pid in children_of(os.getpid()):  # orphans that became ours
+            os.kill(pid, signal.SIGKILL)
 
     def remove(self):
         shutil.rmtree(self.dir, ignore_errors=True)

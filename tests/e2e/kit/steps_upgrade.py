@@ -4,12 +4,12 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import threading
 import time
 
 from kit.failure import expect, until
 from kit.match import matches
+from kit.place import children_of
 from kit.proxy import SANITIZERS
 from kit.scenario import step
 from kit.steps_life import TEXTS, check_texts
@@ -122,9 +122,8 @@ def upgrade_fails(run, t):
         check_texts(t, done.stdout, done.stderr, "weir upgrade --wait")
     expect(run.weir.status()["pid"] == before, "the same process is in charge")
     expect(run.weir.admin("GET", "/readyz").status == 200, "it is ready")
-    children = subprocess.run(["ps", "--ppid", str(before), "-o", "pid="], capture_output=True, text=True).stdout.split()
     if "old" not in run.saved:
-        expect(not children, "no process is left behind", children)
+        expect(not children_of(before), "no process is left behind", children_of(before))
 
 
 @step("processes", "growth_mib")
