@@ -79,13 +79,16 @@ def program(run, t):
     run.place.program("weir", text)
 
 
-@step("upgrade", signal=False, ended=True, patience=60)
+@step("upgrade", signal=False, hangup=False, ended=True, patience=60)
 def upgrade(run, t):
-    """A good upgrade, by `weir upgrade --wait` or by SIGUSR2. With `ended` the old process is waited for, which must end
-    in order."""
+    """A good upgrade, by `weir upgrade --wait` or by SIGUSR2 (and SIGHUP behind it with `hangup`). With `ended`
+    the old process is waited for, which must end in order."""
     before = run.weir.status()["pid"]
     if t["signal"]:
         run.weir.process.signal(signal.SIGUSR2)
+        if t["hangup"]:
+            until(lambda: "has been started to take over" in run.weir.log().rpartition("has ended")[2], "it begins")
+            run.weir.process.signal(signal.SIGHUP)
         until(lambda: run.weir.status()["pid"] != before, "another process is in charge", patience=60)
     else:
         done = run.weir.command(["upgrade", "--wait"])
