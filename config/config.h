@@ -271,6 +271,7 @@ struct config_timeouts { /* milliseconds */
     uint64_t backend_ping;
     uint64_t tunnel;
     uint64_t drain;
+    uint64_t upgrade;
 };
 
 struct config_resolver {

@@ -162,6 +162,13 @@ void orders_progress(struct control *c)
         loop_timer_clear(c->loop, &c->orders.tick);
 }
 
+void orders_hurry(struct control *c)
+{
+    for (struct order *o = c->orders.first; o != NULL; o = o->next)
+        o->deadline_ms = 0;
+    orders_progress(c);
+}
+
 void orders_store(struct control *c, enum order_store how)
 {
     for (struct order *o = c->orders.first; o != NULL; o = o->next)

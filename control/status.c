@@ -111,6 +111,19 @@ static json_t *reload_json(const struct control *c)
     return o;
 }
 
+static json_t *upgrade_json(const struct control *c)
+{
+    const struct upgrade *u = &c->upgrade;
+    if (!u->any)
+        return json_null();
+    json_t *o = json_object();
+    put(o, "at", time_or_null(u->at_ms));
+    put(o, "ok", json_boolean(u->ok));
+    put(o, "said", json_text(span_str(u->said)));
+    put(o, "before", u->before >= 0 ? number((uint64_t)u->before_pid) : json_null());
+    return o;
+}
+
 static json_t *unknown_json(const struct control *c)
 {
     const char *names[UNKNOWN_MAX];
@@ -150,6 +163,7 @@ static json_t *head_json(struct control *c)
     put(o, "store", c->store == NULL ? json_null() : store_json(c));
     put(o, "state", state_json(c));
     put(o, "reload", reload_json(c));
+    put(o, "upgrade", upgrade_json(c));
     return o;
 }
 

@@ -212,6 +212,25 @@ static void say_reload(struct page *p, const json_t *s, uint64_t now_ms)
     }
 }
 
+static void say_upgrade(struct page *p, const json_t *s, uint64_t now_ms)
+{
+    const json_t *u = json_object_get(s, "upgrade");
+    char age[PAGE_SHORT];
+    if (!json_is_object(u))
+        return;
+    age_of(age, text_of(u, "at"), now_ms);
+    page_label(p, "upgrade");
+    page_printf(p, is(u, "ok") ? INK_GOOD : INK_BAD, "%s, %s ago: %s",
+                is(u, "ok") ? "good" : "failed", age, word_of(u, "said"));
+    page_end(p);
+    if (!json_is_integer(json_object_get(u, "before")))
+        return;
+    page_label(p, "");
+    page_printf(p, INK_PLAIN, "process %llu still finishes what it runs; it is not counted here",
+                (unsigned long long)number_of(u, "before"));
+    page_end(p);
+}
+
 static void say_shadow(struct page *p, const json_t *s)
 {
     const json_t *shadow = json_object_get(s, "shadow");
@@ -323,6 +342,7 @@ enum err status_text(const json_t *status, const struct admin_look *look, uint64
     say_store(&p, status, now_ms);
     say_state(&p, status);
     say_reload(&p, status, now_ms);
+    say_upgrade(&p, status, now_ms);
     say_shadow(&p, status);
     say_stopped(&p, json_object_get(status, "routes"));
     say_rollback(&p, json_object_get(status, "routes"));
