@@ -152,6 +152,13 @@ static enum err compile(struct compiler *c, const struct config_route *route)
     r->route = arena_copy(&r->arena, span_str(route->name));
     if (r->route == NULL)
         return ERR_NO_MEMORY;
+    r->exact_path = route->match.path != NULL;
+    if (c->config->shadow.template_header != NULL) {
+        r->template_header =
+            span_str(arena_copy(&r->arena, span_str(c->config->shadow.template_header)));
+        if (r->template_header.p == NULL)
+            return ERR_NO_MEMORY;
+    }
     TRY(add_ignores(c, &route->shadow.ignore));
     TRY(add_tolerances(c, route->shadow.tolerance, route->shadow.ntolerance));
     TRY(add_backend(c, route->legacy != NULL ? route->legacy : c->config->defaults.legacy));
@@ -221,6 +228,8 @@ bool rules_tolerate_here(const struct shadow_rules *r, const struct selector_wal
 
 bool rules_ignore_header(const struct shadow_rules *r, struct span name)
 {
+    if (r->template_header.n > 0 && span_eq_nocase(r->template_header, name))
+        return true; /* it is meant for us */
     for (size_t i = 0; i < r->nheaders; i++) {
         const struct rules_header *h = &r->headers[i];
         if (h->prefix && name.n >= h->name.n &&

@@ -33,7 +33,9 @@ struct shadow_rules {
     struct rules_header *headers;
     size_t nheaders;
     struct origins origins;
-    struct rulebook book; /* of the whole configuration: shadow.rules */
+    bool exact_path;             /* the route matches one path alone */
+    struct span template_header; /* in which a backend names its route; empty: none */
+    struct rulebook book;        /* of the whole configuration: shadow.rules */
     metric_slot verdicts[VERDICT_KINDS];
 };
 

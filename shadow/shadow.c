@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum {
     SHADOW_MAGIC = 0x53484144,
@@ -144,7 +145,7 @@ static void compare_job(void *arg)
     struct shadow *s = lane->shadow;
     struct bench *b = bench_take(s);
     compare_pair(&b->comparer, pair, &result);
-    endpoint_of(pair->method, pair->path, &endpoint);
+    endpoint_of_pair(pair, &endpoint);
     metric_inc(pair->rules->verdicts[result.verdict]);
     findings_add(&s->findings, pair, &endpoint, &result);
     journal_pair(&s->journal, pair, &endpoint, &result, &b->line);
@@ -227,16 +228,16 @@ static enum err begin(struct shadow *s, const struct config *config, struct scri
     TRY(drops_begin());
     TRY(make_lanes(s, config, s->nlanes));
     TRY(make_benches(s, config, threads));
-    TRY(findings_begin(&s->findings));
-    enum err e = journal_begin(&s->journal, config, scribe, wrong);
+    TRY(journal_begin(&s->journal, config, scribe, wrong));
+    enum err e = findings_begin(&s->findings, &s->journal.redactor, config->shadow.keep);
     if (e != ERR_OK) {
-        findings_end(&s->findings);
+        journal_end(&s->journal);
         return e;
     }
     e = work_start(&s->work, "weir-compare", threads, (size_t)s->nlanes * config->shadow.queue);
     if (e != ERR_OK) {
-        journal_end(&s->journal);
         findings_end(&s->findings);
+        journal_end(&s->journal);
     }
     return e;
 }
@@ -267,9 +268,56 @@ void shadow_stop(struct shadow **sp)
         return;
     OBJ_TAKE(s, sp, SHADOW_MAGIC);
     work_stop(&s->work);
-    journal_end(&s->journal);
     findings_end(&s->findings);
+    journal_end(&s->journal);
     release(s);
+}
+
+const char *shadow_records(const struct shadow *s)
+{
+    OBJ_CHECK(s, SHADOW_MAGIC);
+    return s->journal.path;
+}
+
+/* --- the table of findings --- */
+
+bool shadow_findings_last(const struct shadow *s)
+{
+    OBJ_CHECK(s, SHADOW_MAGIC);
+    return s->journal.redactor.store != SHADOW_STORE_NONE;
+}
+
+enum err shadow_findings(struct shadow *s, const char *instance, size_t max, struct buf *out)
+{
+    OBJ_CHECK(s, SHADOW_MAGIC);
+    return findings_write(&s->findings, instance, max, out);
+}
+
+uint64_t shadow_findings_changes(struct shadow *s)
+{
+    OBJ_CHECK(s, SHADOW_MAGIC);
+    return findings_changes(&s->findings);
+}
+
+enum err shadow_findings_restore(struct shadow *s, struct span text, const char *instance)
+{
+    OBJ_CHECK(s, SHADOW_MAGIC);
+    return findings_restore(&s->findings, text, instance);
+}
+
+void shadow_findings_forget(struct shadow *s, const char *route)
+{
+    OBJ_CHECK(s, SHADOW_MAGIC);
+    findings_forget(&s->findings, route);
+}
+
+void shadow_settle(struct shadow *s, uint64_t patience_ms)
+{
+    static const struct timespec moment = {0, 2 * 1000 * 1000};
+    uint64_t end_us = clock_us() + patience_ms * 1000;
+    OBJ_CHECK(s, SHADOW_MAGIC);
+    while (atomic_load_explicit(&s->taken, memory_order_acquire) > 0 && clock_us() < end_us)
+        nanosleep(&moment, NULL);
 }
 
 /* --- looking --- */
