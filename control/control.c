@@ -111,6 +111,7 @@ static void begin_timers(struct control *c)
     persist_begin(c);
     orders_begin(c);
     apply_begin(c);
+    fleet_begin(c);
 }
 
 /* Counters that exist from the start: a scraper cannot tell "none yet" from "no such thing". */
@@ -139,6 +140,7 @@ static enum err make(struct control *c, struct route_table **table, struct compl
     TRY(jobs_new(&c->disk, c->loop, "weir-disk", 1));
     TRY(jobs_new(&c->loads, c->loop, "weir-load", 1));
     TRY(restore(c, wrong));
+    fleet_restore(c);
     TRY(flip_table(&c->flip, table, clock_wall_ms(), &fx));
     metric_set(METRIC_EPOCH, c->flip.state.epoch);
     if (fx.persist)
@@ -238,6 +240,7 @@ enum err control_start(struct control *c, struct complaints *wrong)
     TRY(take_signals(c));
     TRY(admin_start(&c->admin, c, c->state_dir, &control_config(c)->admin, wrong));
     TRY(apply_open_store(c));
+    fleet_start(c);
     local_look(c); /* left before the signal was taken */
     apply_check_adopted(c);
     return ERR_OK;
@@ -277,6 +280,7 @@ void control_free(struct control **cp)
         return;
     OBJ_TAKE(c, cp, CONTROL_MAGIC);
     admin_stop(&c->admin);
+    fleet_last(c);
     store_close(&c->store);
     jobs_end(&c->loads);
     jobs_end(&c->disk);

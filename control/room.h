@@ -134,6 +134,57 @@ void reload_request(struct control *c, struct admin_request *r);
 
 void reload_end(struct control *c);
 
+/* --- fleet.c: the table of findings on disk and in Redis --- */
+
+enum { FLEET_LOOKS_MAX = 8 };
+
+/* Who waits for the tables of the fleet. */
+struct fleet_look {
+    struct admin_request *requests[FLEET_LOOKS_MAX];
+    size_t n;
+    struct buf lines;
+    size_t tables_n; /* bytes of them that are tables */
+};
+
+struct fleet {
+    bool on, running, failed;
+    uint64_t written; /* how many changes the file has */
+    struct timer tick;
+    struct timer look;
+    struct fleet_look looking;
+};
+
+void fleet_begin(struct control *c);
+void fleet_restore(struct control *c);
+/* At the start: goes on with what is on disk. */
+
+void fleet_start(struct control *c);
+
+void fleet_last(struct control *c);
+/* At the end, the workers are gone, the store is not: writes and tells what is new, blocking. */
+
+void fleet_store_gone(struct control *c);
+/* The store is closed: answers who waits for it. */
+
+void fleet_findings(struct admin_request *r);
+/* GET /findings. Admin thread. */
+
+void fleet_request(struct control *c, struct admin_request *r);
+/* GET /fleet */
+
+/* --- purge.c: records that are to go --- */
+
+struct purging {
+    bool running;
+    uint64_t looked_ms;
+};
+
+void purge_old(struct control *c);
+/* Every now and then: removes what is older than shadow.keep. */
+
+void purge_request(struct control *c, struct admin_request *r);
+/* POST /purge */
+
 /* --- explain.c --- */
 
 void explain_request(struct control *c, struct admin_request *r);
@@ -162,6 +213,8 @@ struct control {
     struct store *store;
     struct persist persist;
     struct orders orders;
+    struct fleet fleet;
+    struct purging purging;
     struct reload reload;
     struct admin *admin;
     struct timer adoption;
