@@ -284,6 +284,7 @@ void control_free(struct control **cp)
     store_close(&c->store);
     jobs_end(&c->loads);
     jobs_end(&c->disk);
+    fleet_end(c);
     orders_end(c);
     reload_end(c);
     apply_end(c);

@@ -26,7 +26,7 @@ enum {
 
 static const char file_name[] = "findings.ndjson";
 
-struct fleet_job { /* a copy of all it needs: the thread looks at nothing of ours */
+struct fleet_job { /* of control the thread takes the shadow and the lock, nothing else */
     unsigned magic;
     struct control *control;
     uint64_t changes;
@@ -69,7 +69,9 @@ static void job_work(void *arg)
 {
     struct fleet_job *j;
     OBJ_CAST(j, arg, KEEP_MAGIC);
+    pthread_mutex_lock(&j->control->fleet.writing);
     j->err = render_and_write(j);
+    pthread_mutex_unlock(&j->control->fleet.writing);
 }
 
 static void told(struct control *c, const struct fleet_job *j)
@@ -167,6 +169,7 @@ static void on_look(void *arg);
 void fleet_begin(struct control *c)
 {
     struct fleet *k = &c->fleet;
+    pthread_mutex_init(&k->writing, NULL);
     timer_begin(&k->tick, on_tick, c);
     timer_begin(&k->look, on_look, c);
 }
@@ -194,6 +197,11 @@ void fleet_last(struct control *c)
     job_work(j);
     told(c, j);
     job_free(j);
+}
+
+void fleet_end(struct control *c)
+{
+    pthread_mutex_destroy(&c->fleet.writing);
 }
 
 /* --- looking --- */

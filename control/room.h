@@ -10,6 +10,7 @@
 #include "control/store.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
 enum { CONTROL_MAGIC = 0x4354524c, INSTANCE_MAX = 256, ORDERS_MAX = 64 };
@@ -147,6 +148,7 @@ struct fleet_look {
 };
 
 struct fleet {
+    pthread_mutex_t writing; /* the file: at the end, the last one waits for the one that runs */
     bool on, running, failed;
     uint64_t written; /* how many changes the file has */
     struct timer tick;
@@ -162,6 +164,9 @@ void fleet_start(struct control *c);
 
 void fleet_last(struct control *c);
 /* At the end, the workers are gone, the store is not: writes and tells what is new, blocking. */
+
+void fleet_end(struct control *c);
+/* No job runs any more. */
 
 void fleet_store_gone(struct control *c);
 /* The store is closed: answers who waits for it. */
