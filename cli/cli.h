@@ -124,20 +124,6 @@ enum err cli_read(const char *path, struct buf *out) MUST_USE;
 enum err cli_write(const char *path, struct span text) MUST_USE;
 /* To a file, or to standard output when path is NULL. ERR_SYSTEM with errno. */
 
-/* --- record files (records.c) --- */
-
-/* The default: the record file and the one before it. */
-struct cli_records {
-    char before[PATH_MAX];
-    char now[PATH_MAX];
-    const char *files[2];
-    size_t n;
-};
-
-int cli_find_records(const char *state_dir, struct cli_records *d);
-/* In the state directory (NULL: the default, else that of a demo). CLI_OK, or another status after
- * saying why. */
-
 /* --- talking to a running weir (talk.c) --- */
 
 /* The first member of the options of every command that does. */
@@ -175,6 +161,45 @@ enum err cli_json_string(struct buf *out, const char *key, const char *value) MU
 
 const char *cli_user(void);
 /* Who sits in front: $SUDO_USER, else the user's name. */
+
+int cli_fetch(const struct cli_talk *talk, const char *path, uint64_t timeout_ms, struct buf *out);
+/* Appends the answer instead of printing it; a refusal is printed. */
+
+/* --- what reports are made from (records.c) --- */
+
+/* A member of the options of every command that reports. */
+struct cli_source {
+    struct cli_talk talk;
+    bool live;
+    bool fleet;
+};
+
+#define CLI_SOURCE_OPTIONS(type)                                                               \
+    {"live", CLI_FLAG, offsetof(type, source.live), NULL,                                      \
+     "From the table of findings of the weir that runs, not from records"},                    \
+        {"fleet", CLI_FLAG, offsetof(type, source.fleet), NULL,                                \
+         "From the tables of all instances, by way of the Redis of the one that runs"},        \
+        {"admin", CLI_TEXT, offsetof(type, source.talk.admin), "PATH",                         \
+         "--live, --fleet: the admin socket of the weir to ask"},                              \
+    {                                                                                          \
+        "state-dir", CLI_TEXT, offsetof(type, source.talk.state_dir), "DIR",                   \
+            "Where the records lie when no files are named, and the socket of the weir to ask" \
+    }
+
+struct cli_records {
+    char before[PATH_MAX]; /* the record file before */
+    char now[PATH_MAX];    /* the record file, or the table where there is none */
+    const char *files[2];
+    struct buf text; /* of --live and --fleet */
+};
+
+struct report_options;
+
+int cli_find_records(const struct cli_call *call, const struct cli_source *s, struct cli_records *d,
+                     struct report_options *r);
+/* Fills in what is to be read: the files that were named; or tables; or the records of the state
+ * directory (the default, else that of a demo). CLI_OK, or another status after saying why. Ends
+ * with buf_free(&d->text). */
 
 /* What `weir flip`, `weir weight` and `weir undo` have in common. */
 struct cli_order {
@@ -226,6 +251,7 @@ extern const struct cli_command cmd_report;
 extern const struct cli_command cmd_diff;
 extern const struct cli_command cmd_rules;
 extern const struct cli_command cmd_gate;
+extern const struct cli_command cmd_purge;
 extern const struct cli_command cmd_replay;
 
 #endif

@@ -8,8 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { NO_DATA = 30 };
+
 struct gate {
-    const char *format, *route, *since, *rules, *state_dir;
+    const char *format, *route, *since, *rules;
+    struct cli_source source;
     const char *errors, *mismatch, *p95, *p99, *coverage;
 };
 
@@ -88,9 +91,7 @@ static int run(const struct cli_call *call)
     const struct gate *o = call->options;
     struct gate_limits limits = {
         .errors = 0.005, .mismatch = 0.001, .p95 = 1.15, .p99 = 1.30, .coverage = 0.95};
-    struct report_options r = {.files = call->args,
-                               .nfiles = call->nargs,
-                               .route = o->route,
+    struct report_options r = {.route = o->route,
                                .rules = o->rules,
                                .width = call->terminal.width,
                                .colour = call->terminal.colour};
@@ -99,13 +100,12 @@ static int run(const struct cli_call *call)
     if (!read_format(o->format, &format) || !read_limits(o, &limits) ||
         !read_since(o->since, &r.since_ms))
         return CLI_WRONG;
-    if (call->nargs == 0) {
-        if (cli_find_records(o->state_dir, &d) != CLI_OK)
-            return 30;
-        r.files = d.files;
-        r.nfiles = d.n;
-    }
-    return decide(&r, &limits, format);
+    int found = cli_find_records(call, &o->source, &d, &r);
+    int status = found == CLI_OK      ? decide(&r, &limits, format)
+                 : found == CLI_WRONG ? CLI_WRONG
+                                      : NO_DATA;
+    buf_free(&d.text);
+    return status;
 }
 
 static const struct cli_option options[] = {
@@ -124,8 +124,7 @@ static const struct cli_option options[] = {
     {"max-p99", CLI_TEXT, offsetof(struct gate, p99), "RATIO", "The same for p99 (default 1.30)"},
     {"coverage", CLI_TEXT, offsetof(struct gate, coverage), "SHARE",
      "Share of the traffic that must be covered (default 95%)"},
-    {"state-dir", CLI_TEXT, offsetof(struct gate, state_dir), "DIR",
-     "Where the records lie when no files are named"},
+    CLI_SOURCE_OPTIONS(struct gate),
 };
 
 const struct cli_command cmd_gate = {

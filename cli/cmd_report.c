@@ -13,7 +13,7 @@ struct report {
     const char *since;
     const char *output;
     const char *rules;
-    const char *state_dir;
+    struct cli_source source;
 };
 
 static int read_options(const struct report *o, struct report_options *r)
@@ -65,21 +65,20 @@ static int run(const struct cli_call *call)
     const struct report *o = call->options;
     struct cli_records d;
     bool to_terminal = o->output == NULL && call->terminal.is_terminal;
-    struct report_options r = {.files = call->args,
-                               .nfiles = call->nargs,
-                               .width = call->terminal.width,
+    struct report_options r = {.width = call->terminal.width,
                                .colour = o->output == NULL && call->terminal.colour};
     int status = read_options(o, &r);
     if (status == CLI_OK && r.format == REPORT_HTML && to_terminal) {
         cli_say("report: a page of HTML is nothing for a terminal: give --output FILE");
         return CLI_WRONG;
     }
-    if (status == CLI_OK && call->nargs == 0) {
-        status = cli_find_records(o->state_dir, &d);
-        r.files = d.files;
-        r.nfiles = d.n;
-    }
-    return status == CLI_OK ? make(o, &r) : status;
+    if (status != CLI_OK)
+        return status;
+    status = cli_find_records(call, &o->source, &d, &r);
+    if (status == CLI_OK)
+        status = make(o, &r);
+    buf_free(&d.text);
+    return status;
 }
 
 static const struct cli_option options[] = {
@@ -91,8 +90,7 @@ static const struct cli_option options[] = {
     {"rules", CLI_TEXT, offsetof(struct report, rules), "FILE",
      "As it would be under these rules, as far as what was stored can tell"},
     {"output", CLI_TEXT, offsetof(struct report, output), "FILE", "Into a file"},
-    {"state-dir", CLI_TEXT, offsetof(struct report, state_dir), "DIR",
-     "Where the records lie when no files are named"},
+    CLI_SOURCE_OPTIONS(struct report),
 };
 
 const struct cli_command cmd_report = {
@@ -101,7 +99,9 @@ const struct cli_command cmd_report = {
     .usage = "[FILE...]",
     .about =
         "Made from record files alone; weir need not be running. Without files: shadow.ndjson.1\n"
-        "and shadow.ndjson of the state directory.",
+        "and shadow.ndjson of the state directory, and where there are none its findings.ndjson.\n"
+        "Tables of findings (--live, --fleet, findings.ndjson) go back further than records; they\n"
+        "know one example of each finding, and not what rules hid.",
     .options = options,
     .noptions = ARRAY_LEN(options),
     .size = sizeof(struct report),

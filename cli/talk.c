@@ -183,6 +183,29 @@ int cli_ask(const struct cli_call *call, const struct cli_talk *talk, const char
     return status;
 }
 
+int cli_fetch(const struct cli_talk *talk, const char *path, uint64_t timeout_ms, struct buf *out)
+{
+    struct found f;
+    struct admin_answer answer;
+    struct complaints wrong = {.n = 0};
+    int status = find(talk, false, &f);
+    if (status != CLI_OK)
+        return status;
+    if (admin_call(f.path, "GET", path, SPAN(""), timeout_ms, &answer, &wrong) != ERR_OK) {
+        cli_complain(&wrong);
+        complaints_free(&wrong);
+        return CLI_NOBODY;
+    }
+    if (f.demo)
+        (void)fprintf(stderr, "(your demo answers: %s)\n", f.path);
+    if (answer.status != 200)
+        status = print(&answer);
+    else if (buf_append(out, buf_span(&answer.body)) != ERR_OK)
+        status = CLI_FAILED;
+    buf_free(&answer.body);
+    return status;
+}
+
 /* --- orders --- */
 
 enum err cli_json_escaped(struct buf *out, const char *s)

@@ -293,6 +293,10 @@ struct config_shadow {
     const char *records;
     uint64_t records_max;
     const char *rules; /* NULL: none */
+    const char *template_header;
+    uint64_t keep; /* milliseconds */
+    uint64_t findings_every;
+    uint64_t publish_max;
     enum shadow_store store;
 };
 

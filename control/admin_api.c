@@ -140,6 +140,9 @@ static const struct api_row rows[] = {
     {ADMIN_POST, "/undo", ROW_CHANGES, LONG_PATIENCE_MS, NULL, orders_undo, NULL},
     {ADMIN_POST, "/explain", 0, PATIENCE_MS, NULL, explain_request, NULL},
     {ADMIN_GET, "/routes", 0, PATIENCE_MS, NULL, routes_request, NULL},
+    {ADMIN_GET, "/findings", 0, PATIENCE_MS, fleet_findings, NULL, NULL},
+    {ADMIN_GET, "/fleet", 0, RELOAD_PATIENCE_MS, NULL, fleet_request, NULL},
+    {ADMIN_POST, "/purge", ROW_CHANGES, LONG_PATIENCE_MS, NULL, purge_request, NULL},
     {ADMIN_POST, "/reload", ROW_CHANGES, RELOAD_PATIENCE_MS, NULL, reload_request, NULL},
     {ADMIN_POST, "/upgrade", ROW_CHANGES, LONG_PATIENCE_MS, NULL, upgrade_request, NULL},
     {ADMIN_GET, "/metrics", 0, PATIENCE_MS, run_metrics, NULL, NULL},
@@ -168,7 +171,7 @@ static bool find_row(const struct admin_head *h, struct admin_request *r)
     if (same_path == NULL) {
         api_refuse(r, 404, "not_found",
                    "there is GET /status, POST /control, POST /undo, POST /explain, GET /routes, "
-                   "POST /reload, POST /upgrade, "
+                   "GET /findings, GET /fleet, POST /purge, POST /reload, POST /upgrade, "
                    "GET /metrics, GET /healthz, GET /readyz",
                    NULL);
         return false;

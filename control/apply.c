@@ -264,6 +264,7 @@ enum err apply_open_store(struct control *c)
     if (c->store != NULL) {
         store_close(&c->store);
         c->orders.asking = false;
+        fleet_store_gone(c);
     }
     c->flip.sight = SIGHT_NONE;
     c->connected = false;

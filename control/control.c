@@ -136,6 +136,7 @@ static void begin_timers(struct control *c)
     orders_begin(c);
     apply_begin(c);
     upgrade_begin(c);
+    fleet_begin(c);
 }
 
 /* Counters that exist from the start: a scraper cannot tell "none yet" from "no such thing". */
@@ -167,6 +168,7 @@ static enum err make(struct control *c, struct route_table **table, struct compl
     TRY(jobs_new(&c->disk, c->loop, "weir-disk", 1));
     TRY(jobs_new(&c->loads, c->loop, "weir-load", 1));
     TRY(restore(c, wrong));
+    fleet_restore(c);
     TRY(flip_table(&c->flip, table, clock_wall_ms(), &fx));
     metric_set(METRIC_EPOCH, c->flip.state.epoch);
     if (fx.persist)
@@ -285,6 +287,7 @@ enum err control_start(struct control *c, struct complaints *wrong)
         return upgrade_follow(c);
     }
     TRY(apply_open_store(c));
+    fleet_start(c);
     local_look(c); /* left before the signal was taken */
     apply_check_adopted(c);
     return ERR_OK;
@@ -325,9 +328,11 @@ void control_free(struct control **cp)
     OBJ_TAKE(c, cp, CONTROL_MAGIC);
     upgrade_end(c);
     admin_stop(&c->admin);
+    fleet_last(c);
     store_close(&c->store);
     jobs_end(&c->loads);
     jobs_end(&c->disk);
+    fleet_end(c);
     orders_end(c);
     reload_end(c);
     apply_end(c);

@@ -12,6 +12,7 @@
 #include "base/handover.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
 enum { CONTROL_MAGIC = 0x4354524c, INSTANCE_MAX = 256, ORDERS_MAX = 64 };
@@ -211,6 +212,61 @@ enum err upgrade_follow(struct control *c) MUST_USE;
 
 void upgrade_end(struct control *c);
 
+/* --- fleet.c: the table of findings on disk and in Redis --- */
+
+enum { FLEET_LOOKS_MAX = 8 };
+
+/* Who waits for the tables of the fleet. */
+struct fleet_look {
+    struct admin_request *requests[FLEET_LOOKS_MAX];
+    size_t n;
+    struct buf lines;
+    size_t tables_n; /* bytes of them that are tables */
+};
+
+struct fleet {
+    pthread_mutex_t writing; /* the file: at the end, the last one waits for the one that runs */
+    bool on, running, failed;
+    uint64_t written; /* how many changes the file has */
+    struct timer tick;
+    struct timer look;
+    struct fleet_look looking;
+};
+
+void fleet_begin(struct control *c);
+void fleet_restore(struct control *c);
+/* At the start: goes on with what is on disk. */
+
+void fleet_start(struct control *c);
+
+void fleet_last(struct control *c);
+/* At the end, the workers are gone, the store is not: writes and tells what is new, blocking. */
+
+void fleet_end(struct control *c);
+/* No job runs any more. */
+
+void fleet_store_gone(struct control *c);
+/* The store is closed: answers who waits for it. */
+
+void fleet_findings(struct admin_request *r);
+/* GET /findings. Admin thread. */
+
+void fleet_request(struct control *c, struct admin_request *r);
+/* GET /fleet */
+
+/* --- purge.c: records that are to go --- */
+
+struct purging {
+    bool running;
+    uint64_t looked_ms;
+};
+
+void purge_old(struct control *c);
+/* Every now and then: removes what is older than shadow.keep. */
+
+void purge_request(struct control *c, struct admin_request *r);
+/* POST /purge */
+
 /* --- explain.c --- */
 
 void explain_request(struct control *c, struct admin_request *r);
@@ -241,6 +297,8 @@ struct control {
     struct store *store;
     struct persist persist;
     struct orders orders;
+    struct fleet fleet;
+    struct purging purging;
     struct reload reload;
     struct admin *admin;
     struct timer adoption;

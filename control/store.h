@@ -55,7 +55,15 @@ struct store_facts {
     char error[200];   /* the last failure; empty while all is well */
     uint64_t looks;
     uint64_t pushes;
-    uint64_t lost; /* connections lost */
+    uint64_t lost;      /* connections lost */
+    uint64_t published; /* which publication of the findings is there */
+};
+
+/* The findings of a fleet, as lines. */
+struct store_tables {
+    struct buf lines;
+    size_t left_out; /* tables that had no room here */
+    bool complete;   /* false: the store could not be asked */
 };
 
 struct store_options {
@@ -74,6 +82,8 @@ struct store_ops {
     void (*peers)(struct store *s, void (*fn)(void *arg, struct peers *p), void *arg);
     void (*note)(struct store *s, struct span line);
     void (*yield)(struct store *s);
+    void (*publish)(struct store *s, uint64_t number, struct span lines); /* NULL: it cannot */
+    void (*tables)(struct store *s, void (*fn)(void *arg, struct store_tables *t), void *arg);
     void (*close)(struct store **s);
 };
 
@@ -126,6 +136,27 @@ static inline void store_note(struct store *s, struct span line)
 static inline void store_yield(struct store *s)
 {
     s->ops->yield(s);
+}
+
+/* Whether others can be told of our findings. */
+static inline bool store_publishes(const struct store *s)
+{
+    return s->ops->publish != NULL;
+}
+
+/* Replaces what we told of our findings; facts.published becomes number when it is there. */
+static inline void store_publish(struct store *s, uint64_t number, struct span lines)
+{
+    if (store_publishes(s))
+        s->ops->publish(s, number, lines);
+}
+
+/* What every instance told last. fn is called exactly once, maybe at once, and frees t->lines. One
+ * at a time; only where store_publishes(). */
+static inline void store_tables(struct store *s, void (*fn)(void *arg, struct store_tables *t),
+                                void *arg)
+{
+    s->ops->tables(s, fn, arg);
 }
 
 static inline void store_close(struct store **s)

@@ -344,9 +344,10 @@ static void file_store_close(struct store **base)
     free(s);
 }
 
-static const struct store_ops ops = {file_store_start, file_store_write, file_store_ack,
-                                     file_store_peers, file_store_note,  file_store_yield,
-                                     file_store_close};
+static const struct store_ops ops = {
+    file_store_start, file_store_write, file_store_ack, file_store_peers,
+    file_store_note,  file_store_yield, NULL,           NULL,
+    file_store_close};
 
 enum err store_file_new(const struct store_options *o, struct store **out)
 {

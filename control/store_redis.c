@@ -96,11 +96,13 @@ void redis_store_down(struct redis_store *s, const char *why)
         f->lost++;
         f->since_ms = clock_wall_ms();
     }
+    f->published = 0; /* it may come back empty */
     s->was_up = s->was_up || s->up;
     s->up = f->connected = s->looking = s->look_again = false;
     metric_set(METRIC_REDIS_CONNECTED, 0);
     redis_store_timer(s, &s->retry, next_backoff(s));
     redis_store_peers_failed(s);
+    redis_store_tables_failed(s);
     write_failed(s, text);
     redis_store_changed(s);
 }
@@ -505,6 +507,7 @@ static void redis_store_free(struct redis_store *s)
     login_free(&s->sentinel_login);
     free(s->key);
     free(s->ack_key);
+    free(s->table_key);
     free(s->stream);
     free(s->instance);
     buf_free(&s->value);
@@ -537,13 +540,14 @@ static void redis_store_close(struct store **base)
         redis_close(&s->cmd);
     }
     redis_store_peers_end(s);
+    redis_store_tables_end(s);
     metric_set(METRIC_REDIS_CONNECTED, 0);
     redis_store_free(s);
 }
 
-static const struct store_ops ops = {redis_store_start, redis_store_write, redis_store_ack,
-                                     redis_store_peers, redis_store_note,  redis_store_yield,
-                                     redis_store_close};
+static const struct store_ops ops = {redis_store_start,   redis_store_write,  redis_store_ack,
+                                     redis_store_peers,   redis_store_note,   redis_store_yield,
+                                     redis_store_publish, redis_store_tables, redis_store_close};
 
 static bool copy(char **to, const char *from)
 {
@@ -554,10 +558,12 @@ static bool copy(char **to, const char *from)
 static bool copy_all(struct redis_store *s, const struct store_options *o)
 {
     const struct config_control *c = &o->config->control;
-    char ack[512];
+    char ack[512], table[512];
     (void)snprintf(ack, sizeof(ack), "weir:ack:%s", o->instance);
-    return copy(&s->path, c->store.path) && copy(&s->host, c->store.host) &&
-           copy(&s->login.user, c->store.user) && copy(&s->login.password, c->store.password) &&
+    (void)snprintf(table, sizeof(table), REDIS_TABLE_PREFIX "%s", o->instance);
+    return copy(&s->table_key, table) && copy(&s->path, c->store.path) &&
+           copy(&s->host, c->store.host) && copy(&s->login.user, c->store.user) &&
+           copy(&s->login.password, c->store.password) &&
            copy(&s->sentinel_login.user, c->sentinel_user) &&
            copy(&s->sentinel_login.password, c->sentinel_password) && copy(&s->key, c->key) &&
            copy(&s->ack_key, ack) && copy(&s->stream, c->audit_stream) &&
@@ -584,6 +590,7 @@ enum err store_redis_new(const struct store_options *o, struct store **out)
     s->poll_ms = o->config->control.poll;
     s->stream_max = o->config->control.audit_stream_max;
     s->ack_ttl_ms = o->config->control.ack_ttl;
+    s->keep_ms = o->config->shadow.keep;
     s->backoff_ms = BACKOFF_MIN_MS;
     timer_begin(&s->poll, on_poll, s);
     timer_begin(&s->retry, on_retry, s);

@@ -19,6 +19,8 @@ struct redis_login { /* password NULL: none is asked for; user NULL: the default
     char *password;
 };
 
+#define REDIS_TABLE_PREFIX "weir:findings:"
+
 struct sentinel_at {
     char *host;
     unsigned port;
@@ -97,6 +99,13 @@ struct redis_store {
     char *instance;
     bool stream_refused;
 
+    /* the tables of findings */
+    char *table_key;
+    uint64_t keep_ms;
+    uint64_t publishing;
+    bool table_refused;
+    struct tables_look *tables; /* somebody wants everybody's */
+
     /* acknowledgements */
     char *ack_key;
     struct buf ack;
@@ -164,6 +173,17 @@ void redis_store_peers_failed(struct redis_store *s);
 /* The connection is gone: answers who waits for peers. */
 
 void redis_store_peers_end(struct redis_store *s);
+/* Forgets who waits. */
+
+/* --- store_tables.c --- */
+
+void redis_store_publish(struct store *base, uint64_t number, struct span lines);
+void redis_store_tables(struct store *base, void (*fn)(void *arg, struct store_tables *t),
+                        void *arg);
+void redis_store_tables_failed(struct redis_store *s);
+/* The connection is gone: answers who waits. */
+
+void redis_store_tables_end(struct redis_store *s);
 /* Forgets who waits. */
 
 #endif

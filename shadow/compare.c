@@ -342,7 +342,7 @@ void compare_pair(struct comparer *c, const struct shadow_pair *pair, struct com
     bool errors = w.legacy->head.status >= 400 && w.new_->head.status >= 400;
     diff_begin(&c->diff, pair->rules, pair->host, errors);
     if (pair->rules->book.n > 0) {
-        endpoint_of(pair->method, pair->path, &c->endpoint);
+        endpoint_of_pair(pair, &c->endpoint);
         c->endpoint.n = pair->path.n == 0 ? 0 : c->endpoint.n; /* of two files nobody knows */
         diff_apply(&c->diff, &pair->rules->book, span_of(c->endpoint.text, c->endpoint.n),
                    pair->wall_ms);

@@ -1,6 +1,7 @@
 /* Folding by the looks of a segment. Escapes are decoded for looking only; the text keeps them. */
 #include "shadow/endpoint.h"
 
+#include "shadow/rules.h"
 #include "shadow/vclass.h"
 
 enum { SEGMENT_MAX = 192 };
@@ -17,13 +18,23 @@ const char *endpoint_method(enum http_method method)
     return words[method];
 }
 
+bool endpoint_is_number(struct span segment)
+{
+    for (size_t i = 0; i < segment.n; i++)
+        if (segment.p[i] < '0' || segment.p[i] > '9')
+            return false;
+    return segment.n > 0 && segment.n <= ENDPOINT_NUMBER_MAX;
+}
+
 static bool is_folded(struct span segment)
 {
     char plain[SEGMENT_MAX];
     size_t n = 0;
+    if (endpoint_is_number(segment))
+        return false;
     for (size_t i = 0; i < segment.n; i++) {
         uint64_t v = (unsigned char)segment.p[i];
-        if (n == sizeof(plain))
+        if (n == sizeof(plain) || v == '{' || v == '}')
             return true;
         if (segment.p[i] == '%' && segment.n - i > 2 &&
             span_hex_u64(span_of(segment.p + i + 1, 2), &v))
@@ -43,18 +54,84 @@ static bool put(struct endpoint *e, struct span s)
     return true;
 }
 
-void endpoint_of(enum http_method method, struct span path, struct endpoint *out)
+static bool put_method(struct endpoint *e, enum http_method method)
+{
+    e->n = 0;
+    e->fixed = false;
+    return put(e, span_str(endpoint_method(method))) && put(e, SPAN(" "));
+}
+
+static bool put_segments(struct endpoint *e, struct span path, bool (*folds)(struct span segment))
 {
     struct span rest = path, segment;
-    out->n = 0;
-    bool fits = put(out, span_str(endpoint_method(method))) && put(out, SPAN(" "));
+    bool fits = true;
     for (bool first = true; fits && span_cut(&rest, '/', &segment); first = false) {
-        fits = first || put(out, SPAN("/"));
+        fits = first || put(e, SPAN("/"));
         if (fits && segment.n > 0)
-            fits = put(out, is_folded(segment) ? SPAN("{}") : segment);
+            fits = put(e, folds(segment) ? SPAN(ENDPOINT_ID) : segment);
     }
-    if (!fits) {
-        memcpy(out->text + out->n, "...", 3);
-        out->n += 3;
+    return fits;
+}
+
+void endpoint_of(enum http_method method, struct span path, struct endpoint *out)
+{
+    if (put_method(out, method) && put_segments(out, path, is_folded))
+        return;
+    memcpy(out->text + out->n, "...", 3);
+    out->n += 3;
+}
+
+/* --- what is said rather than seen --- */
+
+static bool is_variable(struct span segment)
+{
+    for (size_t i = 0; i < segment.n; i++)
+        if (memchr("{}<>[]()*", segment.p[i], 9) != NULL)
+            return true;
+    return segment.p[0] == ':' || segment.p[0] == '$';
+}
+
+bool endpoint_of_template(enum http_method method, struct span value, struct endpoint *out)
+{
+    struct span path = span_trim(value);
+    size_t space = span_find(path, ' ');
+    if (space < path.n) /* "GET /items/{id}" */
+        path = span_from(path, space + 1);
+    for (size_t i = 0; i < path.n; i++)
+        if (path.p[i] <= ' ' || path.p[i] > '~')
+            return false;
+    if (path.n == 0 || path.p[0] != '/' || !put_method(out, method) ||
+        !put_segments(out, path, is_variable))
+        return false;
+    out->fixed = true;
+    return true;
+}
+
+static bool by_template(const struct shadow_pair *pair, struct endpoint *out)
+{
+    struct span name = pair->rules->template_header;
+    for (enum side s = SIDE_LEGACY; s <= SIDE_NEW && name.n > 0; s++) {
+        const struct http_head *h = &pair->answers[s].head;
+        for (size_t i = 0; pair->answers[s].has_head && i < h->nfields; i++)
+            if (span_eq_nocase(h->fields[i].name, name) &&
+                endpoint_of_template(pair->method, h->fields[i].value, out))
+                return true;
     }
+    return false;
+}
+
+static bool is_itself(struct span segment)
+{
+    UNUSED(segment);
+    return false;
+}
+
+void endpoint_of_pair(const struct shadow_pair *pair, struct endpoint *out)
+{
+    bool exact = pair->rules->exact_path && put_method(out, pair->method) &&
+                 put_segments(out, pair->path, is_itself);
+    if (exact)
+        out->fixed = true;
+    else if (!by_template(pair, out))
+        endpoint_of(pair->method, pair->path, out);
 }

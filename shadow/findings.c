@@ -1,149 +1,586 @@
-/* A growing list and an index over it; entries are never removed. */
+/* The tables. Entries are found by an index over a growing list; endpoints, of which there are a
+ * thousand at most, by looking at their hashes. When the trie folds, names change and what has the
+ * same name now is put together; that happens at most twice per place in a path. */
 #include "shadow/findings.h"
 
+#include "base/clock.h"
+#include "shadow/drops.h"
 #include "shadow/jwrite.h"
 #include "shadow/mix.h"
 
 #include <stdlib.h>
 
-enum { INDEX_SIZE = 32768 };
+enum { INDEX_SIZE = 32768, SUM_MAX_BITS = 53 };
 
 _Static_assert(FINDINGS_MAX <= INDEX_SIZE / 2, "the index is at most half full");
 
-static const char other_routes[] = "~other";
-
-enum err findings_begin(struct findings *f)
+uint64_t findings_sum(uint64_t a, uint64_t b)
 {
-    memset(f, 0, sizeof(*f));
-    pthread_mutex_init(&f->lock, NULL);
-    f->shared.index = calloc(INDEX_SIZE, sizeof(*f->shared.index));
-    f->shared.routes = calloc(FINDINGS_ROUTES_MAX + 1, sizeof(*f->shared.routes));
-    if (f->shared.index != NULL && f->shared.routes != NULL)
-        return ERR_OK;
-    findings_end(f);
-    return ERR_NO_MEMORY;
+    const uint64_t most = (uint64_t)1 << SUM_MAX_BITS; /* exact as a double, too */
+    a = a > most ? most : a;
+    return b > most - a ? most : a + b;
 }
 
-void findings_end(struct findings *f)
+/* --- tables --- */
+
+static enum err table_open(struct findings_table *t)
 {
-    for (size_t i = 0; i < f->shared.n; i++)
-        free(f->shared.entries[i].text);
-    for (size_t i = 0; i < f->shared.nroutes; i++)
-        free(f->shared.routes[i].name);
-    free(f->shared.entries);
-    free(f->shared.index);
-    free(f->shared.routes);
-    pthread_mutex_destroy(&f->lock);
-    memset(f, 0, sizeof(*f));
+    memset(t, 0, sizeof(*t));
+    t->index = calloc(INDEX_SIZE, sizeof(*t->index));
+    t->endpoints = calloc(FINDINGS_ENDPOINTS_MAX + 1, sizeof(struct findings_endpoint *));
+    return t->index != NULL && t->endpoints != NULL ? ERR_OK : ERR_NO_MEMORY;
 }
 
-/* --- under the lock --- */
-
-static bool route_of(struct findings *f, const char *name, uint32_t *out)
+static void endpoint_free(struct findings_endpoint *e)
 {
-    if (f->shared.nroutes >= FINDINGS_ROUTES_MAX)
-        name = other_routes;
-    for (uint32_t i = 0; i < f->shared.nroutes; i++) {
-        if (strcmp(f->shared.routes[i].name, name) == 0) {
-            *out = i;
-            return true;
+    free(e->route);
+    free(e->name);
+    free(e);
+}
+
+static void entry_free(struct findings_entry *e)
+{
+    free(e->text);
+    free(e->example);
+}
+
+static void table_empty(struct findings_table *t)
+{
+    for (size_t i = 0; i < t->nentries; i++)
+        entry_free(&t->entries[i]);
+    for (size_t i = 0; i < t->nendpoints; i++)
+        endpoint_free(t->endpoints[i]);
+    t->nentries = t->nendpoints = 0;
+    t->lost = t->begun_ms = 0;
+    memset(t->drops, 0, sizeof(t->drops));
+    memset(t->index, 0, INDEX_SIZE * sizeof(*t->index));
+}
+
+static void table_close(struct findings_table *t)
+{
+    if (t->index != NULL && t->endpoints != NULL)
+        table_empty(t);
+    free(t->entries);
+    free(t->endpoints);
+    free(t->index);
+}
+
+/* --- endpoints --- */
+
+static uint64_t hash_of(struct span route, struct span name)
+{
+    return mix_bytes(mix_bytes(5, route), name);
+}
+
+static struct findings_endpoint *endpoint_find(const struct findings_table *t, struct span route,
+                                               struct span name)
+{
+    uint64_t hash = hash_of(route, name);
+    for (size_t i = 0; i < t->nendpoints; i++) {
+        struct findings_endpoint *e = t->endpoints[i];
+        if (e->hash == hash && e->merged == NULL && span_eq(span_str(e->route), route) &&
+            span_eq(span_str(e->name), name))
+            return e;
+    }
+    return NULL;
+}
+
+static char *copy(struct span s)
+{
+    return strndup(s.p == NULL ? "" : s.p, s.n);
+}
+
+static struct findings_endpoint *endpoint_new(struct findings_table *t, struct span route,
+                                              struct span name)
+{
+    struct findings_endpoint *e = calloc(1, sizeof(*e));
+    if (e == NULL)
+        return NULL;
+    e->route = copy(route);
+    e->name = copy(name);
+    if (e->route == NULL || e->name == NULL) {
+        endpoint_free(e);
+        return NULL;
+    }
+    e->hash = hash_of(route, name);
+    t->endpoints[t->nendpoints++] = e;
+    return e;
+}
+
+static struct findings_status *status_of(struct findings_endpoint *e, uint16_t legacy,
+                                         uint16_t new_)
+{
+    for (size_t i = 0; i < e->nstatuses; i++)
+        if (e->statuses[i].legacy == legacy && e->statuses[i].new_ == new_)
+            return &e->statuses[i];
+    if (e->nstatuses == FINDINGS_STATUS_MAX)
+        return NULL;
+    e->statuses[e->nstatuses] = (struct findings_status){legacy, new_, 0};
+    return &e->statuses[e->nstatuses++];
+}
+
+static void count_status(struct findings_endpoint *e, uint16_t legacy, uint16_t new_, uint64_t n)
+{
+    struct findings_status *s = status_of(e, legacy, new_);
+    uint64_t *at = s == NULL ? &e->other_statuses : &s->n;
+    *at = findings_sum(*at, n);
+}
+
+static void count_reason(struct findings_endpoint *e, enum verdict_kind verdict, const char *word,
+                         uint64_t n)
+{
+    for (size_t i = 0; i < e->nreasons; i++) {
+        struct findings_reason *r = &e->reasons[i];
+        if (r->verdict == verdict && strcmp(r->word, word) == 0) {
+            r->n = findings_sum(r->n, n);
+            return;
         }
     }
-    char *copy = strdup(name);
-    if (copy == NULL)
+    if (e->nreasons == FINDINGS_REASONS_MAX)
+        return;
+    struct findings_reason *r = &e->reasons[e->nreasons++];
+    *r = (struct findings_reason){.verdict = verdict, .n = n};
+    memcpy(r->word, word, min_size(strlen(word), sizeof(r->word) - 1));
+}
+
+static void merge_times(struct stats_times *into, const struct stats_times *from)
+{
+    for (size_t i = 0; i < STATS_BUCKETS; i++) {
+        uint32_t room = UINT32_MAX - into->buckets[i];
+        uint32_t n = from->buckets[i] < room ? from->buckets[i] : room;
+        into->buckets[i] += n;
+        into->n += n;
+    }
+}
+
+static void seen_between(uint64_t *first, uint64_t *last, uint64_t from, uint64_t to)
+{
+    if (*first == 0 || (from != 0 && from < *first))
+        *first = from;
+    *last = to > *last ? to : *last;
+}
+
+void findings_merge_endpoint(struct findings_endpoint *into, const struct findings_endpoint *from)
+{
+    into->fixed = into->fixed || from->fixed;
+    for (enum verdict_kind k = 0; k < VERDICT_KINDS; k++)
+        into->verdicts[k] = findings_sum(into->verdicts[k], from->verdicts[k]);
+    for (enum settled s = SETTLED_PERSISTENT; s < SETTLED_KINDS; s++)
+        into->settled[s] = findings_sum(into->settled[s], from->settled[s]);
+    into->judged = findings_sum(into->judged, from->judged);
+    into->more = findings_sum(into->more, from->more);
+    into->other_statuses = findings_sum(into->other_statuses, from->other_statuses);
+    seen_between(&into->first_ms, &into->last_ms, from->first_ms, from->last_ms);
+    for (size_t i = 0; i < from->nstatuses; i++)
+        count_status(into, from->statuses[i].legacy, from->statuses[i].new_, from->statuses[i].n);
+    for (size_t i = 0; i < from->nreasons; i++)
+        count_reason(into, from->reasons[i].verdict, from->reasons[i].word, from->reasons[i].n);
+    for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++) {
+        into->errors[s] = findings_sum(into->errors[s], from->errors[s]);
+        merge_times(&into->times[s], &from->times[s]);
+    }
+}
+
+/* --- entries --- */
+
+enum { TEXTS = 5 };
+
+/* A key of JSON may have a NUL in it. */
+static struct span until_nul(struct span s)
+{
+    return s.p == NULL ? SPAN("") : span_until(s, strnlen(s.p, s.n));
+}
+
+static void texts_list(const struct findings_texts *t, struct span out[TEXTS])
+{
+    out[0] = until_nul(t->path);
+    out[1] = until_nul(t->detail);
+    out[2] = until_nul(t->method);
+    out[3] = until_nul(t->classes[SIDE_LEGACY]);
+    out[4] = until_nul(t->classes[SIDE_NEW]);
+}
+
+void findings_texts(const struct findings_entry *e, struct findings_texts *out)
+{
+    const char *p = e->text;
+    struct span list[TEXTS];
+    for (size_t i = 0; i < TEXTS; i++) {
+        list[i] = span_str(p);
+        p += list[i].n + 1;
+    }
+    *out = (struct findings_texts){list[0], list[1], list[2], {list[3], list[4]}};
+}
+
+static char *texts_copy(const struct findings_texts *t, size_t *n)
+{
+    struct span list[TEXTS];
+    *n = 0;
+    texts_list(t, list);
+    for (size_t i = 0; i < TEXTS; i++)
+        *n += list[i].n + 1;
+    char *text = calloc(1, *n), *p = text;
+    for (size_t i = 0; i < TEXTS && text != NULL; i++) {
+        if (list[i].n > 0)
+            memcpy(p, list[i].p, list[i].n);
+        p += list[i].n + 1;
+    }
+    return text;
+}
+
+static uint64_t entry_key(const struct findings_endpoint *e, enum finding_kind kind,
+                          struct span path)
+{
+    return mix_bytes(mix_two(e->hash, (uint64_t)kind), path);
+}
+
+/* Where it is, or where it would be put. */
+static uint32_t *slot_of(const struct findings_table *t, const struct findings_endpoint *e,
+                         enum finding_kind kind, struct span path)
+{
+    uint64_t key = entry_key(e, kind, path);
+    uint32_t at = (uint32_t)key & (INDEX_SIZE - 1);
+    for (; t->index[at] != 0; at = (at + 1) & (INDEX_SIZE - 1)) {
+        const struct findings_entry *x = &t->entries[t->index[at] - 1];
+        if (x->key == key && x->endpoint == e && x->kind == kind &&
+            span_eq(span_str(x->text), path))
+            break;
+    }
+    return &t->index[at];
+}
+
+static bool has_room(struct findings_table *t)
+{
+    if (t->nentries == FINDINGS_MAX)
         return false;
-    *out = (uint32_t)f->shared.nroutes++;
-    f->shared.routes[*out].name = copy;
+    if (t->nentries < t->cap)
+        return true;
+    size_t cap = t->cap == 0 ? 64 : t->cap * 2;
+    struct findings_entry *p = realloc(t->entries, cap * sizeof(*p));
+    if (p == NULL)
+        return false;
+    t->entries = p;
+    t->cap = cap;
     return true;
 }
 
-static bool same_entry(const struct findings_entry *e, uint64_t key, struct span endpoint,
-                       struct span path)
+struct findings_entry *findings_entry(struct findings_table *t, struct findings_endpoint *e,
+                                      enum finding_kind kind, const struct findings_texts *texts)
 {
-    return e->key == key && span_eq(span_str(e->text), endpoint) &&
-           span_eq(span_str(e->text + endpoint.n + 1), path);
-}
-
-static char *join(struct span a, struct span b)
-{
-    char *p = malloc(a.n + b.n + 2);
-    if (p == NULL)
-        return NULL;
-    memcpy(p, a.p, a.n);
-    p[a.n] = '\0';
-    memcpy(p + a.n + 1, b.p, b.n);
-    p[a.n + 1 + b.n] = '\0';
-    return p;
-}
-
-static struct findings_entry *entry_new(struct findings *f, uint64_t key, struct span endpoint,
-                                        struct span path)
-{
-    if (f->shared.n == FINDINGS_MAX)
-        return NULL;
-    if (f->shared.n == f->shared.cap) {
-        size_t cap = f->shared.cap == 0 ? 64 : f->shared.cap * 2;
-        struct findings_entry *p = realloc(f->shared.entries, cap * sizeof(*p));
-        if (p == NULL)
-            return NULL;
-        f->shared.entries = p;
-        f->shared.cap = cap;
-    }
-    char *text = join(endpoint, path);
+    struct span path = until_nul(texts->path);
+    uint32_t *slot = slot_of(t, e, kind, path);
+    if (*slot != 0)
+        return &t->entries[*slot - 1];
+    size_t n;
+    char *text = has_room(t) ? texts_copy(texts, &n) : NULL;
     if (text == NULL)
         return NULL;
-    struct findings_entry *e = &f->shared.entries[f->shared.n++];
-    *e = (struct findings_entry){.key = key, .text = text};
-    return e;
+    struct findings_entry *x = &t->entries[t->nentries++];
+    *x = (struct findings_entry){
+        .endpoint = e, .text = text, .text_n = n, .text_ms = UINT64_MAX, .kind = kind};
+    x->key = entry_key(e, kind, path);
+    *slot = (uint32_t)t->nentries;
+    return x;
 }
 
-static struct findings_entry *entry_of(struct findings *f, uint32_t route, struct span endpoint,
-                                       const struct finding *x)
+/* Takes text and gives back the one that is not needed. */
+static char *earlier_text(struct findings_entry *e, uint64_t at_ms, char *text, size_t n)
 {
-    uint64_t key = mix_bytes(mix_bytes(mix_two(route, (uint64_t)x->kind), endpoint), x->path);
-    uint32_t at = (uint32_t)key & (INDEX_SIZE - 1);
-    for (; f->shared.index[at] != 0; at = (at + 1) & (INDEX_SIZE - 1)) {
-        struct findings_entry *e = &f->shared.entries[f->shared.index[at] - 1];
-        if (same_entry(e, key, endpoint, x->path) && e->kind == x->kind && e->route == route)
-            return e;
+    struct span is = span_of(text, n), was = span_of(e->text, e->text_n);
+    char *old = e->text;
+    if (at_ms > e->text_ms || (at_ms == e->text_ms && span_cmp(is, was) >= 0))
+        return text;
+    e->text = text;
+    e->text_n = n;
+    e->text_ms = at_ms;
+    return old;
+}
+
+void findings_retell(struct findings_entry *e, uint64_t at_ms, const struct findings_texts *texts)
+{
+    size_t n;
+    char *text = at_ms <= e->text_ms ? texts_copy(texts, &n) : NULL;
+    if (text != NULL)
+        free(earlier_text(e, at_ms, text, n));
+}
+
+static bool comes_first(const struct findings_entry *e, uint64_t at_ms, struct span json)
+{
+    if (e->example == NULL || at_ms != e->example_ms)
+        return e->example == NULL || at_ms < e->example_ms;
+    return span_cmp(json, span_str(e->example)) < 0;
+}
+
+void findings_example(struct findings_entry *e, uint64_t at_ms, struct span json)
+{
+    char *example = NULL;
+    if (json.n == 0 || json.n > FINDINGS_EXAMPLE_MAX || !comes_first(e, at_ms, json) ||
+        (example = copy(json)) == NULL)
+        return;
+    free(e->example);
+    e->example = example;
+    e->example_ms = at_ms;
+}
+
+static void merge_entry(struct findings_entry *into, struct findings_entry *from)
+{
+    into->pairs = findings_sum(into->pairs, from->pairs);
+    into->lasting = findings_sum(into->lasting, from->lasting);
+    into->places = findings_sum(into->places, from->places);
+    seen_between(&into->first_ms, &into->last_ms, from->first_ms, from->last_ms);
+    findings_example(into, from->example_ms, span_str(from->example));
+    from->text = earlier_text(into, from->text_ms, from->text, from->text_n);
+}
+
+/* --- names that change --- */
+
+static void rename_endpoint(const struct trie *trie, struct findings_table *t, size_t i)
+{
+    struct findings_endpoint *e = t->endpoints[i];
+    struct endpoint was = {.n = min_size(strlen(e->name), ENDPOINT_MAX), .fixed = e->fixed}, is;
+    memcpy(was.text, e->name, was.n);
+    trie_name(trie, span_str(e->route), &was, &is);
+    struct span name = span_of(is.text, is.n), route = span_str(e->route);
+    if (span_eq(name, span_str(e->name)))
+        return;
+    struct findings_endpoint *same = endpoint_find(t, route, name);
+    char *text = same == NULL ? copy(name) : NULL;
+    if (same != NULL) {
+        findings_merge_endpoint(same, e);
+        e->merged = same;
+    } else if (text != NULL) { /* without memory it keeps its name; the next fold tries again */
+        free(e->name);
+        e->name = text;
+        e->hash = hash_of(route, name);
     }
-    struct findings_entry *e = entry_new(f, key, endpoint, x->path);
-    if (e == NULL)
-        return NULL;
-    e->route = route;
-    e->kind = (uint8_t)x->kind;
-    f->shared.index[at] = (uint32_t)f->shared.n;
-    f->shared.routes[route].findings++;
-    return e;
 }
 
-static void count(struct findings_entry *e, const struct shadow_pair *pair, const struct finding *x)
+static void index_again(struct findings_table *t)
 {
-    e->first_ms = e->pairs == 0 ? pair->wall_ms : e->first_ms;
-    e->last_ms = pair->wall_ms;
-    e->pairs++;
-    e->places += x->n;
-    if (e->nexamples < FINDINGS_EXAMPLES)
-        memcpy(e->examples[e->nexamples++], pair->id, sizeof(pair->id));
+    size_t kept = 0;
+    memset(t->index, 0, INDEX_SIZE * sizeof(*t->index));
+    for (size_t i = 0; i < t->nentries; i++) {
+        struct findings_entry x = t->entries[i];
+        while (x.endpoint->merged != NULL)
+            x.endpoint = x.endpoint->merged;
+        x.key = entry_key(x.endpoint, x.kind, span_str(x.text));
+        uint32_t *slot = slot_of(t, x.endpoint, x.kind, span_str(x.text));
+        if (*slot != 0) {
+            merge_entry(&t->entries[*slot - 1], &x);
+            entry_free(&x);
+            continue;
+        }
+        t->entries[kept++] = x;
+        *slot = (uint32_t)kept;
+    }
+    t->nentries = kept;
+}
+
+static void sweep(struct findings_table *t)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < t->nendpoints; i++) {
+        if (t->endpoints[i]->merged != NULL)
+            endpoint_free(t->endpoints[i]);
+        else
+            t->endpoints[kept++] = t->endpoints[i];
+    }
+    t->nendpoints = kept;
+}
+
+static void follow(struct findings_table *t, const struct trie *trie)
+{
+    if (t->folds == trie->folds)
+        return;
+    t->folds = trie->folds;
+    for (size_t i = 0; i < t->nendpoints; i++)
+        rename_endpoint(trie, t, i);
+    index_again(t);
+    sweep(t);
+}
+
+void findings_settle(struct findings *f)
+{
+    for (size_t i = 0; i < FINDINGS_TABLES; i++)
+        follow(&f->shared.tables[i], &f->shared.trie);
+}
+
+struct findings_endpoint *findings_endpoint(struct findings *f, struct findings_table *t,
+                                            struct span route, const struct endpoint *e)
+{
+    struct trie *trie = &f->shared.trie;
+    struct span other = SPAN(ENDPOINT_OTHER);
+    struct endpoint is;
+    if (!e->fixed) /* without room it goes by the name it has */
+        (void)!trie_add(trie, route, span_of(e->text, e->n));
+    follow(t, trie);
+    trie_name(trie, route, e, &is);
+    struct findings_endpoint *x = endpoint_find(t, route, span_of(is.text, is.n));
+    if (x == NULL && t->nendpoints < FINDINGS_ENDPOINTS_MAX)
+        x = endpoint_new(t, route, span_of(is.text, is.n));
+    else if (x == NULL && (x = endpoint_find(t, other, other)) == NULL)
+        x = t->nendpoints <= FINDINGS_ENDPOINTS_MAX ? endpoint_new(t, other, other) : NULL;
+    if (x != NULL)
+        x->fixed = x->fixed || e->fixed || span_eq(span_str(x->name), other);
+    return x;
+}
+
+/* --- tables that grow old --- */
+
+static void learn_again(struct findings *f)
+{
+    const struct findings_table *t = &f->shared.tables[1];
+    uint64_t folds = f->shared.trie.folds;
+    trie_end(&f->shared.trie);
+    f->shared.trie.folds = folds + 1;
+    for (size_t i = 0; i < t->nendpoints; i++)
+        if (!t->endpoints[i]->fixed)
+            (void)!trie_add(&f->shared.trie, span_str(t->endpoints[i]->route),
+                            span_str(t->endpoints[i]->name));
+}
+
+/* The one that grew is put aside; what was put aside before is emptied and grows. */
+static void turn(struct findings *f, uint64_t now_ms)
+{
+    struct findings_table *t = f->shared.tables;
+    struct findings_table old = t[0];
+    table_empty(&t[1]);
+    t[0] = t[1];
+    t[1] = old;
+    t[0].begun_ms = now_ms > old.begun_ms ? now_ms : old.begun_ms + 1;
+    learn_again(f);
+}
+
+void findings_rotate(struct findings *f, uint64_t now_ms)
+{
+    struct findings_table *t = f->shared.tables;
+    uint64_t half = f->keep_ms / 2;
+    if (t[0].begun_ms == 0)
+        t[0].begun_ms = now_ms > t[1].begun_ms ? now_ms : t[1].begun_ms + 1;
+    else if (half > 0 && now_ms >= t[0].begun_ms + half)
+        turn(f, now_ms);
+    if (half > 0 && t[1].begun_ms != 0 && now_ms >= t[1].begun_ms + f->keep_ms)
+        table_empty(&t[1]);
+}
+
+/* --- adding --- */
+
+static bool count_route(struct findings *f, const char *name, enum verdict_kind verdict)
+{
+    size_t i = 0;
+    if (f->shared.nroutes >= FINDINGS_ROUTES_MAX)
+        name = ENDPOINT_OTHER;
+    while (i < f->shared.nroutes && strcmp(f->shared.routes[i].name, name) != 0)
+        i++;
+    if (i == f->shared.nroutes) {
+        f->shared.routes[i].name = strdup(name);
+        if (f->shared.routes[i].name == NULL)
+            return false;
+        f->shared.nroutes++;
+    }
+    f->shared.routes[i].verdicts[verdict]++;
+    return true;
+}
+
+static uint16_t status_in(const struct shadow_answer *a)
+{
+    return a->has_head ? a->head.status : 0;
+}
+
+static enum settled settled_of_pair(const struct comparison *c)
+{
+    return c->settled == NULL ? SETTLED_UNCHECKED : c->settled->said;
+}
+
+static bool is_lasting(const struct comparison *c, size_t finding)
+{
+    return settled_counts(settled_of_pair(c)) && (c->settled == NULL || !c->settled->gone[finding]);
+}
+
+static void count_pair(struct findings_endpoint *e, const struct shadow_pair *pair,
+                       const struct comparison *c)
+{
+    const struct shadow_answer *a = pair->answers;
+    bool compared = c->verdict == VERDICT_MATCH || c->verdict == VERDICT_MISMATCH;
+    e->verdicts[c->verdict]++;
+    if (c->verdict == VERDICT_MISMATCH)
+        e->settled[settled_of_pair(c)]++;
+    e->more += c->more;
+    seen_between(&e->first_ms, &e->last_ms, pair->wall_ms, pair->wall_ms);
+    if (c->reason != NULL)
+        count_reason(e, c->verdict, c->reason, 1);
+    if (c->verdict != VERDICT_SKIPPED)
+        e->judged++;
+    for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++) {
+        bool failed = c->verdict == VERDICT_FAILED && s != pair->served;
+        if (c->verdict != VERDICT_SKIPPED && (status_in(&a[s]) >= 500 || failed))
+            e->errors[s]++;
+        if (compared)
+            stats_add(&e->times[s], a[s].total_us);
+    }
+    if (compared)
+        count_status(e, status_in(&a[SIDE_LEGACY]), status_in(&a[SIDE_NEW]), 1);
+}
+
+static struct span word(const char *s)
+{
+    return s == NULL ? SPAN("") : span_str(s);
+}
+
+/* Rendered only for an entry that has none: the first is the one that stays. */
+static void add_example(const struct findings *f, struct findings_entry *e,
+                        const struct shadow_pair *pair, const struct finding *x)
+{
+    struct buf json = BUF_INIT(FINDINGS_EXAMPLE_MAX);
+    if (f->redactor == NULL || e->example != NULL)
+        return;
+    if (record_example(f->redactor, pair, x, &json) == ERR_OK)
+        findings_example(e, pair->wall_ms, buf_span(&json));
+    buf_free(&json);
+}
+
+static bool add_finding(struct findings *f, struct findings_endpoint *e,
+                        const struct shadow_pair *pair, const struct comparison *c, size_t i)
+{
+    const struct finding *x = &c->findings[i];
+    struct findings_texts t = {x->path, word(x->detail), word(x->method), {SPAN(""), SPAN("")}};
+    for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++)
+        if (x->values[s].present && !x->open)
+            t.classes[s] = span_str(vclass_word(x->values[s].vclass));
+    struct findings_entry *entry = findings_entry(&f->shared.tables[0], e, x->kind, &t);
+    if (entry == NULL)
+        return false;
+    if (entry->pairs == 0)
+        entry->text_ms = pair->wall_ms;
+    entry->pairs++;
+    entry->lasting += is_lasting(c, i);
+    entry->places += x->n;
+    seen_between(&entry->first_ms, &entry->last_ms, pair->wall_ms, pair->wall_ms);
+    add_example(f, entry, pair, x);
+    return true;
+}
+
+static void lose(struct findings_table *t, size_t n)
+{
+    t->lost += n;
+    metric_add(METRIC_SHADOW_FINDINGS_LOST, n);
 }
 
 static void add_locked(struct findings *f, const struct shadow_pair *pair,
                        const struct endpoint *endpoint, const struct comparison *c)
 {
-    uint32_t route;
-    if (!route_of(f, pair->rules->route, &route)) {
-        f->shared.lost += c->nfindings;
+    struct findings_table *t = &f->shared.tables[0];
+    findings_rotate(f, pair->wall_ms);
+    f->shared.changes++;
+    struct findings_endpoint *e = findings_endpoint(f, t, span_str(pair->rules->route), endpoint);
+    if (!count_route(f, pair->rules->route, c->verdict) || e == NULL) {
+        lose(t, c->nfindings);
         return;
     }
-    f->shared.routes[route].verdicts[c->verdict]++;
-    for (size_t i = 0; i < c->nfindings; i++) {
-        struct span e = span_of(endpoint->text, endpoint->n);
-        struct findings_entry *entry = entry_of(f, route, e, &c->findings[i]);
-        if (entry != NULL)
-            count(entry, pair, &c->findings[i]);
-        else
-            f->shared.lost++;
-    }
+    count_pair(e, pair, c);
+    for (size_t i = 0; i < c->nfindings; i++)
+        if (!add_finding(f, e, pair, c, i))
+            lose(t, 1);
+    metric_set(METRIC_SHADOW_FINDINGS, t->nentries);
 }
 
 void findings_add(struct findings *f, const struct shadow_pair *pair,
@@ -154,12 +591,106 @@ void findings_add(struct findings *f, const struct shadow_pair *pair,
     pthread_mutex_unlock(&f->lock);
 }
 
+/* --- forgetting --- */
+
+static void table_forget(struct findings_table *t, struct span route)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < t->nentries; i++) {
+        if (span_eq(span_str(t->entries[i].endpoint->route), route))
+            entry_free(&t->entries[i]);
+        else
+            t->entries[kept++] = t->entries[i];
+    }
+    t->nentries = kept;
+    kept = 0;
+    for (size_t i = 0; i < t->nendpoints; i++) {
+        if (span_eq(span_str(t->endpoints[i]->route), route))
+            endpoint_free(t->endpoints[i]);
+        else
+            t->endpoints[kept++] = t->endpoints[i];
+    }
+    t->nendpoints = kept;
+    index_again(t);
+}
+
+/* The tables keep their beginnings: in the next generation they say less. */
+void findings_forget(struct findings *f, const char *route)
+{
+    pthread_mutex_lock(&f->lock);
+    for (size_t i = 0; i < FINDINGS_TABLES; i++) {
+        if (route == NULL)
+            table_empty(&f->shared.tables[i]);
+        else
+            table_forget(&f->shared.tables[i], span_str(route));
+    }
+    f->shared.changes++;
+    pthread_mutex_unlock(&f->lock);
+}
+
+/* --- life --- */
+
+enum err findings_begin(struct findings *f, const struct redactor *r, uint64_t keep_ms)
+{
+    memset(f, 0, sizeof(*f));
+    pthread_mutex_init(&f->lock, NULL);
+    f->redactor = r;
+    f->keep_ms = keep_ms;
+    trie_begin(&f->shared.trie);
+    drops_read(f->shared.drops);
+    f->shared.routes = calloc(FINDINGS_ROUTES_MAX + 1, sizeof(*f->shared.routes));
+    enum err e = f->shared.routes == NULL ? ERR_NO_MEMORY : ERR_OK;
+    for (size_t i = 0; i < FINDINGS_TABLES && e == ERR_OK; i++)
+        e = table_open(&f->shared.tables[i]);
+    if (e != ERR_OK)
+        findings_end(f);
+    return e;
+}
+
+void findings_end(struct findings *f)
+{
+    for (size_t i = 0; i < FINDINGS_TABLES; i++)
+        table_close(&f->shared.tables[i]);
+    for (size_t i = 0; i < f->shared.nroutes; i++)
+        free(f->shared.routes[i].name);
+    free(f->shared.routes);
+    trie_end(&f->shared.trie);
+    pthread_mutex_destroy(&f->lock);
+    memset(f, 0, sizeof(*f));
+}
+
 /* --- looking --- */
 
+uint64_t findings_changes(struct findings *f)
+{
+    uint64_t now[SHADOW_DROP_COUNT], dropped = 0;
+    drops_read(now);
+    for (size_t d = 0; d < SHADOW_DROP_COUNT; d++)
+        dropped += now[d];
+    pthread_mutex_lock(&f->lock);
+    uint64_t n = f->shared.changes + dropped;
+    pthread_mutex_unlock(&f->lock);
+    return n;
+}
+
+static uint64_t findings_on(const struct findings_table *t, const char *route)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < t->nentries; i++)
+        n += strcmp(t->entries[i].endpoint->route, route) == 0 ? 1 : 0;
+    return n;
+}
+
+/* Both tables know most findings: how many there are, the fuller one tells. */
 static enum err summary_locked(const struct findings *f, struct buf *json)
 {
-    TRY(buf_printf(json, "\"findings\":%zu,\"lost\":%llu,\"routes\":{", f->shared.n,
-                   (unsigned long long)f->shared.lost));
+    const struct findings_table *t = f->shared.tables;
+    const struct findings_table *fuller = t[1].nentries > t[0].nentries ? &t[1] : &t[0];
+    uint64_t since = t[1].begun_ms != 0 ? t[1].begun_ms : t[0].begun_ms;
+    TRY(buf_printf(json, "\"findings\":%zu,\"endpoints\":%zu,\"lost\":%llu,\"since\":%llu",
+                   fuller->nentries, fuller->nendpoints,
+                   (unsigned long long)(t[0].lost + t[1].lost), (unsigned long long)since));
+    TRY(buf_append(json, SPAN(",\"routes\":{")));
     for (size_t i = 0; i < f->shared.nroutes; i++) {
         const struct findings_route *r = &f->shared.routes[i];
         TRY(buf_append(json, i == 0 ? SPAN("") : SPAN(",")));
@@ -168,7 +699,8 @@ static enum err summary_locked(const struct findings *f, struct buf *json)
         for (enum verdict_kind k = 0; k < VERDICT_KINDS; k++)
             TRY(buf_printf(json, "\"%s\":%llu,", verdict_word(k),
                            (unsigned long long)r->verdicts[k]));
-        TRY(buf_printf(json, "\"findings\":%llu}", (unsigned long long)r->findings));
+        TRY(buf_printf(json, "\"findings\":%llu}",
+                       (unsigned long long)findings_on(fuller, r->name)));
     }
     return buf_append(json, SPAN("}"));
 }

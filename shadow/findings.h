@@ -1,53 +1,113 @@
-/* What has been found since the start, in memory: verdicts by route, and one entry per (route,
- * endpoint, path, kind). Bounded; what does not fit is counted. Any thread; one lock, taken once
- * per pair. */
+/* What has been found, in memory: counts per endpoint and one entry per (endpoint, path, kind),
+ * each with a redacted example. Bounded; what does not fit is counted.
+ *
+ * A table begins at some moment; when it is old enough it is put aside and another one begins, and
+ * the one put aside before is dropped. So a table is known by its instance and its beginning, and
+ * only ever grows: of two copies the one of the higher generation is the whole truth, and different
+ * ones add up, in whatever order. */
 #ifndef SHADOW_FINDINGS_H
 #define SHADOW_FINDINGS_H
 
 #include "shadow/compare.h"
-#include "shadow/endpoint.h"
+#include "shadow/record_read.h"
+#include "shadow/redact.h"
+#include "shadow/settle.h"
+#include "shadow/stats.h"
+#include "shadow/trie.h"
 
 #include <pthread.h>
 
 enum {
     FINDINGS_MAX = 10000,
-    FINDINGS_ROUTES_MAX = 1000, /* more are counted together as ~other */
-    FINDINGS_EXAMPLES = 3,      /* shadow ids of pairs that show it */
+    FINDINGS_ENDPOINTS_MAX = 1000, /* more are counted together as ~other */
+    FINDINGS_ROUTES_MAX = 1000,    /* likewise */
+    FINDINGS_STATUS_MAX = 32,      /* per endpoint: combinations of two status codes */
+    FINDINGS_REASONS_MAX = 16,     /* per endpoint */
+    FINDINGS_EXAMPLE_MAX = 2048,   /* bytes */
+    FINDINGS_TABLES = 2,
+};
+
+struct findings_status {
+    uint16_t legacy, new_;
+    uint64_t n;
+};
+
+struct findings_reason {
+    enum verdict_kind verdict;
+    char word[32];
+    uint64_t n;
+};
+
+struct findings_endpoint {
+    uint64_t hash; /* of route and name */
+    char *route, *name;
+    bool fixed;
+    struct findings_endpoint *merged; /* into this one; while names are changed */
+    uint64_t verdicts[VERDICT_KINDS];
+    uint64_t settled[SETTLED_KINDS]; /* mismatches, by what asking again said */
+    uint64_t judged, errors[2];
+    uint64_t more; /* differing places beyond those listed with their pair */
+    uint64_t first_ms, last_ms;
+    struct findings_status statuses[FINDINGS_STATUS_MAX];
+    size_t nstatuses;
+    uint64_t other_statuses;
+    struct findings_reason reasons[FINDINGS_REASONS_MAX];
+    size_t nreasons;
+    struct stats_times times[2]; /* by enum side; pairs that were compared */
+};
+
+/* The texts of an entry; "" for none. */
+struct findings_texts {
+    struct span path, detail, method, classes[2];
 };
 
 struct findings_entry {
+    struct findings_endpoint *endpoint;
     uint64_t key;
-    char *text; /* endpoint NUL path NUL */
-    uint32_t route;
-    uint8_t kind;
-    uint8_t nexamples;
-    uint64_t pairs;
-    uint64_t places;
-    uint64_t first_ms;
-    uint64_t last_ms;
-    char examples[FINDINGS_EXAMPLES][33];
+    char *text; /* the texts, each with its NUL; those of the earliest pair that is known */
+    size_t text_n;
+    uint64_t text_ms;
+    enum finding_kind kind;
+    uint64_t pairs, places;
+    uint64_t lasting; /* of the pairs: it was there when asked again, or nobody asked */
+    uint64_t first_ms, last_ms;
+    char *example; /* a JSON object; NULL: none */
+    uint64_t example_ms;
+};
+
+struct findings_table {
+    uint64_t begun_ms; /* 0: nothing in it yet */
+    struct findings_endpoint **endpoints;
+    size_t nendpoints;
+    struct findings_entry *entries;
+    size_t nentries, cap;
+    uint32_t *index; /* open addressing: number of an entry + 1 */
+    uint64_t lost;   /* findings of pairs that had no room */
+    uint64_t drops[SHADOW_DROP_COUNT];
+    uint64_t folds; /* of the trie, when the names were last made to agree with it */
 };
 
 struct findings_route {
     char *name;
     uint64_t verdicts[VERDICT_KINDS];
-    uint64_t findings; /* entries */
 };
 
 struct findings {
     pthread_mutex_t lock;
-    struct { /* under lock */
-        struct findings_entry *entries;
-        size_t n;
-        size_t cap;
-        uint32_t *index; /* open addressing: number of an entry + 1 */
-        struct findings_route *routes;
+    const struct redactor *redactor;                   /* NULL: no examples */
+    uint64_t keep_ms;                                  /* 0: one table for good */
+    struct {                                           /* under lock */
+        struct findings_table tables[FINDINGS_TABLES]; /* the one that grows, the one before */
+        struct trie trie;
+        struct findings_route *routes; /* since the start of the process */
         size_t nroutes;
-        uint64_t lost; /* findings of pairs that had no room */
+        uint64_t changes, written; /* how many there were, and had been when it was last written */
+        uint64_t generation;       /* as last written: milliseconds, and always more than before */
+        uint64_t drops[SHADOW_DROP_COUNT];
     } shared;
 };
 
-enum err findings_begin(struct findings *f) MUST_USE;
+enum err findings_begin(struct findings *f, const struct redactor *r, uint64_t keep_ms) MUST_USE;
 void findings_end(struct findings *f);
 
 void findings_add(struct findings *f, const struct shadow_pair *pair,
@@ -55,6 +115,55 @@ void findings_add(struct findings *f, const struct shadow_pair *pair,
 /* Counts the verdict and folds the findings in. Without memory they are counted as lost. */
 
 enum err findings_summary(struct findings *f, struct buf *json) MUST_USE;
-/* Appends the members "findings", "lost" and "routes" of an object. */
+/* Appends the members "findings", "endpoints", "lost", "since" and "routes" of an object. */
+
+uint64_t findings_changes(struct findings *f);
+/* Grows with every pair and every copy that was dropped. */
+
+void findings_forget(struct findings *f, const char *route);
+/* Drops what was found on a route, or everything (NULL). */
+
+/* --- tables as lines (findings_write.c, findings_read.c; docs/shadow-records.md) --- */
+
+enum err findings_write(struct findings *f, const char *instance, size_t max,
+                        struct buf *out) MUST_USE;
+/* Appends both tables, at most max bytes (0: all of it): what is left out is counted in them. */
+
+enum err findings_restore(struct findings *f, struct span text, const char *instance) MUST_USE;
+/* Before the first pair: takes up the tables of this instance that were written. Lines that are
+ * none are left out. */
+
+enum err findings_take(struct findings *f, const struct jdoc *line,
+                       const struct record *x) MUST_USE;
+/* Adds a line of somebody's table, of type RECORD_ENDPOINT or RECORD_FINDING, to the first of ours.
+ * ERR_INVALID: there is no sense in it. */
+
+/* --- inside --- */
+
+struct findings_endpoint *findings_endpoint(struct findings *f, struct findings_table *t,
+                                            struct span route, const struct endpoint *e);
+/* By name, which is made to fold as the trie wants it; ~other when there is no room; NULL: no
+ * memory. */
+
+struct findings_entry *findings_entry(struct findings_table *t, struct findings_endpoint *e,
+                                      enum finding_kind kind, const struct findings_texts *texts);
+/* NULL: no room, or no memory. */
+
+void findings_texts(const struct findings_entry *e, struct findings_texts *out);
+void findings_retell(struct findings_entry *e, uint64_t at_ms, const struct findings_texts *texts);
+/* Takes other texts when they are earlier. The path is the same. */
+
+void findings_example(struct findings_entry *e, uint64_t at_ms, struct span json);
+/* Kept when it is earlier than the one there is. */
+
+void findings_merge_endpoint(struct findings_endpoint *into, const struct findings_endpoint *from);
+uint64_t findings_sum(uint64_t a, uint64_t b);
+/* Never wraps. */
+
+void findings_settle(struct findings *f);
+/* Names as the trie has them now. Under the lock. */
+
+void findings_rotate(struct findings *f, uint64_t now_ms);
+/* Begins another table when it is time. Under the lock. */
 
 #endif

@@ -50,6 +50,9 @@ static enum err what(const struct shadow_pair *p, const struct endpoint *endpoin
     TRY(jwrite_member(b, "id", span_str(p->id)));
     TRY(jwrite_member(b, "route", span_str(p->rules->route)));
     TRY(jwrite_member(b, "endpoint", span_of(endpoint->text, endpoint->n)));
+    if (endpoint->fixed)
+        TRY(jwrite_member(b, "endpoint_by",
+                          p->rules->exact_path ? SPAN("route") : SPAN("template")));
     return buf_printf(b, ",\"served\":\"%s\",\"epoch\":%llu,\"bucket\":%u", side_word(p->served),
                       (unsigned long long)p->epoch, p->bucket);
 }
@@ -240,6 +243,36 @@ enum err record_pair(const struct redactor *r, const struct shadow_pair *pair,
     if (c->probe != NULL)
         TRY(probe(pair, c->probe, line));
     return buf_append(line, SPAN("}\n"));
+}
+
+/* Only as much of it as has room: without the request, and then without the values. */
+static enum err example(const struct redactor *r, const struct shadow_pair *p,
+                        const struct finding *f, unsigned less, struct buf *b)
+{
+    TRY(buf_printf(b, "{\"at\":%llu", (unsigned long long)p->wall_ms));
+    TRY(jwrite_member(b, "id", span_str(p->id)));
+    if (stores_values(r) && less < 1)
+        TRY(request(r, p, b));
+    if (f->note.n > 0 && less < 2)
+        TRY(jwrite_member(b, "note", f->note));
+    for (enum side s = SIDE_LEGACY; s <= SIDE_NEW && less < 2 && stores_values(r); s++) {
+        if (!f->values[s].present)
+            continue;
+        TRY(buf_append(b, s == SIDE_LEGACY ? SPAN(",\"legacy\":") : SPAN(",\"new\":")));
+        TRY(redact_value(r, f, s, b));
+    }
+    return buf_append(b, SPAN("}"));
+}
+
+enum err record_example(const struct redactor *r, const struct shadow_pair *pair,
+                        const struct finding *f, struct buf *json)
+{
+    enum err e = ERR_TOO_LARGE;
+    for (unsigned less = 0; less < 3 && e == ERR_TOO_LARGE; less++) {
+        json->n = 0;
+        e = example(r, pair, f, less, json);
+    }
+    return e;
 }
 
 /* --- the other lines --- */

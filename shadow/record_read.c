@@ -152,6 +152,7 @@ static bool read_pair(const struct jdoc *d, struct record *r)
     r->id = text(d, 0, "id");
     r->route = text(d, 0, "route");
     r->endpoint = text(d, 0, "endpoint");
+    r->endpoint_fixed = text(d, 0, "endpoint_by").n > 0;
     r->reason = text(d, 0, "reason");
     r->body = text(d, 0, "body");
     r->method = text(d, 0, "method");
@@ -181,6 +182,60 @@ static bool read_drops(const struct jdoc *d, struct record *r)
     return true;
 }
 
+static void read_run(const struct jdoc *d, struct record *r)
+{
+    r->version = text(d, 0, "version");
+    r->store = text(d, 0, "store");
+}
+
+static bool read_table(const struct jdoc *d, struct record *r)
+{
+    r->instance = text(d, 0, "instance");
+    r->lost = r->left_out = 0;
+    read_run(d, r);
+    (void)jdoc_u64(d, 0, "lost", &r->lost);
+    (void)jdoc_u64(d, 0, "left_out", &r->left_out);
+    return jdoc_u64(d, 0, "begun", &r->begun_ms) && read_drops(d, r);
+}
+
+static bool read_by_type(const struct jdoc *d, struct span type, struct record *r)
+{
+    static const struct {
+        const char *word;
+        enum record_type type;
+    } types[] = {{"pair", RECORD_PAIR},         {"run", RECORD_RUN},
+                 {"drops", RECORD_DROPS},       {"table", RECORD_TABLE},
+                 {"endpoint", RECORD_ENDPOINT}, {"finding", RECORD_FINDING},
+                 {"end", RECORD_END},           {"missing", RECORD_MISSING}};
+    r->type = RECORD_OTHER;
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        if (span_eq(type, span_str(types[i].word)))
+            r->type = types[i].type;
+    switch (r->type) {
+    case RECORD_PAIR:
+        return read_pair(d, r);
+    case RECORD_DROPS:
+        return read_drops(d, r);
+    case RECORD_TABLE:
+        return read_table(d, r);
+    case RECORD_RUN:
+        read_run(d, r);
+        return true;
+    case RECORD_MISSING:
+        r->instance = text(d, 0, "instance");
+        return true;
+    case RECORD_ENDPOINT:
+    case RECORD_FINDING:
+        r->route = text(d, 0, "route");
+        r->endpoint = text(d, 0, "endpoint");
+        return r->route.n > 0 && r->endpoint.n > 0;
+    case RECORD_END:
+    case RECORD_OTHER:
+        break;
+    }
+    return true;
+}
+
 enum err record_read(struct record_reader *reader, struct span line)
 {
     struct record *r = &reader->record;
@@ -196,21 +251,7 @@ enum err record_read(struct record_reader *reader, struct span line)
     struct span type = text(d, 0, "t");
     if (type.n == 0 || !jdoc_u64(d, 0, "at", &r->at_ms))
         return ERR_INVALID;
-    r->type = RECORD_OTHER;
-    if (span_eq(type, SPAN("pair"))) {
-        r->type = RECORD_PAIR;
-        return read_pair(d, r) ? ERR_OK : ERR_INVALID;
-    }
-    if (span_eq(type, SPAN("drops"))) {
-        r->type = RECORD_DROPS;
-        return read_drops(d, r) ? ERR_OK : ERR_INVALID;
-    }
-    if (span_eq(type, SPAN("run"))) {
-        r->type = RECORD_RUN;
-        r->version = text(d, 0, "version");
-        r->store = text(d, 0, "store");
-    }
-    return ERR_OK;
+    return read_by_type(d, type, r) ? ERR_OK : ERR_INVALID;
 }
 
 void record_reader_free(struct record_reader *r)
@@ -225,6 +266,12 @@ enum err record_file_open(struct record_file *f, const char *path)
     *f = (struct record_file){.buf = BUF_INIT(0)};
     f->fd = open(path, O_RDONLY | O_CLOEXEC);
     return f->fd < 0 ? ERR_SYSTEM : ERR_OK;
+}
+
+enum err record_text_open(struct record_file *f, struct span text)
+{
+    *f = (struct record_file){.fd = -1, .buf = BUF_INIT(0), .end = true};
+    return buf_append(&f->buf, text);
 }
 
 void record_file_close(struct record_file *f)

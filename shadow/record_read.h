@@ -6,7 +6,17 @@
 #include "shadow/record.h"
 #include "shadow/settle.h"
 
-enum record_type { RECORD_PAIR, RECORD_RUN, RECORD_DROPS, RECORD_OTHER };
+enum record_type {
+    RECORD_PAIR,
+    RECORD_RUN,
+    RECORD_DROPS,
+    RECORD_TABLE,    /* begins somebody's table of findings; its lines follow */
+    RECORD_ENDPOINT, /* of the table; findings_take() reads it */
+    RECORD_FINDING,  /* likewise */
+    RECORD_END,      /* no more lines of that table */
+    RECORD_MISSING,  /* an instance that runs and whose table is not there */
+    RECORD_OTHER
+};
 
 struct record_finding {
     struct span path;
@@ -60,9 +70,13 @@ struct record {
     struct record_probe probe;
     struct span absent[PARENTS_MAX]; /* places that were not in both bodies */
     size_t nabsent;
-    /* RECORD_RUN */
+    bool endpoint_fixed;
+    /* RECORD_TABLE, RECORD_MISSING; at_ms is the generation of a table */
+    struct span instance;
+    uint64_t begun_ms, lost, left_out;
+    /* RECORD_RUN, RECORD_TABLE */
     struct span version, store;
-    /* RECORD_DROPS */
+    /* RECORD_DROPS, RECORD_TABLE */
     uint64_t drops[SHADOW_DROP_COUNT];
 };
 
@@ -89,6 +103,9 @@ struct record_file {
 
 enum err record_file_open(struct record_file *f, const char *path) MUST_USE;
 /* ERR_SYSTEM: errno says why. */
+
+enum err record_text_open(struct record_file *f, struct span text) MUST_USE;
+/* Lines of a text, which is copied. */
 
 enum err record_file_next(struct record_file *f, struct span *line) MUST_USE;
 /* The next line that is not empty, without its end; line->p NULL at the end of the file. A line

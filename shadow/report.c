@@ -2,11 +2,13 @@
  * once the ceilings are reached, and what went over them is counted. */
 #include "shadow/report_noise.h"
 #include "shadow/report_rules.h"
+#include "shadow/report_tables.h"
 
 #include "shadow/mix.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 enum {
     ARENA_MAX = 256 * 1024 * 1024,
@@ -20,8 +22,6 @@ struct report_lookup {
     struct report_finding *finding;
     uint64_t hash;
 };
-
-static const char other_endpoints[] = "~other";
 
 static const char *keep(struct report *r, struct span s)
 {
@@ -48,23 +48,23 @@ static struct report_endpoint *endpoint_new(struct report *r, struct span route,
     return e;
 }
 
-static struct report_endpoint *endpoint_find(struct report *r, const struct record *x)
+struct report_endpoint *report_endpoint_of(struct report *r, struct span route, struct span name)
 {
-    uint64_t h = mix_bytes(mix_bytes(3, x->route), x->endpoint);
+    uint64_t h = mix_bytes(mix_bytes(3, route), name);
     size_t at = h & (ENDPOINT_INDEX - 1);
     for (; r->endpoint_index[at] != 0; at = (at + 1) & (ENDPOINT_INDEX - 1)) {
         struct report_endpoint *e = r->endpoints[r->endpoint_index[at] - 1];
-        if (is_same(e->route, x->route) && is_same(e->name, x->endpoint))
+        if (is_same(e->route, route) && is_same(e->name, name))
             return e;
     }
     if (r->nendpoints < REPORT_ENDPOINTS_MAX) {
-        struct report_endpoint *e = endpoint_new(r, x->route, x->endpoint);
+        struct report_endpoint *e = endpoint_new(r, route, name);
         if (e != NULL)
             r->endpoint_index[at] = (uint32_t)r->nendpoints;
         return e;
     }
     if (r->other == NULL)
-        r->other = endpoint_new(r, span_str(other_endpoints), span_str(other_endpoints));
+        r->other = endpoint_new(r, SPAN(ENDPOINT_OTHER), SPAN(ENDPOINT_OTHER));
     return r->other;
 }
 
@@ -199,19 +199,28 @@ static enum err count_finding(struct report *r, struct report_finding *f, const 
     return ERR_OK;
 }
 
+enum err report_finding_add(struct report *r, struct report_endpoint *e, const struct record *x,
+                            const struct record_finding *xf, struct report_finding **out)
+{
+    TRY(report_finding_of(r, e, xf, out));
+    if (*out == NULL) {
+        r->lost_findings++;
+        return ERR_OK;
+    }
+    return count_finding(r, *out, x, xf);
+}
+
 static enum err count_findings(struct report *r, struct report_endpoint *e, const struct record *x,
                                struct report_lasting *lasting)
 {
     *lasting = (struct report_lasting){.unknown = x->more > 0};
     for (size_t i = 0; i < x->nfindings; i++) {
         struct report_finding *f;
-        TRY(report_finding_of(r, e, &x->findings[i], &f));
+        TRY(report_finding_add(r, e, x, &x->findings[i], &f));
         if (f == NULL) {
-            r->lost_findings++;
             lasting->unknown = true;
             continue;
         }
-        TRY(count_finding(r, f, x, &x->findings[i]));
         if (x->findings[i].gone || !settled_counts(x->settled))
             continue;
         f->lasting++;
@@ -223,22 +232,23 @@ static enum err count_findings(struct report *r, struct report_endpoint *e, cons
 
 /* --- records --- */
 
-static enum err count_reason(struct report *r, const struct record *x)
+enum err report_reason_add(struct report *r, enum verdict_kind verdict, struct span reason,
+                           uint64_t n)
 {
-    if (x->reason.n == 0)
+    if (reason.n == 0)
         return ERR_OK;
     for (size_t i = 0; i < r->nreasons; i++) {
-        if (r->reasons[i].verdict == x->verdict && is_same(r->reasons[i].word, x->reason)) {
-            r->reasons[i].n++;
+        if (r->reasons[i].verdict == verdict && is_same(r->reasons[i].word, reason)) {
+            r->reasons[i].n += n;
             return ERR_OK;
         }
     }
     if (r->nreasons == REPORT_REASONS_MAX)
         return ERR_OK;
-    const char *word = keep(r, x->reason);
+    const char *word = keep(r, reason);
     if (word == NULL)
         return ERR_NO_MEMORY;
-    r->reasons[r->nreasons++] = (struct report_reason){x->verdict, word, 1};
+    r->reasons[r->nreasons++] = (struct report_reason){verdict, word, n};
     return ERR_OK;
 }
 
@@ -280,7 +290,9 @@ static enum err count_pair(struct report *r, struct record *x)
         r->outside++;
         return ERR_OK;
     }
-    struct report_endpoint *e = endpoint_find(r, x);
+    struct endpoint name;
+    report_name(r, x, &name);
+    struct report_endpoint *e = report_endpoint_of(r, x->route, span_of(name.text, name.n));
     if (e == NULL)
         return ERR_NO_MEMORY;
     TRY(report_rules_apply(r, x));
@@ -290,7 +302,7 @@ static enum err count_pair(struct report *r, struct record *x)
     e->pairs++;
     r->verdicts[x->verdict]++;
     e->verdicts[x->verdict]++;
-    TRY(count_reason(r, x));
+    TRY(report_reason_add(r, x->verdict, x->reason, 1));
     TRY(count_stack(r, x));
     if (x->verdict != VERDICT_SKIPPED)
         count_errors(e, x);
@@ -316,8 +328,11 @@ static enum err count_run(struct report *r, const struct record *x)
     return r->store == NULL || r->version == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
-static enum err count_record(struct report *r, struct record *x)
+static enum err count_record(struct report *r, struct record_reader *reader)
 {
+    struct record *x = &reader->record;
+    if (x->type >= RECORD_TABLE && x->type <= RECORD_MISSING)
+        return report_tables_line(r, reader);
     if (x->type == RECORD_RUN) /* however old: it says how the records after it were made */
         return count_run(r, x);
     if (x->at_ms < r->options->since_ms) {
@@ -338,7 +353,7 @@ static enum err count_line(struct report *r, struct record_reader *reader, struc
     if (e == ERR_NO_MEMORY)
         return e;
     if (e == ERR_OK)
-        return count_record(r, &reader->record);
+        return count_record(r, reader);
     if (e == ERR_NOT_FOUND)
         r->newer++;
     else
@@ -346,21 +361,69 @@ static enum err count_line(struct report *r, struct record_reader *reader, struc
     return ERR_OK;
 }
 
-static enum err read_file(struct report *r, struct record_reader *reader, const char *path)
+/* The first time round: what is no record is said the second time. */
+static enum err survey_line(struct report *r, struct record_reader *reader, struct span line)
 {
-    struct record_file f;
+    enum err e = record_read(reader, line);
+    if (e != ERR_OK)
+        return e == ERR_NO_MEMORY ? e : ERR_OK;
+    return report_survey(r, &reader->record);
+}
+
+typedef enum err line_fn(struct report *r, struct record_reader *reader, struct span line);
+
+static enum err read_lines(struct report *r, struct record_reader *reader, struct record_file *f,
+                           line_fn *fn)
+{
     struct span line;
-    enum err e = record_file_open(&f, path);
+    enum err e = ERR_OK;
     while (e == ERR_OK) {
-        e = record_file_next(&f, &line);
+        e = record_file_next(f, &line);
         if (e != ERR_OK || line.p == NULL)
             break;
-        e = count_line(r, reader, line);
+        e = fn(r, reader, line);
     }
     int saved = errno;
-    record_file_close(&f);
+    record_file_close(f);
     errno = saved;
     return e;
+}
+
+/* A pipe can be read once only: its pairs are named by what the files before told. */
+static bool is_read_twice(const struct record_file *f)
+{
+    struct stat st;
+    return fstat(f->fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static enum err read_file(struct report *r, struct record_reader *reader, const char *path,
+                          line_fn *fn)
+{
+    struct record_file f;
+    enum err e = record_file_open(&f, path);
+    if (e != ERR_OK || (fn == survey_line && !is_read_twice(&f))) {
+        record_file_close(&f);
+        return e;
+    }
+    return read_lines(r, reader, &f, fn);
+}
+
+static enum err read_all(struct report *r, struct record_reader *reader, line_fn *fn,
+                         struct complaints *wrong)
+{
+    const struct report_options *o = r->options;
+    struct record_file f;
+    for (size_t i = 0; i < o->nfiles; i++) {
+        enum err e = read_file(r, reader, o->files[i], fn);
+        if (e == ERR_SYSTEM)
+            complain(wrong, o->files[i], "give the file that shadow.records names",
+                     "the records cannot be read: %s", strerror(errno));
+        TRY(e);
+    }
+    if (o->text.n == 0)
+        return ERR_OK;
+    TRY(record_text_open(&f, o->text));
+    return read_lines(r, reader, &f, fn);
 }
 
 /* --- putting in order --- */
@@ -467,7 +530,7 @@ static enum err begin(struct report *r, const struct report_options *o)
     r->endpoint_index = calloc(ENDPOINT_INDEX, sizeof(*r->endpoint_index));
     r->finding_index = calloc(FINDING_INDEX, sizeof(*r->finding_index));
     if (r->endpoints != NULL && r->endpoint_index != NULL && r->finding_index != NULL &&
-        noise_begin(r) == ERR_OK)
+        noise_begin(r) == ERR_OK && report_tables_begin(r) == ERR_OK)
         return ERR_OK;
     report_free(r);
     return ERR_NO_MEMORY;
@@ -475,6 +538,7 @@ static enum err begin(struct report *r, const struct report_options *o)
 
 void report_free(struct report *r)
 {
+    report_tables_end(r);
     rulebook_free(&r->book);
     arena_end(&r->arena);
     free(r->endpoints);
@@ -482,6 +546,14 @@ void report_free(struct report *r)
     free(r->finding_index);
     noise_end(r);
     memset(r, 0, sizeof(*r));
+}
+
+static enum err make(struct report *r, struct record_reader *reader, struct complaints *wrong)
+{
+    TRY(read_all(r, reader, survey_line, wrong));
+    TRY(report_surveyed(r, wrong));
+    TRY(read_all(r, reader, count_line, wrong));
+    return report_tables_finish(r);
 }
 
 enum err report_make(const struct report_options *o, struct report *r, struct complaints *wrong)
@@ -495,11 +567,8 @@ enum err report_make(const struct report_options *o, struct report *r, struct co
         if (e != ERR_OK)
             report_free(r);
     }
-    for (size_t i = 0; i < o->nfiles && e == ERR_OK; i++) {
-        e = read_file(r, reader, o->files[i]);
-        if (e == ERR_SYSTEM)
-            complain(wrong, o->files[i], "give the file that shadow.records names",
-                     "the records cannot be read: %s", strerror(errno));
+    if (e == ERR_OK) {
+        e = make(r, reader, wrong);
         if (e != ERR_OK)
             report_free(r);
     }

@@ -17,6 +17,7 @@ enum {
     REPORT_EXAMPLES_MAX = 3,
     REPORT_RULES_MAX = 2 * RULEBOOK_MAX,
     REPORT_RULE_PATHS = 5,
+    REPORT_INSTANCES_MAX = 200, /* more are left out of the list, not of the sums */
 };
 
 struct report_example {
@@ -107,6 +108,14 @@ struct report_stack {
     const char *legacy, *new_;
 };
 
+/* Whose table of findings this is made from. */
+struct report_instance {
+    const char *name;
+    uint64_t at_ms; /* when it was written */
+    uint64_t since_ms;
+    bool missing; /* it runs, and its table is not there */
+};
+
 struct report {
     const struct report_options *options;
     struct arena arena;
@@ -135,7 +144,10 @@ struct report {
     size_t nendpoints;
     size_t nfindings;
     uint64_t lost_findings; /* pairs with findings there was no room for */
+    struct report_instance instances[REPORT_INSTANCES_MAX]; /* none: made from records */
+    size_t ninstances;
     /* while reading */
+    struct report_tables *tables;
     struct report_endpoint *other;
     uint32_t *endpoint_index;
     struct report_lookup *finding_index;
@@ -193,6 +205,9 @@ const char *phrase_time(char out[PHRASE_MAX], uint64_t wall_ms);
 
 const char *phrase_span(char out[PHRASE_MAX], uint64_t ms);
 /* 1 h 31 min */
+
+enum err report_instances(const struct report *r, struct buf *out) MUST_USE;
+/* "a 3 s ago, b 5 min ago; missing: c": whose tables it is made from. */
 
 enum err phrase_curl(struct buf *out, const struct report_example *e) MUST_USE;
 /* A line for a shell; nothing when the target was not stored. */

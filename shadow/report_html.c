@@ -111,6 +111,14 @@ static void title(struct html *h, const struct report *r)
         html_text(h, r->mixed_stores ? "mixed" : r->store);
         html_raw(h, ". ");
     }
+    if (r->ninstances > 0) {
+        struct buf whose = BUF_INIT(0);
+        html_raw(h, "From tables of findings: ");
+        if (report_instances(r, &whose) == ERR_OK && buf_append(&whose, span_of("", 1)) == ERR_OK)
+            html_text(h, whose.p);
+        html_raw(h, ". ");
+        buf_free(&whose);
+    }
     html_raw(h, "Made by weir " WEIR_VERSION ".</p></header>\n<main>\n");
 }
 

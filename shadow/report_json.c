@@ -85,6 +85,20 @@ static enum err looks(struct buf *b, const uint64_t settled[SETTLED_KINDS], uint
     return buf_append(b, SPAN("}"));
 }
 
+static enum err instances(const struct report *r, struct buf *b)
+{
+    TRY(buf_append(b, SPAN(",\"instances\":[")));
+    for (size_t i = 0; i < r->ninstances; i++) {
+        const struct report_instance *x = &r->instances[i];
+        TRY(buf_append(b, i == 0 ? SPAN("{\"instance\":") : SPAN(",{\"instance\":")));
+        TRY(jwrite_string(b, span_str(x->name)));
+        TRY(number(b, "since_ms", x->since_ms));
+        TRY(number(b, "at_ms", x->at_ms));
+        TRY(buf_append(b, x->missing ? SPAN(",\"missing\":true}") : SPAN(",\"missing\":false}")));
+    }
+    return buf_append(b, SPAN("]"));
+}
+
 static enum err totals(const struct report *r, struct buf *b)
 {
     TRY(buf_printf(b, "{\"report\":1,\"pairs\":%llu", (unsigned long long)r->pairs));
@@ -108,6 +122,7 @@ static enum err totals(const struct report *r, struct buf *b)
     TRY(member(b, "route", r->options->route));
     TRY(number(b, "since_ms", r->options->since_ms));
     TRY(number(b, "findings_left_out", r->lost_findings));
+    TRY(instances(r, b));
     return stacks(r, b);
 }
 

@@ -81,6 +81,22 @@ static enum err head(const struct report *r, struct buf *b)
     return bad == 0 ? ERR_OK : looks(r, b);
 }
 
+static enum err instances(const struct report *r, struct buf *b)
+{
+    struct buf text = BUF_INIT(0);
+    if (r->ninstances == 0)
+        return ERR_OK;
+    enum err e = report_instances(r, &text);
+    if (e == ERR_OK)
+        e = buf_append(&text, span_of("", 1));
+    if (e == ERR_OK)
+        e = buf_append(b, SPAN("\nFrom tables of findings: "));
+    if (e == ERR_OK)
+        e = code(b, text.p);
+    buf_free(&text);
+    return e == ERR_OK ? buf_append(b, SPAN("\n")) : e;
+}
+
 static enum err aside(const struct report *r, struct buf *b)
 {
     char text[PHRASE_MAX];
@@ -191,6 +207,7 @@ static enum err rules(const struct report *r, struct buf *b)
 enum err report_md(const struct report *r, struct buf *out)
 {
     TRY(head(r, out));
+    TRY(instances(r, out));
     TRY(aside(r, out));
     if (r->compared == 0)
         return ERR_OK;

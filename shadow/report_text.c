@@ -196,6 +196,18 @@ static void notices(struct term *p, const struct report *r)
     }
 }
 
+static void instances(struct term *p, const struct report *r)
+{
+    struct buf text = BUF_INIT(0);
+    if (r->ninstances > 0 && report_instances(r, &text) == ERR_OK &&
+        buf_append(&text, span_of("", 1)) == ERR_OK) {
+        term_put(p, TERM_DIM, "from tables of findings: ");
+        term_put(p, TERM_DIM, text.p);
+        term_end(p);
+    }
+    buf_free(&text);
+}
+
 static void stacks(struct term *p, const struct report *r)
 {
     for (size_t i = 0; i < r->nstacks; i++) {
@@ -342,6 +354,7 @@ enum err report_text(const struct report *r, struct buf *out)
     else
         strip(&p, r);
     notices(&p, r);
+    instances(&p, r);
     stacks(&p, r);
     if (r->pairs > 0) {
         table(&p, r);

@@ -349,15 +349,27 @@ bool rule_expired(const struct rule *r, uint64_t wall_ms)
     return wall_ms >= r->expires_ms;
 }
 
+/* {} and {*}, as endpoints in reports have them, stand for one segment: how much of the pattern
+ * that is; 0: it is something else. */
+static size_t one_segment(const char *pattern)
+{
+    if (strncmp(pattern, "{}", 2) == 0)
+        return 2;
+    return strncmp(pattern, "{*}", 3) == 0 ? 3 : 0;
+}
+
 /* * stands for anything, also nothing. */
 static bool glob(const char *pattern, struct span s)
 {
     const char *star = NULL;
-    size_t i = 0, from = 0;
+    size_t i = 0, from = 0, n;
     while (i < s.n) {
         if (*pattern == '*') {
             star = pattern++;
             from = i;
+        } else if ((n = one_segment(pattern)) > 0 && s.p[i] != '/') {
+            pattern += n;
+            i += span_find(span_from(s, i), '/');
         } else if (*pattern == s.p[i] && *pattern != '\0') {
             pattern++;
             i++;

@@ -146,18 +146,24 @@ static enum err add_series(struct shadow_rules *r)
     return ERR_OK;
 }
 
+/* name NULL: *out stays empty. */
+static enum err copy_name(struct arena *a, const char *name, struct span *out)
+{
+    if (name == NULL)
+        return ERR_OK;
+    *out = span_str(arena_copy(a, span_str(name)));
+    return out->p == NULL ? ERR_NO_MEMORY : ERR_OK;
+}
+
 static enum err compile(struct compiler *c, const struct config_route *route)
 {
     struct shadow_rules *r = c->rules;
     r->route = arena_copy(&r->arena, span_str(route->name));
     if (r->route == NULL)
         return ERR_NO_MEMORY;
-    if (route->shadow.version_header != NULL) {
-        struct span name = span_str(route->shadow.version_header);
-        r->version_header = span_of(arena_copy(&r->arena, name), name.n);
-        if (r->version_header.p == NULL)
-            return ERR_NO_MEMORY;
-    }
+    r->exact_path = route->match.path != NULL;
+    TRY(copy_name(&r->arena, c->config->shadow.template_header, &r->template_header));
+    TRY(copy_name(&r->arena, route->shadow.version_header, &r->version_header));
     TRY(add_ignores(c, &route->shadow.ignore));
     TRY(add_tolerances(c, route->shadow.tolerance, route->shadow.ntolerance));
     TRY(add_backend(c, route->legacy != NULL ? route->legacy : c->config->defaults.legacy));
@@ -227,6 +233,8 @@ bool rules_tolerate_here(const struct shadow_rules *r, const struct selector_wal
 
 bool rules_ignore_header(const struct shadow_rules *r, struct span name)
 {
+    if (r->template_header.n > 0 && span_eq_nocase(r->template_header, name))
+        return true; /* it is meant for us */
     for (size_t i = 0; i < r->nheaders; i++) {
         const struct rules_header *h = &r->headers[i];
         if (h->prefix && name.n >= h->name.n &&

@@ -33,8 +33,10 @@ struct shadow_rules {
     struct rules_header *headers;
     size_t nheaders;
     struct origins origins;
-    struct span version_header; /* empty: none */
-    struct rulebook book;       /* of the whole configuration: shadow.rules */
+    struct span version_header;  /* empty: none */
+    bool exact_path;             /* the route matches one path alone */
+    struct span template_header; /* in which a backend names its route; empty: none */
+    struct rulebook book;        /* of the whole configuration: shadow.rules */
     metric_slot verdicts[VERDICT_KINDS];
 };
 

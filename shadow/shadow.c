@@ -14,6 +14,7 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum {
     SHADOW_MAGIC = 0x53484144,
@@ -244,7 +245,7 @@ static void record(struct shadow *s, struct bench *b, struct shadow_pair *pair,
         compare_probe(&b->second, pair, &probe);
         result->probe = &probe;
     }
-    endpoint_of(pair->method, pair->path, &endpoint);
+    endpoint_of_pair(pair, &endpoint);
     if (result->verdict == VERDICT_MATCH || result->verdict == VERDICT_MISMATCH)
         parents_look(&s->parents, &b->comparer, pair, &endpoint, result);
     metric_inc(pair->rules->verdicts[result->verdict]);
@@ -361,27 +362,27 @@ static enum err begin(struct shadow *s, const struct config *config, struct scri
     TRY(looks_begin());
     TRY(make_lanes(s, config, s->nlanes));
     TRY(make_benches(s, config, threads));
-    TRY(findings_begin(&s->findings));
+    TRY(journal_begin(&s->journal, config, scribe, wrong));
     size_t room = config->shadow.queue + config->shadow.rechecks;
-    enum err e = readiness_begin(&s->readiness);
+    enum err e = findings_begin(&s->findings, &s->journal.redactor, config->shadow.keep);
+    if (e != ERR_OK)
+        goto no_findings;
+    e = readiness_begin(&s->readiness);
     if (e != ERR_OK)
         goto no_readiness;
     e = parents_begin(&s->parents);
     if (e != ERR_OK)
         goto no_parents;
-    e = journal_begin(&s->journal, config, scribe, wrong);
-    if (e != ERR_OK)
-        goto no_journal;
     e = work_start(&s->work, "weir-compare", threads, s->nlanes * room);
     if (e == ERR_OK)
         return ERR_OK;
-    journal_end(&s->journal);
-no_journal:
     parents_end(&s->parents);
 no_parents:
     readiness_end(&s->readiness);
 no_readiness:
     findings_end(&s->findings);
+no_findings:
+    journal_end(&s->journal);
     return e;
 }
 
@@ -411,10 +412,10 @@ void shadow_stop(struct shadow **sp)
         return;
     OBJ_TAKE(s, sp, SHADOW_MAGIC);
     work_stop(&s->work);
-    journal_end(&s->journal);
     readiness_end(&s->readiness);
     parents_end(&s->parents);
     findings_end(&s->findings);
+    journal_end(&s->journal);
     release(s);
 }
 
@@ -428,6 +429,53 @@ void shadow_measure(struct shadow *s)
 {
     OBJ_CHECK(s, SHADOW_MAGIC);
     readiness_measure(&s->readiness, clock_wall_ms());
+}
+
+const char *shadow_records(const struct shadow *s)
+{
+    OBJ_CHECK(s, SHADOW_MAGIC);
+    return s->journal.path;
+}
+
+/* --- the table of findings --- */
+
+bool shadow_findings_last(const struct shadow *s)
+{
+    OBJ_CHECK(s, SHADOW_MAGIC);
+    return s->journal.redactor.store != SHADOW_STORE_NONE;
+}
+
+enum err shadow_findings(struct shadow *s, const char *instance, size_t max, struct buf *out)
+{
+    OBJ_CHECK(s, SHADOW_MAGIC);
+    return findings_write(&s->findings, instance, max, out);
+}
+
+uint64_t shadow_findings_changes(struct shadow *s)
+{
+    OBJ_CHECK(s, SHADOW_MAGIC);
+    return findings_changes(&s->findings);
+}
+
+enum err shadow_findings_restore(struct shadow *s, struct span text, const char *instance)
+{
+    OBJ_CHECK(s, SHADOW_MAGIC);
+    return findings_restore(&s->findings, text, instance);
+}
+
+void shadow_findings_forget(struct shadow *s, const char *route)
+{
+    OBJ_CHECK(s, SHADOW_MAGIC);
+    findings_forget(&s->findings, route);
+}
+
+void shadow_settle(struct shadow *s, uint64_t patience_ms)
+{
+    static const struct timespec moment = {0, 2 * 1000 * 1000};
+    uint64_t end_us = clock_us() + patience_ms * 1000;
+    OBJ_CHECK(s, SHADOW_MAGIC);
+    while (atomic_load_explicit(&s->taken, memory_order_acquire) > 0 && clock_us() < end_us)
+        nanosleep(&moment, NULL);
 }
 
 /* --- looking --- */

@@ -170,6 +170,27 @@ bool shadow_legacy_lags(struct shadow *s, const char *route, char why[SHADOW_WHY
 void shadow_measure(struct shadow *s);
 /* Brings gauges up to date that depend on the time. Always the same thread. */
 
+/* --- the table of findings: docs/shadow-records.md; any thread --- */
+
+enum err shadow_findings(struct shadow *s, const char *instance, size_t max,
+                         struct buf *out) MUST_USE;
+/* Appends it as lines, under the name of this instance. At most max bytes, 0: all of it. */
+
+uint64_t shadow_findings_changes(struct shadow *s);
+/* Another number than before: there is something new in it. */
+
+enum err shadow_findings_restore(struct shadow *s, struct span text, const char *instance) MUST_USE;
+/* Before the first pair: goes on with what was written under this name. */
+
+bool shadow_findings_last(const struct shadow *s);
+/* Whether it may leave the process: not with `store: none`. */
+
+void shadow_findings_forget(struct shadow *s, const char *route);
+/* What was found on a route; NULL: everything. */
+
+void shadow_settle(struct shadow *s, uint64_t patience_ms);
+/* Blocks until what was submitted has been compared. Nobody submits any more. */
+
 /* --- reports (weir report), made from record files alone --- */
 
 enum report_format {
@@ -184,6 +205,7 @@ enum report_format {
 struct report_options {
     const char *const *files; /* NDJSON, oldest first */
     size_t nfiles;
+    struct span text; /* more of them, in memory */
     enum report_format format;
     const char *route; /* NULL: all */
     uint64_t since_ms; /* wall clock; 0: all */
@@ -196,6 +218,26 @@ enum err shadow_report(const struct report_options *o, struct buf *out,
                        struct complaints *wrong) MUST_USE;
 /* Reads the records and appends the report. A line that is not a record is counted and said in the
  * report. */
+
+/* --- taking records out of their files (weir purge) --- */
+
+struct shadow_purge {
+    const char *route;         /* only of this one; NULL: all */
+    uint64_t before_ms;        /* only older ones; 0: all */
+    void (*reopen)(void *arg); /* tells who writes the file to open it anew; NULL: nobody does */
+    void *arg;
+};
+
+enum err shadow_purge(const char *path, const struct shadow_purge *q, uint64_t *removed) MUST_USE;
+/* From the record file at path and the one before it; what is left becomes the one before. Blocks.
+ * A table of findings (findings.ndjson) can be purged likewise. ERR_SYSTEM with errno: what was not
+ * purged yet is where the next purge finds it. */
+
+uint64_t shadow_oldest(const char *path);
+/* When the first pair of the two files was recorded; 0: there is none. */
+
+const char *shadow_records(const struct shadow *s);
+/* The record file. */
 
 /* --- requests to send again (weir replay) --- */
 

@@ -117,8 +117,11 @@ static void endpoints_fold_ids(void **state)
         {"/", "GET /"},
         {"/items", "GET /items"},
         {"/items/", "GET /items/"},
-        {"/items/42", "GET /items/{}"},
-        {"/items/42/parts/3f2b8c1e-7d3a-4f5b-9c1d-2e3f4a5b6c7d", "GET /items/{}/parts/{}"},
+        {"/items/42", "GET /items/42"}, /* one of many, or a name: its neighbours tell */
+        {"/items/1234567890", "GET /items/{}"},
+        {"/items/%34%32", "GET /items/{}"},
+        {"/items/{x}/{*}", "GET /items/{}/{}"},
+        {"/items/42/parts/3f2b8c1e-7d3a-4f5b-9c1d-2e3f4a5b6c7d", "GET /items/42/parts/{}"},
         {"/v1/users/ada%40example.org", "GET /v1/users/{}"},
         {"/c/0123456789abcdef0123456789abcdef", "GET /c/{}"},
         {"/reset/QmFzZTY0IGVuY29kZWQgdGV4dCE", "GET /reset/{}"},

@@ -69,7 +69,7 @@ static void what_is_written_is_read(void **state)
     assert_int_equal(r->at_ms, b.pair.wall_ms);
     assert_true(span_eq(r->id, span_str(b.pair.id)));
     assert_true(span_eq(r->route, SPAN("default")));
-    assert_true(span_eq(r->endpoint, SPAN("GET /items/{}")));
+    assert_true(span_eq(r->endpoint, SPAN("GET /items/7")));
     assert_true(span_eq(r->method, SPAN("GET")));
     assert_int_equal(r->status[SIDE_NEW], 200);
     assert_int_equal(r->total_us[SIDE_NEW], 30000);

@@ -311,7 +311,8 @@ static void endpoints_and_findings_are_bounded(void **state)
     for (unsigned i = 0; i < REPORT_ENDPOINTS_MAX + 500; i++) {
         char endpoint[64], more[512];
         (void)snprintf(endpoint, sizeof(endpoint), "GET /e%u", i);
-        size_t n = (size_t)snprintf(more, sizeof(more), ",\"findings\":[");
+        size_t n =
+            (size_t)snprintf(more, sizeof(more), ",\"endpoint_by\":\"template\",\"findings\":[");
         for (unsigned k = 0; k < 11; k++)
             n +=
                 (size_t)snprintf(more + n, sizeof(more) - n,
@@ -425,12 +426,13 @@ static void markdown_never_has_more_than_60_lines(void **state)
         char name[40], more[400];
         (void)snprintf(name, sizeof(name), "GET /%u|`<b>", i);
         (void)snprintf(more, sizeof(more),
-                       ",\"findings\":[{\"path\":\"$.a%u\",\"kind\":\"value\"},{\"path\":\"$.b\","
+                       ",\"endpoint_by\":\"template\","
+                       "\"findings\":[{\"path\":\"$.a%u\",\"kind\":\"value\"},{\"path\":\"$.b\","
                        "\"kind\":\"type\"}],\"hidden\":[{\"rule\":\"r%u\",\"path\":\"$.x\","
                        "\"kind\":\"value\",\"n\":1}]",
                        i, i);
         pair(name, 1000 + i, 200, 200, 10, "mismatch", more);
-        (void)snprintf(more, sizeof(more), ",\"reason\":\"r%u\"", i);
+        (void)snprintf(more, sizeof(more), ",\"endpoint_by\":\"template\",\"reason\":\"r%u\"", i);
         pair(name, 1000 + i, 200, 0, 10, "failed", more);
     }
     struct span text = render((struct report_options){.format = REPORT_MD, .route = "default"});

@@ -384,36 +384,6 @@ static void workers_and_compare_threads_do_not_meet(void **state)
     room_clean(&r);
 }
 
-/* --- the findings table --- */
-
-static void findings_are_bounded(void **state)
-{
-    static struct findings f;
-    struct bench b;
-    struct endpoint e;
-    UNUSED(state);
-    bench_begin(&b);
-    bench_rules(&b);
-    assert_int_equal(findings_begin(&f), ERR_OK);
-    bench_json(&b, "{\"a\":1,\"b\":1}", "{\"a\":2,\"b\":2}");
-    for (unsigned i = 0; i < 6000; i++) {
-        e.n = (size_t)snprintf(e.text, sizeof(e.text), "GET /p%ux", i);
-        findings_add(&f, &b.pair, &e, &b.result);
-    }
-    assert_int_equal(f.shared.n, FINDINGS_MAX);
-    assert_int_equal(f.shared.lost, 2 * 6000 - FINDINGS_MAX);
-    assert_int_equal(f.shared.routes[0].verdicts[VERDICT_MISMATCH], 6000);
-    b.pair.wall_ms += 5000;
-    e.n = (size_t)snprintf(e.text, sizeof(e.text), "GET /p0x");
-    findings_add(&f, &b.pair, &e, &b.result);
-    assert_int_equal(f.shared.n, FINDINGS_MAX);
-    assert_int_equal(f.shared.entries[0].pairs, 2);
-    assert_int_equal(f.shared.entries[0].last_ms - f.shared.entries[0].first_ms, 5000);
-    assert_int_equal(f.shared.entries[0].nexamples, 2);
-    findings_end(&f);
-    bench_end(&b);
-}
-
 /* --- failing allocations --- */
 
 static enum err start(void *arg)
@@ -669,7 +639,6 @@ int main(void)
         cmocka_unit_test(the_file_is_opened_when_it_is_needed),
         cmocka_unit_test(a_file_that_cannot_be_opened_is_complained_about),
         cmocka_unit_test(workers_and_compare_threads_do_not_meet),
-        cmocka_unit_test(findings_are_bounded),
         cmocka_unit_test(failing_allocations_are_survived),
         cmocka_unit_test(a_difference_comes_back_twice),
         cmocka_unit_test(what_is_gone_comes_back_once),

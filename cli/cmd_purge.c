@@ -1,0 +1,106 @@
+/* weir purge: records and findings that are to go, now. */
+#include "cli/cli.h"
+
+#include "base/clock.h"
+#include "shadow/shadow.h"
+
+#include <stdio.h>
+
+enum { PURGE_MS = 300000 };
+
+struct purge {
+    struct cli_talk talk;
+    const char *route, *older, *why, *by;
+    bool all, offline;
+};
+
+static int ask(const struct cli_call *call, const struct purge *o, uint64_t older_ms)
+{
+    struct buf body = BUF_INIT(0);
+    int status = CLI_FAILED;
+    enum err e = buf_append(&body, SPAN("{"));
+    if (e == ERR_OK)
+        e = cli_json_string(&body, "route", o->route);
+    if (e == ERR_OK)
+        e = cli_json_string(&body, "why", o->why);
+    if (e == ERR_OK)
+        e = cli_json_string(&body, "by", o->by != NULL ? o->by : cli_user());
+    if (e == ERR_OK && older_ms > 0)
+        e = buf_printf(&body, "%s\"older_ms\": %llu", body.n > 1 ? ", " : "",
+                       (unsigned long long)older_ms);
+    if (e == ERR_OK)
+        e = buf_append(&body, SPAN("}"));
+    if (e == ERR_OK)
+        status = cli_ask(call, &o->talk, "POST", "/purge", buf_span(&body), PURGE_MS);
+    else
+        cli_say("%s", err_sentence(e));
+    buf_free(&body);
+    return status;
+}
+
+static int do_it(const struct purge *o, uint64_t older_ms)
+{
+    char dir[PATH_MAX];
+    struct complaints wrong = {.n = 0};
+    uint64_t removed, now = clock_wall_ms();
+    struct shadow_purge q = {.route = o->route};
+    if (older_ms > 0)
+        q.before_ms = older_ms < now ? now - older_ms : 1;
+    int status = cli_find_state(&o->talk, dir);
+    if (status != CLI_OK)
+        return status;
+    enum err e =
+        control_purge(dir, &q, o->by != NULL ? o->by : cli_user(), o->why, &removed, &wrong);
+    if (e == ERR_OK)
+        (void)printf("purged %llu records\n", (unsigned long long)removed);
+    else if (wrong.n == 0)
+        cli_say("%s", err_sentence(e));
+    cli_complain(&wrong);
+    complaints_free(&wrong);
+    return e == ERR_OK ? CLI_OK : CLI_FAILED;
+}
+
+static int run(const struct cli_call *call)
+{
+    const struct purge *o = call->options;
+    uint64_t older_ms = 0;
+    if (o->older != NULL && (!cli_duration(o->older, &older_ms) || older_ms == 0)) {
+        cli_say("purge: --older %s: must be a time such as 30m, 24h or 7d", o->older);
+        return CLI_WRONG;
+    }
+    if (!o->all && o->route == NULL && o->older == NULL) {
+        cli_say("purge: say what: --route NAME, --older TIME, or --all");
+        return CLI_WRONG;
+    }
+    if (o->all && (o->route != NULL || o->older != NULL)) {
+        cli_say("purge: --all is everything: no --route and no --older beside it");
+        return CLI_WRONG;
+    }
+    return o->offline ? do_it(o, older_ms) : ask(call, o, older_ms);
+}
+
+static const struct cli_option options[] = {
+    {"route", CLI_TEXT, offsetof(struct purge, route), "NAME", "Only of this route"},
+    {"older", CLI_TEXT, offsetof(struct purge, older), "TIME",
+     "Only what is older, such as 24h; the table of findings stays"},
+    {"all", CLI_FLAG, offsetof(struct purge, all), NULL, "Everything"},
+    {"why", CLI_TEXT, offsetof(struct purge, why), "TEXT", "Why; for those who look at it later"},
+    {"by", CLI_TEXT, offsetof(struct purge, by), "NAME", "Who; default: $SUDO_USER, else you"},
+    {"offline", CLI_FLAG, offsetof(struct purge, offline), NULL,
+     "No weir runs: do it in the files of the state directory"},
+    CLI_TALK_OPTIONS(struct purge),
+};
+
+const struct cli_command cmd_purge = {
+    .name = "purge",
+    .summary = "remove shadow records and findings, by route or age; audited",
+    .usage = "--route NAME | --older TIME | --all",
+    .about =
+        "What is removed cannot be had again. Without --older the table of findings forgets it\n"
+        "as well, and so does what is published of it. It stands in `weir "
+        "audit`.\n\n" CLI_TALK_ABOUT,
+    .options = options,
+    .noptions = ARRAY_LEN(options),
+    .size = sizeof(struct purge),
+    .run = run,
+};

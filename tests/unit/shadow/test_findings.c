@@ -1,0 +1,508 @@
+/* The tables of findings: that they are bounded, grow old, survive a restart, and can be put
+ * together in any order, any number of times. */
+#include "tests/unit/shadow/support.h"
+
+#include "shadow/findings.h"
+#include "shadow/report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { HOUR = 3600 * 1000 };
+
+static struct bench b;
+static struct redactor redactor;
+
+static int begin(void **state)
+{
+    UNUSED(state);
+    bench_begin(&b);
+    bench_rules(&b);
+    return redact_begin(&redactor, SHADOW_STORE_TOKENS) == ERR_OK ? 0 : -1;
+}
+
+static int end(void **state)
+{
+    UNUSED(state);
+    bench_end(&b);
+    return 0;
+}
+
+static void open_table(struct findings *f, uint64_t keep_ms)
+{
+    assert_int_equal(findings_begin(f, &redactor, keep_ms), ERR_OK);
+}
+
+static void add(struct findings *f, const char *path)
+{
+    struct endpoint e;
+    endpoint_of(HTTP_GET, span_str(path), &e);
+    findings_add(f, &b.pair, &e, &b.result);
+}
+
+static void add_fixed(struct findings *f, const char *format_path)
+{
+    struct endpoint e;
+    assert_true(endpoint_of_template(HTTP_GET, span_str(format_path), &e));
+    findings_add(f, &b.pair, &e, &b.result);
+}
+
+static const struct findings_table *now(const struct findings *f)
+{
+    return &f->shared.tables[0];
+}
+
+static const struct findings_endpoint *find(const struct findings *f, const char *name)
+{
+    for (size_t i = 0; i < now(f)->nendpoints; i++)
+        if (strcmp(now(f)->endpoints[i]->name, name) == 0)
+            return now(f)->endpoints[i];
+    return NULL;
+}
+
+static bool has(struct span text, const char *part)
+{
+    return memmem(text.p, text.n, part, strlen(part)) != NULL;
+}
+
+static struct buf written(struct findings *f, const char *instance, size_t max)
+{
+    struct buf out = BUF_INIT(0);
+    assert_int_equal(findings_write(f, instance, max, &out), ERR_OK);
+    return out;
+}
+
+static struct buf report(struct span text, enum report_format format)
+{
+    struct report_options o = {.text = text, .format = format, .width = 100};
+    struct complaints wrong = {.n = 0};
+    struct buf out = BUF_INIT(0);
+    assert_int_equal(shadow_report(&o, &out, &wrong), ERR_OK);
+    return out;
+}
+
+/* --- bounds --- */
+
+static void tables_are_bounded(void **state)
+{
+    struct findings f;
+    char path[32];
+    UNUSED(state);
+    open_table(&f, 0);
+    bench_json(&b, "{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1}",
+               "{\"a\":2,\"b\":2,\"c\":2,\"d\":2,\"e\":2,\"f\":2}");
+    for (unsigned i = 0; i < FINDINGS_ENDPOINTS_MAX + 200; i++) {
+        (void)snprintf(path, sizeof(path), "/p%ux", i);
+        add_fixed(&f, path);
+        if (i % 2 == 0)
+            bench_json(&b, "{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1}",
+                       "{\"a\":2,\"b\":2,\"c\":2,\"d\":2,\"e\":2,\"f\":2}");
+    }
+    assert_int_equal(now(&f)->nendpoints, FINDINGS_ENDPOINTS_MAX + 1);
+    assert_int_equal(find(&f, ENDPOINT_OTHER)->verdicts[VERDICT_MISMATCH], 200);
+    assert_int_equal(now(&f)->nentries, 6 * (FINDINGS_ENDPOINTS_MAX + 1));
+    for (unsigned i = 0; i < 1000; i++) {
+        char legacy[400] = "{\"x\":1", new_[400] = "{\"x\":1";
+        size_t n = strlen(legacy);
+        for (unsigned k = 0; k < 6; k++)
+            n += (size_t)snprintf(legacy + n, sizeof(legacy) - n, ",\"k%u_%u\":1", i, k);
+        memcpy(new_, legacy, n);
+        for (size_t k = 8; k < n; k++)
+            if (new_[k - 1] == ':')
+                new_[k] = '2';
+        legacy[n] = new_[n] = '}';
+        bench_json(&b, legacy, new_);
+        add_fixed(&f, "/p0x");
+    }
+    assert_int_equal(now(&f)->nentries, FINDINGS_MAX);
+    assert_true(now(&f)->lost > 0);
+    findings_end(&f);
+}
+
+static void what_is_written_has_a_ceiling(void **state)
+{
+    struct findings f;
+    char path[32];
+    UNUSED(state);
+    open_table(&f, 0);
+    bench_json(&b, "{\"a\":1,\"b\":1}", "{\"a\":2,\"b\":2}");
+    for (unsigned i = 0; i < 500; i++) {
+        (void)snprintf(path, sizeof(path), "/p%ux", i);
+        add_fixed(&f, path);
+    }
+    for (size_t max = 1; max < 300000; max = max * 3 + 1) {
+        struct buf text = written(&f, "a", max);
+        assert_true(max < 20000 || text.n <= max);
+        assert_true(text.n < max + 4096);
+        assert_true(has(buf_span(&text), max < 250000 ? "\"left_out\":" : "\"t\":\"table\""));
+        struct buf json = report(buf_span(&text), REPORT_JSON);
+        if (!has(buf_span(&json), "\"unreadable\":0"))
+            fail_msg("%zu: %.400s\n%.*s", max, json.p, SPAN_ARG(buf_span(&text)));
+        buf_free(&json);
+        buf_free(&text);
+    }
+    findings_end(&f);
+}
+
+/* --- counting --- */
+
+static void numbers_that_fold_are_put_together(void **state)
+{
+    struct findings f;
+    UNUSED(state);
+    open_table(&f, 0);
+    bench_json(&b, "{\"a\":1}", "{\"a\":2}");
+    add(&f, "/items/1");
+    b.pair.wall_ms += 1000;
+    add(&f, "/items/2");
+    assert_int_equal(now(&f)->nendpoints, 2);
+    b.pair.wall_ms += 1000;
+    add(&f, "/items/3");
+    add(&f, "/items/4");
+    assert_int_equal(now(&f)->nendpoints, 1);
+    assert_int_equal(now(&f)->nentries, 1);
+    const struct findings_endpoint *e = find(&f, "GET /items/{}");
+    assert_non_null(e);
+    assert_int_equal(e->verdicts[VERDICT_MISMATCH], 4);
+    assert_int_equal(e->times[SIDE_NEW].n, 4);
+    assert_int_equal(e->statuses[0].n, 4);
+    const struct findings_entry *x = &now(&f)->entries[0];
+    assert_int_equal(x->pairs, 4);
+    assert_int_equal(x->last_ms - x->first_ms, 2000);
+    assert_int_equal(x->example_ms, x->first_ms);
+    findings_end(&f);
+}
+
+static void examples_are_redacted(void **state)
+{
+    struct findings f;
+    UNUSED(state);
+    open_table(&f, 0);
+    b.pair.target = SPAN("/items/7?token=PLANTED1&q=PLANTED2");
+    bench_json(&b, "{\"mail\":\"PLANTED3\",\"password\":\"PLANTED4\"}",
+               "{\"mail\":\"PLANTED5\",\"password\":\"PLANTED6\"}");
+    add(&f, "/items/7");
+    struct buf text = written(&f, "a", 0);
+    assert_false(has(buf_span(&text), "PLANTED"));
+    assert_true(has(buf_span(&text), "token=<secret>&q=<text#"));
+    assert_true(has(buf_span(&text), "\"legacy\":\"<text#"));
+    buf_free(&text);
+    findings_end(&f);
+}
+
+static void a_route_can_be_forgotten(void **state)
+{
+    struct findings f;
+    UNUSED(state);
+    open_table(&f, 0);
+    bench_json(&b, "{\"a\":1}", "{\"a\":2}");
+    add(&f, "/items/1");
+    findings_forget(&f, "another");
+    assert_int_equal(now(&f)->nentries, 1);
+    findings_forget(&f, "default");
+    assert_int_equal(now(&f)->nentries + now(&f)->nendpoints, 0);
+    add(&f, "/items/1");
+    assert_int_equal(now(&f)->entries[0].pairs, 1);
+    findings_forget(&f, NULL);
+    struct buf text = written(&f, "a", 0);
+    assert_int_equal(text.n, 0);
+    buf_free(&text);
+    findings_end(&f);
+}
+
+/* --- age --- */
+
+static void tables_grow_old(void **state)
+{
+    struct findings f;
+    UNUSED(state);
+    open_table(&f, 4 * HOUR);
+    bench_json(&b, "{\"a\":1}", "{\"a\":2}");
+    add(&f, "/first");
+    uint64_t begun = now(&f)->begun_ms;
+    b.pair.wall_ms += HOUR;
+    add(&f, "/first");
+    assert_int_equal(now(&f)->begun_ms, begun);
+    b.pair.wall_ms += HOUR;
+    add(&f, "/second");
+    assert_int_equal(f.shared.tables[1].begun_ms, begun);
+    assert_null(find(&f, "GET /first"));
+    struct buf text = written(&f, "a", 0);
+    assert_true(has(buf_span(&text), "GET /first") && has(buf_span(&text), "GET /second"));
+    buf_free(&text);
+    b.pair.wall_ms += 2 * HOUR;
+    add(&f, "/third");
+    text = written(&f, "a", 0);
+    assert_false(has(buf_span(&text), "GET /first"));
+    assert_true(has(buf_span(&text), "GET /second") && has(buf_span(&text), "GET /third"));
+    buf_free(&text);
+    findings_end(&f);
+}
+
+/* --- what was written --- */
+
+static void fill(struct findings *f, struct dice *d, unsigned n)
+{
+    static const char *const bodies[] = {"{\"a\":1,\"b\":[1,2]}", "{\"a\":2,\"b\":[1,2]}",
+                                         "{\"a\":\"1\",\"b\":[2,1]}", "{\"b\":[1,2,3],\"c\":null}"};
+    char path[64];
+    for (unsigned i = 0; i < n; i++) {
+        bench_json(&b, bodies[dice_roll(d, 4)], bodies[dice_roll(d, 4)]);
+        b.pair.wall_ms += dice_roll(d, 1000);
+        b.pair.answers[SIDE_LEGACY].total_us = dice_roll(d, 100000);
+        b.pair.answers[SIDE_NEW].total_us = dice_roll(d, 100000);
+        (void)snprintf(path, sizeof(path), "/%s/%u", dice_roll(d, 2) == 0 ? "items" : "users",
+                       (unsigned)dice_roll(d, 4));
+        add(f, path);
+    }
+}
+
+static struct buf without_generation(struct buf *text)
+{
+    struct buf out = BUF_INIT(0);
+    struct span rest = buf_span(text), line;
+    while (span_cut(&rest, '\n', &line)) {
+        if (has(line, "\"t\":\"table\""))
+            line = span_from(line, 40);
+        assert_int_equal(buf_append(&out, line), ERR_OK);
+    }
+    return out;
+}
+
+static void a_restart_changes_nothing(void **state)
+{
+    struct findings f, g;
+    struct dice d = {3};
+    UNUSED(state);
+    open_table(&f, HOUR);
+    fill(&f, &d, 200);
+    b.pair.wall_ms += HOUR / 2;
+    fill(&f, &d, 100);
+    struct buf text = written(&f, "a", 0);
+    open_table(&g, HOUR);
+    assert_int_equal(findings_restore(&g, buf_span(&text), "a"), ERR_OK);
+    assert_int_equal(g.shared.generation, f.shared.generation);
+    struct buf again = written(&g, "a", 0);
+    assert_true(g.shared.generation > f.shared.generation);
+    struct buf x = without_generation(&text), y = without_generation(&again);
+    if (x.n < 1000 || !span_eq(buf_span(&x), buf_span(&y)))
+        for (size_t i = 0; i < x.n; i++)
+            if (i >= y.n || x.p[i] != y.p[i])
+                fail_msg("at %zu: %.200s\n%.200s", i, x.p + i - 60, y.p + i - 60);
+    fill(&g, &d, 10);
+    buf_free(&x);
+    buf_free(&y);
+    buf_free(&text);
+    buf_free(&again);
+    findings_end(&g);
+    open_table(&g, HOUR); /* of somebody else */
+    text = written(&f, "b", 0);
+    assert_int_equal(findings_restore(&g, buf_span(&text), "a"), ERR_OK);
+    assert_int_equal(now(&g)->begun_ms, 0);
+    buf_free(&text);
+    findings_end(&g);
+    findings_end(&f);
+}
+
+static void append(struct buf *to, const struct buf *from)
+{
+    assert_int_equal(buf_append(to, buf_span(from)), ERR_OK);
+}
+
+static uint64_t pairs_in(struct span json)
+{
+    struct jdoc d = JDOC_INIT;
+    uint64_t n = 0;
+    if (jdoc_parse(&d, json) != ERR_OK)
+        fail_msg("%s at %zu of %.*s", d.wrong, d.wrong_at, SPAN_ARG(json));
+    assert_true(jdoc_u64(&d, 0, "pairs", &n));
+    jdoc_free(&d);
+    return n;
+}
+
+/* Any order, any of them twice, older generations among them: the report is the same to the byte.
+ */
+static void tables_add_up_in_any_order(void **state)
+{
+    enum { INSTANCES = 4, TEXTS = 2 * INSTANCES };
+    static const char *const names[INSTANCES] = {"a", "b", "c", "d"};
+    struct buf texts[TEXTS];
+    struct dice d = {4};
+    struct buf first = BUF_INIT(0);
+    UNUSED(state);
+    for (size_t i = 0; i < INSTANCES; i++) {
+        struct findings f;
+        open_table(&f, 0);
+        fill(&f, &d, 50);
+        texts[i] = written(&f, names[i], 0);
+        fill(&f, &d, 50);
+        texts[INSTANCES + i] = written(&f, names[i], 0);
+        findings_end(&f);
+    }
+    for (int round = 0; round < 100; round++) {
+        struct buf all = BUF_INIT(0);
+        for (size_t i = 0; i < 3 * TEXTS; i++)
+            append(&all, &texts[dice_roll(&d, TEXTS)]);
+        for (size_t i = 0; i < INSTANCES; i++) /* now all are there, in another order each time */
+            append(&all, &texts[INSTANCES + (i + (size_t)round) % INSTANCES]);
+        struct buf json = report(buf_span(&all), REPORT_JSON);
+        if (round == 0)
+            append(&first, &json);
+        assert_int_equal(pairs_in(buf_span(&json)), 100 * INSTANCES);
+        const char *a = memmem(first.p, first.n, "\"endpoints\":", 12);
+        const char *c = memmem(json.p, json.n, "\"endpoints\":", 12);
+        struct span x = span_from(buf_span(&first), (size_t)(a - first.p));
+        struct span y = span_from(buf_span(&json), (size_t)(c - json.p));
+        if (!span_eq(x, y))
+            fail_msg("round %d: %.*s\n%.*s", round, SPAN_ARG(x), SPAN_ARG(y));
+        buf_free(&json);
+        buf_free(&all);
+    }
+    for (size_t i = 0; i < TEXTS; i++)
+        buf_free(&texts[i]);
+    buf_free(&first);
+}
+
+/* A report of the table says what a report of the records of the same pairs says. */
+static void tables_and_records_agree(void **state)
+{
+    struct findings f;
+    struct dice d = {8};
+    struct buf records = BUF_INIT(0);
+    struct endpoint e;
+    char path[64];
+    UNUSED(state);
+    open_table(&f, 0);
+    for (unsigned i = 0; i < 60; i++) {
+        bench_json(&b, "{\"a\":1}", dice_roll(&d, 2) == 0 ? "{\"a\":2}" : "{\"a\":1}");
+        (void)snprintf(path, sizeof(path), "/items/%u", (unsigned)dice_roll(&d, 4));
+        endpoint_of(HTTP_GET, span_str(path), &e);
+        findings_add(&f, &b.pair, &e, &b.result);
+        struct buf line = BUF_INIT(RECORD_LINE_MAX);
+        assert_int_equal(record_pair(&redactor, &b.pair, &e, &b.result, false, &line), ERR_OK);
+        append(&records, &line);
+        buf_free(&line);
+    }
+    struct buf table = written(&f, "a", 0);
+    struct buf x = report(buf_span(&records), REPORT_JSON);
+    struct buf y = report(buf_span(&table), REPORT_JSON);
+    const char *p = memmem(x.p, x.n, "\"endpoints\":", 12),
+               *q = memmem(y.p, y.n, "\"endpoints\":", 12);
+    assert_true(span_eq(span_from(buf_span(&x), (size_t)(p - x.p)),
+                        span_from(buf_span(&y), (size_t)(q - y.p))));
+    assert_true(has(buf_span(&y), "\"instance\":\"a\""));
+    append(&records, &table);
+    struct report_options o = {.text = buf_span(&records)};
+    struct complaints wrong = {.n = 0};
+    struct buf out = BUF_INIT(0);
+    assert_int_equal(shadow_report(&o, &out, &wrong), ERR_INVALID);
+    assert_int_equal(wrong.n, 1);
+    complaints_free(&wrong);
+    buf_free(&x);
+    buf_free(&y);
+    buf_free(&table);
+    buf_free(&records);
+    findings_end(&f);
+}
+
+/* --- damage --- */
+
+static void damaged_lines_are_left_out(void **state)
+{
+    struct findings f, g;
+    struct dice d = {9};
+    UNUSED(state);
+    open_table(&f, 0);
+    fill(&f, &d, 60);
+    struct buf text = written(&f, "a", 0);
+    for (int round = 0; round < 300; round++) {
+        struct buf bad = BUF_INIT(0);
+        append(&bad, &text);
+        for (unsigned i = 0; i < 1 + dice_roll(&d, 8); i++)
+            bad.p[dice_roll(&d, bad.n)] = "0}\",:[9\n"[dice_roll(&d, 8)];
+        open_table(&g, 0);
+        assert_int_equal(findings_restore(&g, buf_span(&bad), "a"), ERR_OK);
+        struct buf again = written(&g, "a", 0);
+        struct buf json = report(buf_span(&bad), REPORT_JSON);
+        struct jdoc doc = JDOC_INIT;
+        assert_int_equal(jdoc_parse(&doc, buf_span(&json)), ERR_OK);
+        jdoc_free(&doc);
+        buf_free(&json);
+        buf_free(&again);
+        findings_end(&g);
+        buf_free(&bad);
+    }
+    buf_free(&text);
+    findings_end(&f);
+}
+
+/* --- failing allocations --- */
+
+static struct buf to_restore;
+
+static enum err build(void *arg)
+{
+    struct findings f;
+    struct buf out = BUF_INIT(0);
+    UNUSED(arg);
+    TRY(findings_begin(&f, &redactor, 0));
+    enum err e = findings_restore(&f, buf_span(&to_restore), "a");
+    if (e == ERR_OK)
+        e = findings_write(&f, "a", 0, &out);
+    buf_free(&out);
+    findings_end(&f);
+    return e == ERR_TOO_LARGE ? ERR_OK : e;
+}
+
+static enum err build_report(void *arg)
+{
+    struct report_options o = {.text = buf_span(&to_restore), .format = REPORT_TEXT, .width = 80};
+    struct complaints wrong = {.n = 0};
+    struct buf out = BUF_INIT(0);
+    UNUSED(arg);
+    enum err e = shadow_report(&o, &out, &wrong);
+    complaints_free(&wrong);
+    buf_free(&out);
+    return e;
+}
+
+static void failing_allocations_are_survived(void **state)
+{
+    struct findings f;
+    struct dice d = {10};
+    UNUSED(state);
+    open_table(&f, 0);
+    fill(&f, &d, 12);
+    to_restore = written(&f, "a", 0);
+    findings_end(&f);
+    alloc_walk(build, NULL);
+    alloc_walk(build_report, NULL);
+    for (long n = 1; n < 60; n++) { /* adding never fails; it counts */
+        open_table(&f, 0);
+        bench_json(&b, "{\"a\":1}", "{\"a\":2}");
+        alloc_fail_at(n);
+        add(&f, "/items/1");
+        alloc_fail_at(0);
+        assert_true(now(&f)->lost + now(&f)->nentries == 1);
+        findings_end(&f);
+    }
+    buf_free(&to_restore);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(tables_are_bounded, begin, end),
+        cmocka_unit_test_setup_teardown(what_is_written_has_a_ceiling, begin, end),
+        cmocka_unit_test_setup_teardown(numbers_that_fold_are_put_together, begin, end),
+        cmocka_unit_test_setup_teardown(examples_are_redacted, begin, end),
+        cmocka_unit_test_setup_teardown(a_route_can_be_forgotten, begin, end),
+        cmocka_unit_test_setup_teardown(tables_grow_old, begin, end),
+        cmocka_unit_test_setup_teardown(a_restart_changes_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(tables_add_up_in_any_order, begin, end),
+        cmocka_unit_test_setup_teardown(tables_and_records_agree, begin, end),
+        cmocka_unit_test_setup_teardown(damaged_lines_are_left_out, begin, end),
+        cmocka_unit_test_setup_teardown(failing_allocations_are_survived, begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
