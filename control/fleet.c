@@ -137,6 +137,8 @@ static void on_tick(void *arg)
     OBJ_CAST(c, arg, CONTROL_MAGIC);
     struct fleet *k = &c->fleet;
     loop_timer_set(c->loop, &k->tick, control_config(c)->shadow.findings_every);
+    if (c->role != ROLE_IN_CHARGE) /* another process has the file, and our name in the fleet */
+        return;
     purge_old(c);
     if (k->running || !has_news(c))
         return;
@@ -182,21 +184,32 @@ void fleet_start(struct control *c)
     loop_timer_set(c->loop, &c->fleet.tick, control_config(c)->shadow.findings_every);
 }
 
-void fleet_last(struct control *c)
+static void write_now(struct control *c)
 {
-    struct fleet *k = &c->fleet;
-    loop_timer_clear(c->loop, &k->tick);
-    loop_timer_clear(c->loop, &k->look);
-    buf_free(&k->looking.lines);
-    if (!k->on)
-        return;
-    shadow_settle(c->shadow, SETTLE_MS);
     struct fleet_job *j = has_news(c) ? job_new(c) : NULL;
     if (j == NULL)
         return;
     job_work(j);
     told(c, j);
     job_free(j);
+}
+
+void fleet_hand_over(struct control *c)
+{
+    if (c->fleet.on)
+        write_now(c);
+}
+
+void fleet_last(struct control *c)
+{
+    struct fleet *k = &c->fleet;
+    loop_timer_clear(c->loop, &k->tick);
+    loop_timer_clear(c->loop, &k->look);
+    buf_free(&k->looking.lines);
+    if (!k->on || c->role != ROLE_IN_CHARGE)
+        return;
+    shadow_settle(c->shadow, SETTLE_MS);
+    write_now(c);
 }
 
 void fleet_end(struct control *c)

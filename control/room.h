@@ -239,6 +239,10 @@ void fleet_restore(struct control *c);
 
 void fleet_start(struct control *c);
 
+void fleet_hand_over(struct control *c);
+/* Another process is about to go on with the table: writes what is new, blocking. What is still
+ * compared here after that is in the records only. */
+
 void fleet_last(struct control *c);
 /* At the end, the workers are gone, the store is not: writes and tells what is new, blocking. */
 

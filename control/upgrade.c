@@ -212,6 +212,7 @@ void upgrade_progress(struct control *c)
 
 static void on_ready(struct control *c)
 {
+    fleet_hand_over(c);
     c->role = ROLE_HANDING;
     c->upgrade.step = UPGRADE_SETTLING;
     upgrade_progress(c);
@@ -423,6 +424,7 @@ static void take_charge(struct control *c)
     keep_config(c);
     if (apply_open_store(c) != ERR_OK)
         log_error("upgrade", "the control store cannot be opened: no memory");
+    fleet_start(c);
     notify_ready(said);
 }
 
