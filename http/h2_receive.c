@@ -297,6 +297,8 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
     s->tx_done = true;
     if (h->client && !s->rx_end && !s->tunnel)
         h2_stream_rest(s);
+    if (!h->client && s->open && s->stream.on->sent != NULL)
+        s->stream.on->sent(s->stream.owner);
     return 0;
 }
 
