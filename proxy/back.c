@@ -310,13 +310,13 @@ static void settled(struct conn *c)
         settled_busy(b);
         return;
     }
-    if (c->readable && !b->h2) { /* what may lie behind an answer is looked at first */
-        conn_wants_read(c);
-        return;
-    }
     if (!codec_is_reusable(c->codec) || c->rx.n > 0 || p->users == 0 || p->proxy_protocol ||
         is_stray(b)) {
         conn_close(c, ERR_OK);
+        return;
+    }
+    if (c->readable && !b->h2) { /* what may lie behind an answer is looked at first */
+        conn_wants_read(c);
         return;
     }
     list_enter(&p->idle, b);
