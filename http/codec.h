@@ -28,7 +28,8 @@ struct codec_host {
      * connection when everything is written. Tunnels only. */
 
     void (*flooded)(void *host, const char *kind);
-    /* The connection ends because of a row of floods.def. May be NULL. */
+    /* The connection ends because of a row of floods.def, or ("hpack") of a header table that is
+     * larger than allowed or broken. May be NULL. */
 };
 
 struct codec_options {
