@@ -139,7 +139,7 @@ enum err chunkq_append(struct chunkq *q, struct span s) MUST_USE;
 /* Copies s to the end. ERR_NO_MEMORY: nothing of s was taken. */
 
 enum err chunkq_borrow(struct chunkq *q, struct span s) MUST_USE;
-/* Queues s without copying. */
+/* Queues s, as a rule without copying it. */
 
 enum err chunkq_own(struct chunkq *q) MUST_USE;
 /* Copies whatever is still borrowed. */

@@ -9,6 +9,7 @@ enum {
     SMALL_BYTES =
         2 * 1024, /* what waits is often a head: an owner of 100 bytes must not hold 16 KiB */
     CHUNK_BYTES = 16 * 1024, /* the largest owned chunk */
+    COPY_MAX = 512,          /* what is copied rather than borrowed */
     CACHE_MAX = 64,          /* free chunks kept per thread and kind */
 };
 
@@ -114,6 +115,12 @@ static size_t room_in(const struct chunk *k)
     return k->cap == 0 ? 0 : k->cap - (size_t)(k->p - k->store) - k->n;
 }
 
+/* Whether n bytes fit behind the last ones. */
+static bool fits(const struct chunkq *q, size_t n)
+{
+    return q->tail != NULL && room_in(q->tail) >= n;
+}
+
 static char *end_of(struct chunk *k)
 {
     return k->store + (k->p - k->store) + k->n;
@@ -122,7 +129,7 @@ static char *end_of(struct chunk *k)
 char *chunkq_room(struct chunkq *q, size_t want)
 {
     BUG_IF(want > CHUNK_BYTES);
-    if (q->tail == NULL || room_in(q->tail) < want) {
+    if (!fits(q, want)) {
         struct chunk *k = chunk_new(size_for(want));
         if (k == NULL)
             return NULL;
@@ -184,10 +191,14 @@ enum err chunkq_append(struct chunkq *q, struct span s)
     return ERR_OK;
 }
 
+/* A small piece is copied where that costs no chunk: between two that are owned it would cost one
+ * of theirs, and a body in chunks of one byte thousands of times its size. */
 enum err chunkq_borrow(struct chunkq *q, struct span s)
 {
     if (s.n == 0)
         return ERR_OK;
+    if (s.n <= COPY_MAX && fits(q, s.n))
+        return chunkq_append(q, s);
     struct chunk *k = chunk_new(0);
     if (k == NULL)
         return ERR_NO_MEMORY;
@@ -208,7 +219,7 @@ enum err chunkq_own(struct chunkq *q)
     enum err e = ERR_OK;
     while (rest.head != NULL) {
         struct chunk *k = rest.head;
-        if (k->cap == 0) {
+        if (k->cap == 0 || fits(q, k->n)) {
             if (e == ERR_OK)
                 e = chunkq_append(q, span_of(k->p, k->n));
             pop(&rest);

@@ -216,7 +216,7 @@ static void on_gone(void *owner, enum err why)
     arena_end(&c->arena);
 }
 
-static const struct http_stream_events events = {on_head, on_body, on_end, on_ready, on_gone};
+static const struct http_stream_events events = {on_head, on_body, on_end, on_ready, NULL, on_gone};
 
 static bool on_open(void *host, struct http_stream *s, struct arena **arena)
 {

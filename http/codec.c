@@ -66,6 +66,11 @@ bool codec_is_reading(const struct codec *c)
     return c->vt->is_reading(c);
 }
 
+bool codec_expects(const struct codec *c)
+{
+    return c->vt->expects(c);
+}
+
 bool codec_is_reusable(const struct codec *c)
 {
     return c->vt->is_reusable(c);

@@ -28,7 +28,8 @@ struct codec_host {
      * connection when everything is written. Tunnels only. */
 
     void (*flooded)(void *host, const char *kind);
-    /* The connection ends because of a row of floods.def. May be NULL. */
+    /* The connection ends because of a row of floods.def, or ("hpack") of a header table that is
+     * larger than allowed or broken. May be NULL. */
 };
 
 struct codec_options {
@@ -94,6 +95,10 @@ bool codec_is_cut(const struct codec *c);
 bool codec_is_reading(const struct codec *c);
 /* Whether codec_feed would take bytes now. True on an idle connection to a server: bytes that come
  * there make it done. */
+
+bool codec_expects(const struct codec *c);
+/* Whether the peer still has to send: the rest of a message that has begun, or what it was asked
+ * for. */
 
 bool codec_is_reusable(const struct codec *c);
 /* Backend side: fit for another request now. HTTP/1: when it is idle; HTTP/2: while there are fewer

@@ -17,6 +17,7 @@ struct codec_vt {
     bool (*is_done)(const struct codec *c);
     bool (*is_cut)(const struct codec *c);
     bool (*is_reading)(const struct codec *c);
+    bool (*expects)(const struct codec *c);
     bool (*is_reusable)(const struct codec *c);
     unsigned (*streams_max)(const struct codec *c);
     bool (*ping)(struct codec *c); /* NULL: HTTP/1 */

@@ -27,7 +27,7 @@ void h1_pair_begin(struct h1 *h)
     h->tx = TX_HEAD;
     h->scanned = h->held = 0;
     h->interim = 0;
-    h->tx_full = h->skipped = h->bodiless = false;
+    h->tx_full = h->tx_told = h->skipped = h->bodiless = false;
     h->accept = SPAN_NULL;
 }
 
@@ -152,9 +152,20 @@ static void h1_closed(struct codec *c, enum err why)
 }
 /* --- flushing --- */
 
+static void tell_sent(struct h1 *h)
+{
+    if (h->client || h->tx != TX_COMPLETE || h->tx_told)
+        return;
+    h->tx_told = true;
+    if (h->stream.on->sent != NULL)
+        h->stream.on->sent(h->stream.owner);
+}
+
 static void h1_flushed(struct codec *c)
 {
     struct h1 *h = h1_of(c);
+    if (h->open)
+        tell_sent(h);
     if (h->open && h->tx_full && h->tx == TX_BODY) {
         h->tx_full = false;
         h->stream.on->ready(h->stream.owner);
@@ -218,6 +229,12 @@ static bool h1_is_reading(const struct codec *c)
     return idle || h1_reads(h);
 }
 
+static bool h1_expects(const struct codec *c)
+{
+    const struct h1 *h = h1_of(c);
+    return h->busy && (h->rx == RX_BODY || (h->rx == RX_HEAD && !h->client));
+}
+
 static bool h1_is_reusable(const struct codec *c)
 {
     const struct h1 *h = h1_of(c);
@@ -247,6 +264,7 @@ static const struct codec_vt h1_vt = {
     .is_done = h1_is_done,
     .is_cut = h1_is_cut,
     .is_reading = h1_is_reading,
+    .expects = h1_expects,
     .is_reusable = h1_is_reusable,
     .streams_max = h1_streams_max,
 };

@@ -31,6 +31,7 @@ struct h1 {
     enum http_body_kind tx_kind;
     uint64_t tx_left; /* HTTP_BODY_LENGTH */
     bool tx_full;     /* send_body said 0 */
+    bool tx_told;     /* the owner knows that all of the request was sent */
 
     bool keep;          /* the connection may serve another pair */
     bool draining;      /* codec_shutdown: this pair is the last */

@@ -194,6 +194,21 @@ static void h1_consumed(struct http_stream *s, size_t n)
         h1_wants_read(h);
 }
 
+/* Towards a client: it has every byte of the answer that it was promised, so it takes it for
+ * complete, and may have sent the next request already. */
+static bool is_promise_kept(const struct h1 *h)
+{
+    bool all = h->tx_kind == HTTP_BODY_NONE || (h->tx_kind == HTTP_BODY_LENGTH && h->tx_left == 0);
+    return h->client && h->tx == TX_BODY && all && h->rx == RX_COMPLETE && h->keep && !h->draining;
+}
+
+static void begin_next(struct h1 *h)
+{
+    h->rx = RX_HEAD;
+    h1_wants_write(h);
+    h1_wants_read(h);
+}
+
 static void h1_reset(struct http_stream *s, enum err why)
 {
     struct h1 *h = h1_of_stream(s);
@@ -202,6 +217,8 @@ static void h1_reset(struct http_stream *s, enum err why)
     h->busy = false;
     if (h->tunnel)
         tunnel_cut(h, why);
+    else if (is_promise_kept(h))
+        begin_next(h);
     else if (h->client || !untouched || h->done)
         cut(h);
     else

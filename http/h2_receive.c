@@ -280,12 +280,21 @@ static bool is_for_a_breach(const nghttp2_frame *f)
            code == NGHTTP2_STREAM_CLOSED || code == NGHTTP2_FRAME_SIZE_ERROR;
 }
 
+/* Ours, and not a good one. A header table larger than allowed, or one that does not add up, is
+ * counted as what it may be: an attack on our memory. */
+static void gave_up(struct h2 *h, uint32_t code)
+{
+    h->broke = true;
+    if (h->client && code == NGHTTP2_COMPRESSION_ERROR && h->codec.host->flooded != NULL)
+        h->codec.host->flooded(h->codec.host_arg, "hpack");
+}
+
 static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
 {
     struct h2 *h = arg;
     struct h2_stream *s;
     if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR)
-        h->broke = true;
+        gave_up(h, frame->goaway.error_code);
     if (h->client && is_for_a_breach(frame))
         (void)!h2_flood_spend(h, H2_RESETS);
     if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0 ||
@@ -297,6 +306,8 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
     s->tx_done = true;
     if (h->client && !s->rx_end && !s->tunnel)
         h2_stream_rest(s);
+    if (!h->client && s->open && s->stream.on->sent != NULL)
+        s->stream.on->sent(s->stream.owner);
     return 0;
 }
 

@@ -127,8 +127,9 @@ static enum err check_connect(struct http_head *h)
     h->method = HTTP_GET;
     h->method_name = SPAN("GET");
     TRY(ws_open_version(h));
-    /* The stream has ended with it: no tunnel could follow. */
-    return h->bodiless ? ERR_BAD_WEBSOCKET : ERR_OK;
+    /* The stream has ended with it, or after a length: no tunnel could follow. */
+    bool ends = h->bodiless || http_head_find(h, HTTP_CONTENT_LENGTH) != NULL;
+    return ends ? ERR_BAD_WEBSOCKET : ERR_OK;
 }
 
 enum err h2_request_complete(struct http_head *h, const struct http_limits *l)

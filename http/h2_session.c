@@ -149,6 +149,11 @@ static bool h2_is_cut(const struct codec *c)
     return false; /* a stream that was cut says so itself */
 }
 
+static bool h2_expects(const struct codec *c)
+{
+    return h2_of(c)->nstreams > 0;
+}
+
 static unsigned h2_streams_max(const struct codec *c)
 {
     const struct h2 *h = h2_of(c);
@@ -198,6 +203,7 @@ static const struct codec_vt h2_vt = {
     .is_done = h2_is_done,
     .is_cut = h2_is_cut,
     .is_reading = h2_is_reading,
+    .expects = h2_expects,
     .is_reusable = h2_is_reusable,
     .streams_max = h2_streams_max,
     .ping = h2_ping,

@@ -261,7 +261,8 @@ static void h2_reset(struct http_stream *st, enum err why)
     detach(s);
     h2_stream_credit(s);
     chunkq_free(&s->body);
-    if (s->id == 0) /* nothing of it was sent */
+    h2_wants_write(s->h2); /* also where nothing was sent: let the connection be put back */
+    if (s->id == 0)
         h2_stream_free(s);
     else
         h2_stream_rst(s, reset_code(s->h2, why));

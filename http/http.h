@@ -213,6 +213,9 @@ struct http_stream_events {
     void (*ready)(void *owner);
     /* There is room again after send_body returned 0. */
 
+    void (*sent)(void *owner);
+    /* Backend side: the last byte of the request was handed to the connection. May be NULL. */
+
     void (*gone)(void *owner, enum err why);
     /* The last event. ERR_OK: both messages were complete and the last byte was handed to the
      * connection. */

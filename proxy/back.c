@@ -315,6 +315,10 @@ static void settled(struct conn *c)
         conn_close(c, ERR_OK);
         return;
     }
+    if (c->readable && !b->h2) { /* what may lie behind an answer is looked at first */
+        conn_wants_read(c);
+        return;
+    }
     list_enter(&p->idle, b);
     b->idle_since_ms = loop_now_ms(w->loop);
     loop_timer_set(w->loop, &c->timer, w->timeouts.backend_idle);

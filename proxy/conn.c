@@ -230,11 +230,11 @@ static void ended(struct conn *c)
 
 /* A short read says that the socket is empty, not whether it was reset behind these bytes: libevent
  * reports an error as plain readiness, and there is no second edge. So who waits for the rest of a
- * message looks once more; HTTP/2 towards a client notices with its next write. */
+ * message looks once more, as soon as it is read at all; HTTP/2 towards a client notices with its
+ * next write. */
 static void look_behind(struct conn *c)
 {
-    bool within = c->rx.n > 0 || !codec_is_idle(c->codec);
-    if (c->readable || !within || !codec_is_reading(c->codec))
+    if (c->readable || (c->rx.n == 0 && !codec_expects(c->codec)))
         return;
     if (c->role->lingers && c->tls != NULL && tls_is_h2(c->tls))
         return; /* a client */

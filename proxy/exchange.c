@@ -112,7 +112,7 @@ static enum next redirect(struct exchange *x, const struct route_query *q)
     if (e != ERR_OK)
         return fail(x, e);
     x->step = STEP_RELAY;
-    relay_wait_for_client(x);
+    relay_wait(x);
     return AGAIN;
 }
 
@@ -225,7 +225,7 @@ static enum next step_send(struct exchange *x)
         return fail(x, e);
     x->sent = true;
     leaving_served(x);
-    relay_wait_for_answer(x);
+    relay_wait(x);
     return NEXT;
 }
 
@@ -327,7 +327,7 @@ void exchange_fail(struct exchange *x, enum err why)
     if (x->client == NULL)
         return;
     if (!x->answered && err_status(why) != 0 && answer_send_own(x, why) == ERR_OK) {
-        relay_wait_for_client(x);
+        relay_wait(x);
         return;
     }
     struct http_stream *s = x->client;
@@ -365,9 +365,9 @@ static bool may_retry(const struct exchange *x, enum err why)
 static void begin_again(struct exchange *x, enum shadow_drop why)
 {
     drop_backend(x, ERR_OK);
-    loop_timer_clear(x->worker->loop, &x->timer);
     leaving_over(x);
-    x->sent = x->sent_all = false;
+    x->sent = x->sent_all = x->taken = false;
+    relay_wait(x);
     if (x->mirror != NULL)
         mirror_abandon(&x->mirror, why);
     x->shadow_id[0] = '\0';

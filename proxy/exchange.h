@@ -63,6 +63,7 @@ struct exchange {
     bool reused;   /* the connection had served before */
     bool sent;     /* the head was sent */
     bool sent_all; /* and the end of the request */
+    bool taken;    /* and all of it was taken by the connection */
     unsigned attempts;
     size_t backend_held;
     struct mirror *mirror;
@@ -132,8 +133,7 @@ extern const struct http_stream_events exchange_backend_events;
 enum err relay_send_request(struct exchange *x) MUST_USE;
 /* Head, and what has come of the body, to the server's stream. */
 
-void relay_wait_for_client(struct exchange *x);
-void relay_wait_for_answer(struct exchange *x);
+void relay_wait(struct exchange *x);
 /* Arms the timer for what is awaited now. */
 
 void relay_timeout(void *x);

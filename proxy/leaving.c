@@ -44,7 +44,7 @@ static void end_between(struct exchange *x)
     if (x->mirror != NULL)
         mirror_served_end(&x->mirror, ERR_MOVED_AWAY);
     if (send_end(x) == ERR_OK)
-        relay_wait_for_client(x);
+        relay_wait(x);
     else
         exchange_fail(x, ERR_MOVED_AWAY);
     exchange_run(x);

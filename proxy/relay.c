@@ -31,29 +31,31 @@ static uint64_t client_progress(const struct exchange *x)
     return x->front->h2 ? x->client->passed : x->front->conn.wrote_ms;
 }
 
-/* One timer: it means whatever the exchange waits for when it fires (relay_timeout). */
-static void touch(struct exchange *x)
+/* Who waits for a connection or for the end of a pause is limited by those, however much of the
+ * body is there already. */
+static uint64_t patience(const struct exchange *x)
 {
     const struct config_timeouts *t = &x->worker->timeouts;
-    uint64_t ms = t->stream_idle;
-    if (!x->request_ended && !x->answered && x->client_held == 0)
-        ms = x->grpc ? t->stream_idle : t->client_body; /* a stream of messages may rest */
-    else if (x->sent_all && !x->answered)
-        ms = t->first_byte;
+    if (x->answered)
+        return t->stream_idle;
+    if (!x->sent)
+        return UINT64_MAX;
+    if (!x->request_ended && x->client_held == 0)
+        return x->grpc ? t->stream_idle : t->client_body; /* a stream of messages may rest */
+    return x->taken ? t->first_byte : t->stream_idle;
+}
+
+/* One timer: it means whatever the exchange waits for when it fires (relay_timeout). */
+void relay_wait(struct exchange *x)
+{
+    uint64_t ms = patience(x);
     if (x->deadline_ms > 0 && !x->answer_ended)
         ms = until_deadline(x, ms);
     x->client_took = client_progress(x);
-    loop_timer_set(x->worker->loop, &x->timer, ms);
-}
-
-void relay_wait_for_client(struct exchange *x)
-{
-    touch(x);
-}
-
-void relay_wait_for_answer(struct exchange *x)
-{
-    touch(x);
+    if (ms < UINT64_MAX)
+        loop_timer_set(x->worker->loop, &x->timer, ms);
+    else
+        loop_timer_clear(x->worker->loop, &x->timer);
 }
 
 static enum err what_timed_out(const struct exchange *x)
@@ -65,9 +67,9 @@ static enum err what_timed_out(const struct exchange *x)
     if (x->answered)
         return x->request_ended || x->client_held > 0 ? ERR_BACKEND_IDLE_TIMEOUT
                                                       : ERR_CLIENT_BODY_TIMEOUT;
-    if (x->sent_all)
+    if (x->taken)
         return ERR_BACKEND_FIRST_BYTE_TIMEOUT;
-    return x->client_held > 0 ? ERR_BACKEND_IDLE_TIMEOUT : ERR_CLIENT_BODY_TIMEOUT;
+    return x->sent_all || x->client_held > 0 ? ERR_BACKEND_IDLE_TIMEOUT : ERR_CLIENT_BODY_TIMEOUT;
 }
 
 void relay_timeout(void *arg)
@@ -82,7 +84,7 @@ void relay_timeout(void *arg)
     } else {
         enum err why = what_timed_out(x);
         if (why == ERR_CLIENT_SEND_TIMEOUT && client_progress(x) != x->client_took) {
-            touch(x); /* slow is not silent */
+            relay_wait(x); /* slow is not silent */
             return;
         }
         exchange_backend_failed(x, why);
@@ -191,7 +193,7 @@ static void client_body(void *owner, struct span data)
         exchange_run(x);
         return;
     }
-    touch(x);
+    relay_wait(x);
     if (x->sent && !x->request->websocket) {
         if (x->mirror != NULL)
             mirror_request_data(x->mirror, data);
@@ -235,7 +237,7 @@ static void client_end(void *owner, enum err how, struct http_head *trailers)
     if (x->mirror != NULL)
         mirror_request_end(x->mirror, x->request_trailers);
     if (!x->answered)
-        touch(x);
+        relay_wait(x);
     exchange_run(x);
 }
 
@@ -313,7 +315,7 @@ static void backend_head(void *owner, struct http_head *head)
         return;
     enum err e = take_head(x, head);
     if (x->tunnel == NULL)
-        touch(x);
+        relay_wait(x);
     if (e != ERR_OK)
         exchange_backend_failed(x, e);
 }
@@ -333,7 +335,7 @@ static void backend_body(void *owner, struct span data)
         http_consumed(x->backend, data.n);
     else
         x->backend_held += data.n;
-    touch(x);
+    relay_wait(x);
     if (x->asked)
         leaving_end_if_between(x);
 }
@@ -362,7 +364,7 @@ static void backend_end(void *owner, enum err how, struct http_head *trailers)
         x->backend = NULL;
         http_reset(s, ERR_OK);
     }
-    touch(x);
+    relay_wait(x);
     exchange_run(x);
 }
 
@@ -375,6 +377,15 @@ static void backend_ready(void *owner)
         http_consumed(x->client, held);
     if (x->tunnel != NULL)
         tunnel_touch(x);
+}
+
+/* From here on it is the server's time. */
+static void backend_sent(void *owner)
+{
+    struct exchange *x = exchange_of(owner);
+    x->taken = true;
+    if (!x->answered)
+        relay_wait(x);
 }
 
 static void backend_gone(void *owner, enum err why)
@@ -396,5 +407,6 @@ const struct http_stream_events exchange_backend_events = {
     .body = backend_body,
     .end = backend_end,
     .ready = backend_ready,
+    .sent = backend_sent,
     .gone = backend_gone,
 };

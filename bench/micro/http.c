@@ -155,7 +155,8 @@ static void on_gone(void *owner, enum err why)
 
 static bool host_open(void *host, struct http_stream *s, struct arena **arena)
 {
-    static const struct http_stream_events events = {on_head, on_body, on_end, on_ready, on_gone};
+    static const struct http_stream_events events = {on_head,  on_body, on_end,
+                                                     on_ready, NULL,    on_gone};
     struct session *x = host;
     unsigned i = x->opened++ % STREAMS;
     x->streams[i] = s;

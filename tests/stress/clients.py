@@ -1,8 +1,10 @@
 """Clients that follow the rules for a while and then do not. Each request is kept with what became of it."""
 
 import asyncio
+import contextvars
 import random
 import ssl
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -12,7 +14,8 @@ import backends
 import wire
 
 KINDS = ["ok"] * 10 + ["slow", "behind", "okclose", "early", "cut", "cut", "reset", "close", "garbage"]
-PATIENCE = 30.0  # nothing takes longer, whatever the fault
+PATIENCE = 180.0  # nothing takes longer, whatever the fault: weir's own timeouts come several times before
+MINE = contextvars.ContextVar("the requests of the session that runs")
 
 
 @dataclass
@@ -28,6 +31,10 @@ class Request:
     complete: bool = False
     wrong: bytes = b""  # complete, with other bytes: the beginning of them
     tunnel: bool = False
+    session: str = ""
+    seconds: float = 0  # its session lasted
+    end: str = ""  # what ended it
+    before: str = ""  # the request before this one on a connection of HTTP/1
 
     @property
     def target(self):
@@ -52,21 +59,33 @@ class Clients:
     async def go_on(self):
         while self.left > 0:
             session = self.random.choices([self.h1, self.h1s, self.h2, self.ws, self.ws_h2], [10, 3, 10, 2, 1])[0]
+            mine = []
+            MINE.set(mine)
+            began = time.monotonic()
             try:
                 await asyncio.wait_for(session(), PATIENCE)
             except asyncio.TimeoutError:
                 self.hung[session.__name__] += 1
-            except (OSError, EOFError, ValueError, ssl.SSLError, hpack.HPACKError):
-                pass
+            except (OSError, EOFError, ValueError, ssl.SSLError, hpack.HPACKError) as error:
+                self.tell_end(mine, error)
+            for q in mine:
+                q.session = session.__name__
+                q.seconds = time.monotonic() - began
+
+    def tell_end(self, mine, error):
+        for q, before in zip(mine, [None] + mine):
+            q.end = repr(error)
+            q.before = before.id if before else ""
 
     def request(self, kind=None):
         r = self.random
-        kind = kind or ("silent" if r.random() < 0.01 else r.choice(KINDS))
+        kind = kind or ("silent" if r.random() < 0.003 else r.choice(KINDS))
         method = r.choice(["GET", "GET", "POST"])
         size = r.choice([0, 1, 200, 5000, 60000, 200000]) if kind != "cut" else r.choice([200, 5000, 60000])
         upload = wire.BODY[: r.choice([0, 10, 4096, 40000])] if method == "POST" else b""
         made = Request(f"{r.getrandbits(64):016x}", r.choice(["h1", "h2"]), kind, size, method, upload)
         self.requests.append(made)
+        MINE.get().append(made)
         self.left -= 1
         return made
 
@@ -109,7 +128,7 @@ class Clients:
         r = self.random
         data = self.bytes_of(q)
         cut = r.randint(0, len(data))
-        q.fault = r.choice(["reset", "half", "damage", "slow", "reset-answer", "reset-at-once"] * 3 + ["stall", "no-read"])
+        q.fault = r.choice(["reset", "half", "damage", "slow", "reset-answer", "reset-at-once"] * 6 + ["no-read", "stall"])
         if q.fault == "damage":
             at = r.randrange(len(data))
             data = data[:at] + r.randbytes(r.randint(1, 4)) + data[at:]
@@ -126,7 +145,7 @@ class Clients:
         if q.fault in ("reset", "reset-at-once"):
             wire.abort(writer)
         elif q.fault == "reset-answer":
-            await reader.readexactly(r.randint(1, 2000))
+            await reader.read(r.randint(1, 2000))
             wire.abort(writer)
         elif q.fault == "no-read":
             writer.transport.pause_reading()
@@ -151,7 +170,8 @@ class Clients:
 
     def judge(self, q, body):
         q.complete = True
-        if q.status == 200 and body != wire.BODY[: q.size]:
+        size = q.size if q.fault != "damage" else len(body)  # it may have changed what was asked for
+        if q.status == 200 and body != wire.BODY[:size]:
             q.wrong = b"%d: %b" % (len(body), body[:40])
 
     # --- HTTP/2 ---
@@ -243,7 +263,7 @@ class H2:
             q.fault = "rst"
             self.writer.write(whole[: 9 + wire.FRAME] if len(whole) > 9 + wire.FRAME else b"")
             self.rst(stream, 8)
-        elif chance < 0.12 and q.upload:
+        elif chance < 0.105 and q.upload:
             q.fault = "stall"  # the rest never comes
         else:
             self.writer.write(whole)

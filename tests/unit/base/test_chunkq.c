@@ -3,6 +3,7 @@
 #include "tests/unit/fail_alloc.h"
 
 #include "base/bytes.h"
+#include "base/memory.h"
 
 enum { MODEL_MAX = 512 * 1024, BORROWED = 64 * 1024 };
 
@@ -171,23 +172,50 @@ static void test_own_takes_a_copy(void **state)
 {
     UNUSED(state);
     struct chunkq a = {0}, b = {0};
-    char bytes[] = "borrowed", out[16] = "";
+    char bytes[601], out[601]; /* less would be copied at once */
+    memset(bytes, 'b', sizeof(bytes));
     assert_int_equal(chunkq_append(&a, SPAN("<")), ERR_OK);
-    assert_int_equal(chunkq_borrow(&a, span_str(bytes)), ERR_OK);
+    assert_int_equal(chunkq_borrow(&a, span_of(bytes, 600)), ERR_OK);
     assert_true(a.borrowing);
     assert_int_equal(chunkq_move(&b, &a, a.n), ERR_OK);
     assert_true(b.borrowing);
     assert_false(a.borrowing);
     assert_int_equal(chunkq_own(&b), ERR_OK);
-    memset(bytes, 'x', sizeof(bytes) - 1);
-    assert_int_equal(chunkq_copy(&b, out, sizeof(out)), 9);
-    assert_string_equal(out, "<borrowed");
+    memset(bytes, 'x', sizeof(bytes));
+    assert_int_equal(chunkq_copy(&b, out, sizeof(out)), 601);
+    assert_memory_equal(out, "<b", 2);
+    memset(bytes, 'b', sizeof(bytes));
+    assert_memory_equal(out + 1, bytes, 600);
     chunkq_free(&b);
 
     assert_int_equal(chunkq_borrow(&a, SPAN("abc")), ERR_OK);
     chunkq_consume(&a, 3);
     assert_false(a.borrowing);
     assert_null(a.head);
+}
+
+/* A body in chunks of one byte, as HTTP/1 writes it: what it holds is of the order of what it is.
+ */
+static void test_small_pieces_stay_small(void **state)
+{
+    UNUSED(state);
+    struct chunkq q = {0};
+    size_t before = memory_in_buffers();
+    for (unsigned i = 0; i < 100000; i++) {
+        assert_int_equal(chunkq_append(&q, SPAN("1\r\n")), ERR_OK);
+        assert_int_equal(chunkq_borrow(&q, span_of(pool, 1)), ERR_OK);
+        assert_int_equal(chunkq_append(&q, SPAN("\r\n")), ERR_OK);
+    }
+    assert_in_range(memory_in_buffers() - before, q.n - 65536, 2 * q.n);
+    chunkq_free(&q);
+    for (unsigned i = 0; i < 2000; i++) { /* too large to be copied at once */
+        assert_int_equal(chunkq_append(&q, SPAN("258\r\n")), ERR_OK);
+        assert_int_equal(chunkq_borrow(&q, span_of(pool, 600)), ERR_OK);
+    }
+    assert_int_equal(chunkq_own(&q), ERR_OK);
+    assert_in_range(memory_in_buffers() - before, q.n - 65536, 2 * q.n);
+    chunkq_free(&q);
+    chunkq_thread_end();
 }
 
 static void test_nothing_is_nothing(void **state)
@@ -274,9 +302,9 @@ static void test_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_against_model),      cmocka_unit_test(test_own_takes_a_copy),
-        cmocka_unit_test(test_nothing_is_nothing), cmocka_unit_test(test_append_without_memory),
-        cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_against_model),           cmocka_unit_test(test_own_takes_a_copy),
+        cmocka_unit_test(test_small_pieces_stay_small), cmocka_unit_test(test_nothing_is_nothing),
+        cmocka_unit_test(test_append_without_memory),   cmocka_unit_test(test_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,6 +25,7 @@ struct rig_owner {
     bool tunnel;    /* it is open */
     bool end_sent;
     bool bodiless; /* it was said that no body follows */
+    bool told;     /* that all of it was sent */
     size_t held;
 };
 
@@ -422,6 +423,17 @@ static void on_ready(void *arg)
         send_rest(o);
 }
 
+/* Once, when the message was said to be over; over HTTP/1 nothing of it waits then. */
+static void on_sent(void *arg)
+{
+    struct rig_owner *o = owner_of(arg);
+    BUG_IF(!is_backend(o->rig) || o->told || o->stream == NULL);
+    BUG_IF(!o->spoken);
+    BUG_IF(o->rig->role == RIG_H1_BACKEND && o->rig->out.n > 0);
+    o->told = true;
+    o->rig->ntold++;
+}
+
 static void on_gone(void *arg, enum err why)
 {
     struct rig_owner *o = owner_of(arg);
@@ -431,8 +443,12 @@ static void on_gone(void *arg, enum err why)
     note_end(o->rig);
 }
 
-static const struct http_stream_events events = {
-    .head = on_head, .body = on_body, .end = on_end, .ready = on_ready, .gone = on_gone};
+static const struct http_stream_events events = {.head = on_head,
+                                                 .body = on_body,
+                                                 .end = on_end,
+                                                 .ready = on_ready,
+                                                 .sent = on_sent,
+                                                 .gone = on_gone};
 
 /* --- the host --- */
 

@@ -71,10 +71,11 @@ struct rig {
     struct rig_owner *owners; /* newest first; kept until rig_end() */
     struct rig_loan *loans;
     unsigned nstreams;
-    size_t window; /* bytes the socket takes per flush */
-    bool lazy;     /* writes only when the codec will not read, or when told to */
-    bool in_codec; /* events may come */
-    bool in_verb;  /* events may not */
+    unsigned ntold; /* whose request was sent */
+    size_t window;  /* bytes the socket takes per flush */
+    bool lazy;      /* writes only when the codec will not read, or when told to */
+    bool in_codec;  /* events may come */
+    bool in_verb;   /* events may not */
     bool dirty;
     const char *flooded;   /* the codec said so */
     bool half_closed;      /* the codec said ends_sending */

@@ -496,6 +496,25 @@ static void start(struct rig *r, const struct rig_script *script)
     assert_true(rig_ask(r));
 }
 
+/* The owner learns that all was sent when the socket has taken it, and once. */
+static void test_sent(void **state)
+{
+    static const struct rig_script script[] = {
+        {.when = ON_HEAD, .method = "POST", .body = "abcdefgh", .repeat = 100}};
+    UNUSED(state);
+    for (int lazy = 0; lazy < 2; lazy++) {
+        struct rig r = {.lazy = lazy == 1};
+        start(&r, script);
+        assert_int_equal(r.ntold, lazy ? 0 : 1);
+        rig_feed(&r, SPAN("HTTP/1.1 103 Early Hints\r\n\r\n"), 0, NULL);
+        rig_flush(&r);
+        assert_int_equal(r.ntold, 1);
+        rig_feed(&r, SPAN(OK(0)), 0, NULL);
+        assert_int_equal(r.ntold, 1);
+        rig_end(&r);
+    }
+}
+
 static void test_interim_flood(void **state)
 {
     static const struct rig_script script[] = {GET};
@@ -660,6 +679,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases),
+        cmocka_unit_test(test_sent),
         cmocka_unit_test(test_interim_flood),
         cmocka_unit_test(test_head_over_the_limit),
         cmocka_unit_test(test_request_too_large),

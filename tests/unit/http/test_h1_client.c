@@ -313,6 +313,27 @@ static const struct h1_case cases[] = {
      "HTTP/1.1 200 OK\r\n" CLOSE "\r\nabc",
      "cut"},
 
+    {.name =
+         "reset behind all that Content-Length promised: it looks complete, so the next is read",
+     SPAN("GET /1 HTTP/1.1\r\n" A "\r\nGET /2 HTTP/1.1\r\n" A "\r\n"),
+     {{.when = ON_END, .fields = "Content-Length: 3", .body = "abc", .reset = SENT_BODY},
+      {.when = ON_END, EMPTY_A}},
+     "head GET /1 a Host=a\nend ok\nreset\nhead GET /2 a Host=a\nend ok\ngone ok\n",
+     OK(3) "\r\nabc" EMPTY,
+     "idle"},
+    {.name = "the same where close was said",
+     SPAN("GET /1 HTTP/1.1\r\n" A CLOSE "\r\nGET /2 HTTP/1.1\r\n" A "\r\n"),
+     {{.when = ON_END, .fields = "Content-Length: 3", .body = "abc", .reset = SENT_BODY}},
+     "head GET /1 a Host=a Connection=close\nend ok\nreset\n",
+     OK(3) CLOSE "\r\nabc",
+     "done"},
+    {.name = "the same before the request's end",
+     SPAN("POST /1 HTTP/1.1\r\n" A "Content-Length: 9\r\n\r\nGET "),
+     {{.when = ON_HEAD, .fields = "Content-Length: 3", .body = "abc", .reset = SENT_BODY}},
+     "head POST /1 a Host=a Content-Length=9\nreset\n",
+     OK(3) CLOSE "\r\nabc",
+     "done"},
+
     /* --- what the owner promises must be kept --- */
     {.name = "body shorter than its length",
      SPAN("GET / HTTP/1.1\r\n" A "\r\n"),
