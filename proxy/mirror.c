@@ -204,7 +204,8 @@ static void copy_body(void *owner, struct span data)
 static void copy_end(void *owner, enum err how, struct http_head *trailers)
 {
     struct mirror *m = mirror_of(owner);
-    UNUSED(trailers);
+    if (trailers != NULL)
+        m->copy.answer->trailers = *trailers; /* in the pair's arena, like the head */
     capture_end(m, &m->copy, how, m->sent_us);
     loop_timer_clear(m->worker->loop, &m->timer);
     /* The stream has still to say `gone`; what is left to do is done there. */
@@ -468,6 +469,13 @@ void mirror_served_body(struct mirror *m, struct span data)
 {
     if (m->pair != NULL)
         (void)capture_body(m, &m->served, data);
+}
+
+void mirror_served_trailers(struct mirror *m, const struct http_head *trailers)
+{
+    if (m->pair != NULL && trailers != NULL &&
+        http_head_copy(&m->served.answer->trailers, trailers, &m->pair->arena) != ERR_OK)
+        drop(m, SHADOW_DROP_BUDGET);
 }
 
 void mirror_served_end(struct mirror **mp, enum err outcome)

@@ -21,6 +21,7 @@ void mirror_request_end(struct mirror *m);
 
 void mirror_served_head(struct mirror *m, const struct http_head *answer);
 void mirror_served_body(struct mirror *m, struct span data);
+void mirror_served_trailers(struct mirror *m, const struct http_head *trailers);
 void mirror_served_end(struct mirror **m, enum err outcome);
 /* The served answer, as the server sent it. The last one takes the handle. */
 

@@ -349,8 +349,10 @@ static void backend_end(void *owner, enum err how, struct http_head *trailers)
     x->answer_ended = true;
     if (x->grpc)
         grpc_note_status(x, trailers);
-    if (x->mirror != NULL)
+    if (x->mirror != NULL) {
+        mirror_served_trailers(x->mirror, trailers);
         mirror_served_end(&x->mirror, ERR_OK);
+    }
     if (!x->answer_whole && http_send_end(x->client, trailers) != ERR_OK) {
         exchange_blame_backend(x, ERR_BACKEND_BAD_ANSWER);
         exchange_fail(x, ERR_BACKEND_BAD_ANSWER);

@@ -12,6 +12,7 @@
 struct comparer {
     struct diff diff;
     struct decoder decoders[2]; /* by enum side */
+    struct buf recast[2];       /* likewise: forms and events, written as JSON */
     size_t decoded_max;         /* bytes of a decoded body */
     struct endpoint endpoint;   /* of the pair, when there are rules that ask for it */
 };
@@ -23,6 +24,7 @@ struct comparison {
     struct headers_stack stack[2]; /* by enum side */
     const struct finding *findings;
     size_t nfindings;
+    bool costly;   /* the work that a pair may take was not enough for all of it */
     uint64_t more; /* differing places beyond those listed */
     const struct diff_hidden *hidden;
     size_t nhidden;

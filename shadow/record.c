@@ -65,6 +65,8 @@ static enum err verdict(const struct comparison *c, struct buf *b)
     TRY(jwrite_member(b, "verdict", span_str(verdict_word(c->verdict))));
     if (c->reason != NULL)
         TRY(jwrite_member(b, "reason", span_str(c->reason)));
+    if (c->costly)
+        TRY(buf_append(b, SPAN(",\"costly\":true")));
     return jwrite_member(b, "body", span_str(c->body));
 }
 

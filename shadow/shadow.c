@@ -146,6 +146,8 @@ static void compare_job(void *arg)
     compare_pair(&b->comparer, pair, &result);
     endpoint_of(pair->method, pair->path, &endpoint);
     metric_inc(pair->rules->verdicts[result.verdict]);
+    if (result.costly)
+        metric_inc(METRIC_SHADOW_COSTLY);
     findings_add(&s->findings, pair, &endpoint, &result);
     journal_pair(&s->journal, pair, &endpoint, &result, &b->line);
     bench_give(s, b);

@@ -22,7 +22,8 @@ struct shadow_answer {
     uint64_t body_length;  /* all bytes, kept or not */
     bool body_hashed;      /* body_sha256 covers all bytes (set when not all were kept) */
     unsigned char body_sha256[32];
-    uint64_t first_byte_us; /* since the request was sent */
+    struct http_head trailers; /* after the body; no fields: none */
+    uint64_t first_byte_us;    /* since the request was sent */
     uint64_t total_us;
 };
 

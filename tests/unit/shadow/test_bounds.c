@@ -203,6 +203,40 @@ static void findings_are_capped(void **state)
     assert_int_equal(bench.result.more, 120 - DIFF_FINDINGS_MAX);
 }
 
+/* Many rules over many differing places: what is too much work is not done, and said. */
+static void a_pair_has_a_budget_of_work(void **state)
+{
+    struct texts t = {{BUF_INIT(0), BUF_INIT(0)}};
+    struct buf rules = BUF_INIT(0);
+    struct complaints wrong = {.n = 0};
+    UNUSED(state);
+    put(&rules, "{\"rules\":[");
+    for (unsigned i = 0; i < RULEBOOK_MAX; i++)
+        assert_int_equal(buf_printf(&rules,
+                                    "%s{\"id\":\"r%u\",\"path\":\"$.**.x%u\",\"action\":\"ignore\","
+                                    "\"author\":\"a\",\"reason\":\"r\",\"expires\":\"2100-01-01\"}",
+                                    i == 0 ? "" : ",", i, i),
+                         ERR_OK);
+    put(&rules, "]}");
+    assert_int_equal(rulebook_read(&bench.rules->book, buf_span(&rules), "rules", &wrong), ERR_OK);
+    for (unsigned s = 0; s < 2; s++) {
+        list_of(&t.of[s], 100000, s, 2);
+        assert_int_equal(buf_append(&t.of[s], span_of("", 1)), ERR_OK);
+    }
+    bench_json(&bench, t.of[0].p, t.of[1].p);
+    assert_int_equal(bench.result.verdict, VERDICT_SKIPPED);
+    assert_string_equal(bench.result.reason, "too_costly");
+    assert_true(bench.result.costly);
+    assert_true(bench.comparer.diff.work < DIFF_WORK_STOP + 1000);
+    rulebook_free(&bench.rules->book);
+    bench_json(&bench, t.of[0].p, t.of[1].p); /* without the rules it is cheap, and found */
+    bench_expect(&bench, "$[]", KIND_VALUE);
+    assert_false(bench.result.costly);
+    buf_free(&t.of[0]);
+    buf_free(&t.of[1]);
+    buf_free(&rules);
+}
+
 static void scratch_memory_has_a_ceiling(void **state)
 {
     struct scratch s;
@@ -349,6 +383,7 @@ int main(void)
         cmocka_unit_test(keys_that_look_unique_until_the_last),
         cmocka_unit_test(deep_and_different_at_the_bottom),
         cmocka_unit_test(findings_are_capped),
+        cmocka_unit_test(a_pair_has_a_budget_of_work),
         cmocka_unit_test(scratch_memory_has_a_ceiling),
         cmocka_unit_test(subsequences_are_the_longest),
         cmocka_unit_test(tables_count),
