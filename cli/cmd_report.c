@@ -14,6 +14,7 @@ struct report {
     const char *output;
     const char *rules;
     const char *state_dir;
+    bool seed_defects;
 };
 
 static int read_options(const struct report *o, struct report_options *r)
@@ -28,7 +29,11 @@ static int read_options(const struct report *o, struct report_options *r)
         cli_say("report: --format %s: must be text, json, html, md or junit", format);
         return CLI_WRONG;
     }
-    r->format = (enum report_format)i;
+    r->format = o->seed_defects ? REPORT_SEEDS : (enum report_format)i;
+    if (o->seed_defects && i != 0) {
+        cli_say("report: --seed-defects is text; the other formats have the self-test in them");
+        return CLI_WRONG;
+    }
     r->route = o->route;
     r->rules = o->rules;
     if (o->since == NULL)
@@ -90,6 +95,8 @@ static const struct cli_option options[] = {
      "Only what was recorded within this time, such as 24h"},
     {"rules", CLI_TEXT, offsetof(struct report, rules), "FILE",
      "As it would be under these rules, as far as what was stored can tell"},
+    {"seed-defects", CLI_FLAG, offsetof(struct report, seed_defects), NULL,
+     "Only the self-test: which planted defects were caught, hidden by a rule, or missed"},
     {"output", CLI_TEXT, offsetof(struct report, output), "FILE", "Into a file"},
     {"state-dir", CLI_TEXT, offsetof(struct report, state_dir), "DIR",
      "Where the records lie when no files are named"},

@@ -138,6 +138,7 @@ enum err embedded_text(const struct embedded *o, struct buf *out, struct complai
     if (o->workers != NULL)
         TRY(buf_printf(out, ", \"workers\": %s", o->workers));
     TRY(section(out, "control", "redis", o->redis, "key", NULL));
+    TRY(section(out, "shadow", "records", o->records, "rules", o->rules));
     TRY(section(out, "log", "access", o->access_log, "level", o->log_level));
     return buf_append(out, SPAN("}\n"));
 }

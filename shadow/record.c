@@ -200,3 +200,33 @@ enum err record_drops(uint64_t wall_ms, const uint64_t counts[SHADOW_DROP_COUNT]
     }
     return buf_append(line, SPAN("}}\n"));
 }
+
+enum err record_options(const struct shadow_rules *rules, uint64_t wall_ms, struct buf *b)
+{
+    TRY(begin(b, "options", wall_ms));
+    TRY(jwrite_member(b, "route", span_str(rules->route)));
+    return buf_printf(b, "%s}\n", rules->options);
+}
+
+enum err record_seeds(const struct shadow_pair *p, const struct endpoint *endpoint,
+                      const struct seed_result results[SEED_KINDS], struct buf *b)
+{
+    const char *sep = "";
+    TRY(begin(b, "selftest", p->wall_ms));
+    TRY(jwrite_member(b, "route", span_str(p->rules->route)));
+    TRY(jwrite_member(b, "endpoint", span_of(endpoint->text, endpoint->n)));
+    TRY(buf_append(b, SPAN(",\"defects\":[")));
+    for (enum seed_kind k = 0; k < SEED_KINDS; k++) {
+        const struct seed_result *r = &results[k];
+        if (r->outcome == SEED_NOWHERE)
+            continue;
+        TRY(buf_printf(b, "%s{\"defect\":\"%s\"", sep, seed_word(k)));
+        TRY(jwrite_member(b, "outcome", span_str(seed_outcome_word(r->outcome))));
+        TRY(jwrite_member(b, "path", span_of(r->path, r->path_n)));
+        if (r->by[0] != '\0')
+            TRY(jwrite_member(b, "by", span_str(r->by)));
+        TRY(buf_append(b, SPAN("}")));
+        sep = ",";
+    }
+    return buf_append(b, SPAN("]}\n"));
+}

@@ -124,6 +124,24 @@ static bool read_drops(const struct jdoc *d, struct record *r)
     return true;
 }
 
+static bool read_seeds(const struct jdoc *d, struct record *r)
+{
+    uint32_t list = jdoc_member(d, 0, SPAN("defects"));
+    r->nseeds = 0;
+    r->route = text(d, 0, "route");
+    r->endpoint = text(d, 0, "endpoint");
+    if (list == JDOC_NONE || d->nodes[list].kind != JDOC_ARRAY || r->route.n == 0 ||
+        r->endpoint.n == 0)
+        return false;
+    for (uint32_t i = list + 1; i < d->nodes[list].next; i = d->nodes[i].next) {
+        struct record_seed x = {.path = text(d, i, "path"), .by = text(d, i, "by")};
+        if (seed_of(text(d, i, "defect"), &x.kind) &&
+            seed_outcome_of(text(d, i, "outcome"), &x.outcome) && r->nseeds < SEED_KINDS)
+            r->seeds[r->nseeds++] = x; /* defects of a later weir are not known here */
+    }
+    return true;
+}
+
 enum err record_read(struct record_reader *reader, struct span line)
 {
     struct record *r = &reader->record;
@@ -143,6 +161,10 @@ enum err record_read(struct record_reader *reader, struct span line)
     if (span_eq(type, SPAN("pair"))) {
         r->type = RECORD_PAIR;
         return read_pair(d, r) ? ERR_OK : ERR_INVALID;
+    }
+    if (span_eq(type, SPAN("selftest"))) {
+        r->type = RECORD_SEEDS;
+        return read_seeds(d, r) ? ERR_OK : ERR_INVALID;
     }
     if (span_eq(type, SPAN("drops"))) {
         r->type = RECORD_DROPS;

@@ -5,7 +5,7 @@
 
 #include "shadow/record.h"
 
-enum record_type { RECORD_PAIR, RECORD_RUN, RECORD_DROPS, RECORD_OTHER };
+enum record_type { RECORD_PAIR, RECORD_RUN, RECORD_DROPS, RECORD_SEEDS, RECORD_OTHER };
 
 struct record_finding {
     struct span path;
@@ -20,6 +20,12 @@ struct record_hidden {
     struct span rule, path;
     enum finding_kind kind;
     uint64_t n;
+};
+
+struct record_seed {
+    enum seed_kind kind;
+    enum seed_outcome outcome;
+    struct span path, by; /* by: empty: nothing */
 };
 
 /* Spans lie in the line or in the reader, until the next line is read. */
@@ -38,6 +44,9 @@ struct record {
     uint64_t more;
     struct record_hidden hidden[DIFF_HIDDEN_MAX]; /* what rules in force hid */
     size_t nhidden;
+    /* RECORD_SEEDS, and route and endpoint */
+    struct record_seed seeds[SEED_KINDS];
+    size_t nseeds;
     /* RECORD_RUN */
     struct span version, store;
     /* RECORD_DROPS */

@@ -279,6 +279,14 @@ static enum err count_pair(struct report *r, struct record *x)
     return count_findings(r, e, x);
 }
 
+static enum err count_seeds(struct report *r, const struct record *x)
+{
+    if (r->pairs == 0 || (r->options->route != NULL && !is_same(r->options->route, x->route)))
+        return ERR_OK;
+    struct report_endpoint *e = endpoint_find(r, x);
+    return e == NULL ? ERR_NO_MEMORY : report_seeds_add(r, e, x);
+}
+
 static enum err count_run(struct report *r, const struct record *x)
 {
     if (r->store != NULL && !is_same(r->store, x->store))
@@ -298,6 +306,8 @@ static enum err count_record(struct report *r, struct record *x)
     }
     if (x->type == RECORD_PAIR)
         return count_pair(r, x);
+    if (x->type == RECORD_SEEDS)
+        return count_seeds(r, x);
     for (size_t d = 0; d < SHADOW_DROP_COUNT && x->type == RECORD_DROPS; d++)
         r->drops[d] += x->drops[d];
     return ERR_OK;
@@ -490,6 +500,9 @@ enum err shadow_report(const struct report_options *o, struct buf *out, struct c
         break;
     case REPORT_RULES:
         e = report_text_rules(&r, out);
+        break;
+    case REPORT_SEEDS:
+        e = report_text_seeds(&r, out);
         break;
     case REPORT_JSON:
         e = report_json(&r, out);

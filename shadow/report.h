@@ -45,6 +45,12 @@ struct report_status {
     uint64_t n;
 };
 
+/* What came of planting one kind of defect. */
+struct report_seed {
+    uint64_t n[SEED_OUTCOMES];
+    const char *by, *path; /* the last one that was hidden or missed; NULL: none */
+};
+
 struct report_endpoint {
     const char *route;
     const char *name;
@@ -62,6 +68,7 @@ struct report_endpoint {
     struct report_finding *findings; /* sorted: what matters first */
     size_t nfindings;
     uint64_t more; /* differing places beyond 64 in a pair */
+    struct report_seed seeds[SEED_KINDS];
 };
 
 struct report_reason {
@@ -122,6 +129,15 @@ enum err report_make(const struct report_options *o, struct report *r,
 void report_free(struct report *r);
 
 enum err report_text(const struct report *r, struct buf *out) MUST_USE;
+enum err report_text_seeds(const struct report *r, struct buf *out) MUST_USE;
+/* Only what the self-tests came to. */
+
+enum err report_seeds_add(struct report *r, struct report_endpoint *e,
+                          const struct record *x) MUST_USE;
+uint64_t report_seeds_planted(const struct report_seed *s);
+void report_seeds_total(const struct report *r, uint64_t out[SEED_OUTCOMES]);
+/* report_seeds.c */
+
 enum err report_text_rules(const struct report *r, struct buf *out) MUST_USE;
 /* Only the part about rules. */
 

@@ -160,6 +160,26 @@ static enum err statuses(const struct report_endpoint *e, struct buf *b)
     return buf_append(b, SPAN("]"));
 }
 
+static enum err seeds(const struct report_endpoint *e, struct buf *b)
+{
+    const char *sep = "";
+    TRY(buf_append(b, SPAN(",\"self_test\":[")));
+    for (enum seed_kind k = 0; k < SEED_KINDS; k++) {
+        const struct report_seed *s = &e->seeds[k];
+        if (report_seeds_planted(s) == 0)
+            continue;
+        TRY(buf_printf(b, "%s{\"defect\":\"%s\"", sep, seed_word(k)));
+        TRY(number(b, "caught", s->n[SEED_CAUGHT]));
+        TRY(number(b, "hidden", s->n[SEED_HIDDEN]));
+        TRY(number(b, "missed", s->n[SEED_MISSED]));
+        TRY(member(b, "path", s->path));
+        TRY(member(b, "by", s->by));
+        TRY(buf_append(b, SPAN("}")));
+        sep = ",";
+    }
+    return buf_append(b, SPAN("]"));
+}
+
 static enum err endpoint(const struct report *r, const struct report_endpoint *e, struct buf *b)
 {
     TRY(buf_append(b, SPAN("{\"endpoint\":")));
@@ -172,6 +192,7 @@ static enum err endpoint(const struct report *r, const struct report_endpoint *e
     TRY(rate(b, e->verdicts[VERDICT_MISMATCH], e->compared, e->rate));
     TRY(statuses(e, b));
     TRY(latency(e, b));
+    TRY(seeds(e, b));
     TRY(number(b, "places_left_out", e->more));
     TRY(buf_append(b, SPAN(",\"findings\":[")));
     for (const struct report_finding *f = e->findings; f != NULL; f = f->next) {

@@ -306,6 +306,7 @@ enum err report_text(const struct report *r, struct buf *out)
         table(&p, r);
         details(&p, r);
         text_rules(&p, r);
+        text_seeds(&p, r);
     }
     return p.err;
 }

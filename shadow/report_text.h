@@ -19,6 +19,9 @@ enum term_style text_rate_style(const struct report_endpoint *e);
 void text_rules(struct term *p, const struct report *r);
 /* What rules hide, and what they cost; nothing when there are none. report_text_rules.c */
 
+void text_seeds(struct term *p, const struct report *r);
+/* What the self-tests came to, in a line; nothing when there were none. report_text_seeds.c */
+
 void text_endpoint(struct term *p, const struct report_endpoint *e, size_t number);
 /* Everything about one endpoint. */
 

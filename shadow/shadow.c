@@ -7,6 +7,7 @@
 #include "shadow/drops.h"
 #include "shadow/findings.h"
 #include "shadow/journal.h"
+#include "shadow/seeds.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@ enum {
     SHADOW_MAGIC = 0x53484144,
     LANE_MAGIC = 0x4c414e45,
     PAIR_MAGIC = 0x50414952,
+    SELF_TEST_WAITING = 16,       /* pairs; with more there is no time for it */
     PAIR_FLAT = 4096,             /* what a pair counts for before its bodies */
     PAIR_ARENA_MAX = 1024 * 1024, /* two heads of 256 KiB and the request */
     DECODED_FACTOR = 4, /* a decoded body may be this much larger than what is kept of it */
@@ -33,6 +35,7 @@ struct shadow_lane {
 struct bench {
     struct bench *next;
     struct comparer comparer;
+    struct seeder seeder;
     struct buf line;
 };
 
@@ -43,6 +46,7 @@ struct shadow {
     unsigned nlanes;
     struct bench *benches;
     unsigned nbenches;
+    unsigned self_test;
     struct findings findings;
     struct journal journal;
     _Atomic size_t taken; /* pairs queued or being compared, all lanes */
@@ -134,6 +138,24 @@ static void bench_give(struct shadow *s, struct bench *b)
     pthread_mutex_unlock(&s->lock);
 }
 
+/* Only while nothing waits for the thread: it is the first thing to be left out. */
+static void self_test(struct shadow *s, struct bench *b, const struct shadow_pair *pair,
+                      const struct endpoint *endpoint)
+{
+    struct span name = span_of(endpoint->text, endpoint->n);
+    if (atomic_load_explicit(&s->taken, memory_order_relaxed) > SELF_TEST_WAITING ||
+        !seeds_due(&b->seeder, pair, name, s->self_test) || !seeds_run(&b->seeder, pair))
+        return;
+    for (enum seed_kind k = 0; k < SEED_KINDS; k++) {
+        enum seed_outcome o = b->seeder.results[k].outcome;
+        if (o != SEED_NOWHERE)
+            metric_inc(METRIC_SHADOW_SEEDS);
+        if (o == SEED_MISSED)
+            metric_inc(METRIC_SHADOW_SEEDS_MISSED);
+    }
+    journal_seeds(&s->journal, pair, endpoint, b->seeder.results, &b->line);
+}
+
 static void compare_job(void *arg)
 {
     struct shadow_pair *pair;
@@ -150,6 +172,8 @@ static void compare_job(void *arg)
         metric_inc(METRIC_SHADOW_COSTLY);
     findings_add(&s->findings, pair, &endpoint, &result);
     journal_pair(&s->journal, pair, &endpoint, &result, &b->line);
+    if (result.verdict == VERDICT_MATCH || result.verdict == VERDICT_MISMATCH)
+        self_test(s, b, pair, &endpoint);
     bench_give(s, b);
     shadow_pair_free(&pair);
     (void)atomic_fetch_sub_explicit(&lane->queued, 1, memory_order_relaxed);
@@ -202,6 +226,7 @@ static enum err make_benches(struct shadow *s, const struct config *config, unsi
     for (unsigned i = 0; i < n; i++) {
         struct bench *b = &s->benches[i];
         compare_begin(&b->comparer, DECODED_FACTOR * config->shadow.compare_body);
+        seeds_begin(&b->seeder);
         b->line = BUF_INIT(RECORD_LINE_MAX);
         b->next = s->shared.idle;
         s->shared.idle = b;
@@ -213,6 +238,7 @@ static void release(struct shadow *s)
 {
     for (unsigned i = 0; i < s->nbenches; i++) {
         compare_end(&s->benches[i].comparer);
+        seeds_end(&s->benches[i].seeder);
         buf_free(&s->benches[i].line);
     }
     free(s->benches);
@@ -253,6 +279,7 @@ enum err shadow_start(struct shadow **out, const struct config *config, unsigned
     OBJ_INIT(s, SHADOW_MAGIC);
     pthread_mutex_init(&s->lock, NULL);
     s->nlanes = lanes;
+    s->self_test = config->shadow.store == SHADOW_STORE_NONE ? 0 : config->shadow.self_test;
     enum err e = begin(s, config, scribe, wrong);
     if (e != ERR_OK) {
         release(s);

@@ -119,6 +119,7 @@ enum report_format {
     REPORT_MD, /* at most 60 lines */
     REPORT_JUNIT,
     REPORT_RULES, /* text: only what rules hide */
+    REPORT_SEEDS, /* text: only what the self-tests came to */
 };
 
 struct report_options {
@@ -141,7 +142,7 @@ enum err shadow_report(const struct report_options *o, struct buf *out,
 
 struct shadow_request {
     struct span method; /* GET, HEAD or OPTIONS */
-    struct span host;
+    struct span host;   /* empty: not known */
     struct span target;
 };
 
@@ -154,7 +155,7 @@ struct shadow_requests {
 
 enum err shadow_requests_read(const char *const *files, size_t n, struct shadow_requests *r,
                               struct complaints *wrong) MUST_USE;
-/* From records (store: full) and access logs in JSON. */
+/* From records (store: full) and access logs, in JSON and in the combined format. */
 
 /* --- may the weight go up? (weir gate) --- */
 
