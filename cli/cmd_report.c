@@ -15,6 +15,7 @@ struct report {
     const char *rules;
     const char *state_dir;
     bool seed_defects;
+    bool patches;
 };
 
 static int read_options(const struct report *o, struct report_options *r)
@@ -35,6 +36,7 @@ static int read_options(const struct report *o, struct report_options *r)
         return CLI_WRONG;
     }
     r->route = o->route;
+    r->patches = o->patches;
     r->rules = o->rules;
     if (o->since == NULL)
         return CLI_OK;
@@ -95,6 +97,8 @@ static const struct cli_option options[] = {
      "Only what was recorded within this time, such as 24h"},
     {"rules", CLI_TEXT, offsetof(struct report, rules), "FILE",
      "As it would be under these rules, as far as what was stored can tell"},
+    {"patches", CLI_FLAG, offsetof(struct report, patches), NULL,
+     "With examples, what makes the new answer of the legacy one: RFC 6902 (store \"full\")"},
     {"seed-defects", CLI_FLAG, offsetof(struct report, seed_defects), NULL,
      "Only the self-test: which planted defects were caught, hidden by a rule, or missed"},
     {"output", CLI_TEXT, offsetof(struct report, output), "FILE", "Into a file"},

@@ -269,8 +269,11 @@ static enum err by_type(struct work_on *w, struct span a, struct span b)
         w->out->body = body_media_only;
         return ERR_OK;
     }
-    if (media_is_json(m))
+    if (media_is_json(m)) {
+        w->out->json[SIDE_LEGACY] = a;
+        w->out->json[SIDE_NEW] = b;
         return by_json(w, a, b, false);
+    }
     if (media_is(m, "application/x-www-form-urlencoded"))
         return by_recast(w, a, b, true);
     if (media_is(m, "text/event-stream"))

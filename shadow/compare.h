@@ -22,6 +22,8 @@ struct comparison {
     const char *reason;            /* of skipped and failed: a word; otherwise NULL. Static */
     const char *body;              /* how far the bodies were compared, a word. Static */
     struct headers_stack stack[2]; /* by enum side */
+    struct span json[2]; /* likewise: the bodies, decoded, when they were compared as JSON */
+    struct span patch;   /* RFC 6902; empty: none was made. The caller of compare_pair() does */
     const struct finding *findings;
     size_t nfindings;
     bool costly;   /* the work that a pair may take was not enough for all of it */

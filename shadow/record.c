@@ -158,6 +158,20 @@ static enum err request(const struct redactor *r, const struct shadow_pair *p, s
     return redact_target(r, p->target, b);
 }
 
+/* On one line, when there is room for it. */
+static enum err patch(const struct comparison *c, struct buf *b)
+{
+    if (c->patch.n == 0 || b->n + c->patch.n + 32 > RECORD_LINE_MAX)
+        return ERR_OK;
+    TRY(buf_append(b, SPAN(",\"patch\":")));
+    size_t from = b->n;
+    TRY(buf_append(b, c->patch));
+    for (size_t i = from; i < b->n; i++)
+        if (b->p[i] == '\n') /* in texts it is written \\n */
+            b->p[i] = ' ';
+    return ERR_OK;
+}
+
 enum err record_pair(const struct redactor *r, const struct shadow_pair *pair,
                      const struct endpoint *endpoint, const struct comparison *c, bool with_stack,
                      struct buf *line)
@@ -173,6 +187,7 @@ enum err record_pair(const struct redactor *r, const struct shadow_pair *pair,
         TRY(findings(r, c, line));
     if (c->nhidden > 0)
         TRY(hidden(c, line));
+    TRY(patch(c, line));
     return buf_append(line, SPAN("}\n"));
 }
 

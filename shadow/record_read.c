@@ -105,6 +105,7 @@ static bool read_pair(const struct jdoc *d, struct record *r)
     r->more = 0;
     (void)jdoc_u64(d, 0, "more", &r->more);
     two_texts(d, "stack", r->stack);
+    r->patch = jdoc_member(d, 0, SPAN("patch"));
     return r->route.n > 0 && r->endpoint.n > 0 && served.n > 0 &&
            verdict_of(text(d, 0, "verdict"), &r->verdict) && two_numbers(d, "status", r->status) &&
            two_numbers(d, "first_us", r->first_us) && two_numbers(d, "total_us", r->total_us) &&
@@ -158,6 +159,7 @@ enum err record_read(struct record_reader *reader, struct span line)
     if (type.n == 0 || !jdoc_u64(d, 0, "at", &r->at_ms))
         return ERR_INVALID;
     r->type = RECORD_OTHER;
+    r->doc = d;
     if (span_eq(type, SPAN("pair"))) {
         r->type = RECORD_PAIR;
         return read_pair(d, r) ? ERR_OK : ERR_INVALID;
@@ -165,6 +167,11 @@ enum err record_read(struct record_reader *reader, struct span line)
     if (span_eq(type, SPAN("selftest"))) {
         r->type = RECORD_SEEDS;
         return read_seeds(d, r) ? ERR_OK : ERR_INVALID;
+    }
+    if (span_eq(type, SPAN("options"))) {
+        r->type = RECORD_OPTIONS;
+        r->route = text(d, 0, "route");
+        return r->route.n > 0 ? ERR_OK : ERR_INVALID;
     }
     if (span_eq(type, SPAN("drops"))) {
         r->type = RECORD_DROPS;

@@ -5,7 +5,14 @@
 
 #include "shadow/record.h"
 
-enum record_type { RECORD_PAIR, RECORD_RUN, RECORD_DROPS, RECORD_SEEDS, RECORD_OTHER };
+enum record_type {
+    RECORD_PAIR,
+    RECORD_RUN,
+    RECORD_DROPS,
+    RECORD_SEEDS,
+    RECORD_OPTIONS,
+    RECORD_OTHER
+};
 
 struct record_finding {
     struct span path;
@@ -44,9 +51,12 @@ struct record {
     uint64_t more;
     struct record_hidden hidden[DIFF_HIDDEN_MAX]; /* what rules in force hid */
     size_t nhidden;
+    uint32_t patch; /* node of doc; JDOC_NONE: there is none */
     /* RECORD_SEEDS, and route and endpoint */
     struct record_seed seeds[SEED_KINDS];
     size_t nseeds;
+    /* RECORD_OPTIONS, and route */
+    const struct jdoc *doc; /* the whole line */
     /* RECORD_RUN */
     struct span version, store;
     /* RECORD_DROPS */

@@ -166,6 +166,7 @@ static enum err add_example(struct report *r, struct report_finding *f, const st
         if (e->values[s] == NULL)
             return ERR_NO_MEMORY;
     }
+    TRY(report_patch_keep(r, x, &e->patch));
     while (*last != NULL)
         last = &(*last)->next;
     *last = e;
@@ -273,6 +274,8 @@ static enum err count_pair(struct report *r, struct record *x)
         return ERR_OK;
     r->compared++;
     e->compared++;
+    trend_add(&r->trend, x->at_ms, x->verdict == VERDICT_MISMATCH);
+    trend_add(&e->trend, x->at_ms, x->verdict == VERDICT_MISMATCH);
     count_status(e, x);
     stats_add(&e->times[SIDE_LEGACY], x->total_us[SIDE_LEGACY]);
     stats_add(&e->times[SIDE_NEW], x->total_us[SIDE_NEW]);
@@ -300,6 +303,10 @@ static enum err count_record(struct report *r, struct record *x)
 {
     if (x->type == RECORD_RUN) /* however old: it says how the records after it were made */
         return count_run(r, x);
+    if (x->type == RECORD_OPTIONS)
+        return r->options->route == NULL || is_same(r->options->route, x->route)
+                   ? report_options_add(r, x)
+                   : ERR_OK;
     if (x->at_ms < r->options->since_ms) {
         r->outside++;
         return ERR_OK;

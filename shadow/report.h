@@ -5,6 +5,7 @@
 #define SHADOW_REPORT_H
 
 #include "shadow/record_read.h"
+#include "shadow/report_trend.h"
 #include "shadow/stats.h"
 
 enum {
@@ -16,6 +17,7 @@ enum {
     REPORT_EXAMPLES_MAX = 3,
     REPORT_RULES_MAX = 2 * RULEBOOK_MAX,
     REPORT_RULE_PATHS = 5,
+    REPORT_IN_FORCE_MAX = 100,
 };
 
 struct report_example {
@@ -24,6 +26,7 @@ struct report_example {
     const char *id, *method, *host, *target; /* "" when not stored */
     const char *values[2];                   /* by enum side; NULL: not there or not stored */
     const char *note;
+    const char *patch; /* RFC 6902, a line for each step; NULL: none, or not asked for */
 };
 
 struct report_finding {
@@ -69,6 +72,7 @@ struct report_endpoint {
     size_t nfindings;
     uint64_t more; /* differing places beyond 64 in a pair */
     struct report_seed seeds[SEED_KINDS];
+    struct report_trend trend; /* of the compared */
 };
 
 struct report_reason {
@@ -94,6 +98,12 @@ struct report_stack {
     const char *legacy, *new_;
 };
 
+/* The options of a route, in words, as last recorded. */
+struct report_in_force {
+    const char *route, *text;
+    bool changed; /* they were others before */
+};
+
 struct report {
     const struct report_options *options;
     struct arena arena;
@@ -113,6 +123,9 @@ struct report {
     struct rulebook book; /* of the options */
     struct report_rule rules[REPORT_RULES_MAX];
     size_t nrules;
+    struct report_in_force in_force[REPORT_IN_FORCE_MAX];
+    size_t nin_force;
+    struct report_trend trend;          /* of the compared */
     uint64_t hidden_pairs;              /* matches that would be mismatches without rules */
     struct report_endpoint **endpoints; /* sorted: what matters first */
     size_t nendpoints;
@@ -131,6 +144,12 @@ void report_free(struct report *r);
 enum err report_text(const struct report *r, struct buf *out) MUST_USE;
 enum err report_text_seeds(const struct report *r, struct buf *out) MUST_USE;
 /* Only what the self-tests came to. */
+
+enum err report_patch_keep(struct report *r, const struct record *x, const char **out) MUST_USE;
+/* The patch of a record as text. report_options.c */
+
+enum err report_options_add(struct report *r, const struct record *x) MUST_USE;
+/* report_options.c */
 
 enum err report_seeds_add(struct report *r, struct report_endpoint *e,
                           const struct record *x) MUST_USE;

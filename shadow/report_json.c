@@ -109,6 +109,10 @@ static enum err example(const struct report_example *e, struct buf *b)
         TRY(jwrite_member(b, "legacy", span_str(e->values[SIDE_LEGACY])));
     if (e->values[SIDE_NEW] != NULL)
         TRY(jwrite_member(b, "new", span_str(e->values[SIDE_NEW])));
+    if (e->patch != NULL) {
+        TRY(buf_append(b, SPAN(",\"patch\":")));
+        TRY(buf_append(b, span_str(e->patch)));
+    }
     return buf_append(b, SPAN("}"));
 }
 
@@ -237,10 +241,23 @@ static enum err rules(const struct report *r, struct buf *b)
     return buf_append(b, SPAN("]"));
 }
 
+static enum err in_force(const struct report *r, struct buf *b)
+{
+    TRY(buf_append(b, SPAN(",\"options\":[")));
+    for (size_t i = 0; i < r->nin_force; i++) {
+        TRY(buf_append(b, i == 0 ? SPAN("{\"route\":") : SPAN(",{\"route\":")));
+        TRY(jwrite_string(b, span_str(r->in_force[i].route)));
+        TRY(jwrite_member(b, "in_force", span_str(r->in_force[i].text)));
+        TRY(buf_printf(b, ",\"changed\":%s}", r->in_force[i].changed ? "true" : "false"));
+    }
+    return buf_append(b, SPAN("]"));
+}
+
 enum err report_json(const struct report *r, struct buf *out)
 {
     TRY(totals(r, out));
     TRY(rules(r, out));
+    TRY(in_force(r, out));
     TRY(buf_append(out, SPAN(",\"endpoints\":[")));
     for (size_t i = 0; i < r->nendpoints; i++) {
         TRY(buf_append(out, i == 0 ? SPAN("\n") : SPAN(",\n")));

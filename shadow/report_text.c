@@ -305,6 +305,7 @@ enum err report_text(const struct report *r, struct buf *out)
     if (r->pairs > 0) {
         table(&p, r);
         details(&p, r);
+        text_options(&p, r);
         text_rules(&p, r);
         text_seeds(&p, r);
     }

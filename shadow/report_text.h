@@ -16,6 +16,9 @@ void text_count(struct term *p, uint64_t n, const char *one, const char *many);
 
 enum term_style text_rate_style(const struct report_endpoint *e);
 
+void text_options(struct term *p, const struct report *r);
+/* What was in force on each route. report_text_rules.c */
+
 void text_rules(struct term *p, const struct report *r);
 /* What rules hide, and what they cost; nothing when there are none. report_text_rules.c */
 

@@ -7,6 +7,7 @@
 #include "shadow/drops.h"
 #include "shadow/findings.h"
 #include "shadow/journal.h"
+#include "shadow/patch.h"
 #include "shadow/seeds.h"
 
 #include <stdatomic.h>
@@ -16,9 +17,10 @@ enum {
     SHADOW_MAGIC = 0x53484144,
     LANE_MAGIC = 0x4c414e45,
     PAIR_MAGIC = 0x50414952,
-    SELF_TEST_WAITING = 16,       /* pairs; with more there is no time for it */
-    PAIR_FLAT = 4096,             /* what a pair counts for before its bodies */
-    PAIR_ARENA_MAX = 1024 * 1024, /* two heads of 256 KiB and the request */
+    PATCH_BODIES_MAX = 256 * 1024, /* larger bodies are not patched */
+    SELF_TEST_WAITING = 16,        /* pairs; with more there is no time for it */
+    PAIR_FLAT = 4096,              /* what a pair counts for before its bodies */
+    PAIR_ARENA_MAX = 1024 * 1024,  /* two heads of 256 KiB and the request */
     DECODED_FACTOR = 4, /* a decoded body may be this much larger than what is kept of it */
 };
 
@@ -37,6 +39,7 @@ struct bench {
     struct comparer comparer;
     struct seeder seeder;
     struct buf line;
+    struct buf patch;
 };
 
 struct shadow {
@@ -47,6 +50,7 @@ struct shadow {
     struct bench *benches;
     unsigned nbenches;
     unsigned self_test;
+    bool patches; /* records hold values in full, patches too */
     struct findings findings;
     struct journal journal;
     _Atomic size_t taken; /* pairs queued or being compared, all lanes */
@@ -138,6 +142,19 @@ static void bench_give(struct shadow *s, struct bench *b)
     pthread_mutex_unlock(&s->lock);
 }
 
+/* What changed, step by step, for the examples of reports. */
+static void make_patch(const struct shadow *s, struct bench *b, struct comparison *c)
+{
+    size_t steps;
+    if (!s->patches || c->verdict != VERDICT_MISMATCH || c->json[SIDE_LEGACY].n == 0 ||
+        c->json[SIDE_LEGACY].n + c->json[SIDE_NEW].n > PATCH_BODIES_MAX)
+        return;
+    b->patch.n = 0;
+    if (patch_make(&b->seeder.plain, c->json[SIDE_LEGACY], c->json[SIDE_NEW], true, &b->patch,
+                   &steps) == ERR_OK)
+        c->patch = buf_span(&b->patch);
+}
+
 /* Only while nothing waits for the thread: it is the first thing to be left out. */
 static void self_test(struct shadow *s, struct bench *b, const struct shadow_pair *pair,
                       const struct endpoint *endpoint)
@@ -166,6 +183,7 @@ static void compare_job(void *arg)
     struct shadow *s = lane->shadow;
     struct bench *b = bench_take(s);
     compare_pair(&b->comparer, pair, &result);
+    make_patch(s, b, &result);
     endpoint_of(pair->method, pair->path, &endpoint);
     metric_inc(pair->rules->verdicts[result.verdict]);
     if (result.costly)
@@ -227,6 +245,7 @@ static enum err make_benches(struct shadow *s, const struct config *config, unsi
         struct bench *b = &s->benches[i];
         compare_begin(&b->comparer, DECODED_FACTOR * config->shadow.compare_body);
         seeds_begin(&b->seeder);
+        b->patch = BUF_INIT(RECORD_PATCH_MAX);
         b->line = BUF_INIT(RECORD_LINE_MAX);
         b->next = s->shared.idle;
         s->shared.idle = b;
@@ -239,6 +258,7 @@ static void release(struct shadow *s)
     for (unsigned i = 0; i < s->nbenches; i++) {
         compare_end(&s->benches[i].comparer);
         seeds_end(&s->benches[i].seeder);
+        buf_free(&s->benches[i].patch);
         buf_free(&s->benches[i].line);
     }
     free(s->benches);
@@ -280,6 +300,7 @@ enum err shadow_start(struct shadow **out, const struct config *config, unsigned
     pthread_mutex_init(&s->lock, NULL);
     s->nlanes = lanes;
     s->self_test = config->shadow.store == SHADOW_STORE_NONE ? 0 : config->shadow.self_test;
+    s->patches = config->shadow.store == SHADOW_STORE_FULL;
     enum err e = begin(s, config, scribe, wrong);
     if (e != ERR_OK) {
         release(s);

@@ -131,6 +131,7 @@ struct report_options {
     const char *rules; /* a file of rules, applied to what the records hold; NULL: none */
     unsigned width;    /* text: columns; 0: 80 */
     bool colour;       /* text */
+    bool patches;      /* text, json, html: with examples, the RFC 6902 patch that was recorded */
 };
 
 enum err shadow_report(const struct report_options *o, struct buf *out,
