@@ -32,6 +32,7 @@ void diff_begin(struct diff *d, const struct shadow_rules *rules, struct span ow
     d->frame = NULL;
     d->npending = d->n = d->nhidden = d->nactive = 0;
     d->book = NULL;
+    d->details = false;
     d->work = d->more = 0;
     path_begin(&d->path, SPAN_NULL);
 }
@@ -44,9 +45,13 @@ void diff_root(struct diff *d, struct span root)
 void diff_apply(struct diff *d, const struct rulebook *book, struct span endpoint, uint64_t wall_ms)
 {
     struct span route = d->rules->route == NULL ? SPAN_NULL : span_str(d->rules->route);
-    for (size_t i = 0; i < book->n; i++)
-        if (!rule_expired(&book->list[i], wall_ms) && rule_is_for(&book->list[i], route, endpoint))
-            d->active[d->nactive++] = &book->list[i];
+    for (size_t i = 0; i < book->n; i++) {
+        const struct rule *r = &book->list[i];
+        if (rule_expired(r, wall_ms) || !rule_is_for(r, route, endpoint))
+            continue;
+        d->active[d->nactive++] = r;
+        d->details = d->details || r->detail != NULL;
+    }
     d->book = d->nactive == 0 ? NULL : book;
 }
 
@@ -230,7 +235,7 @@ static enum err hides_leaf(struct diff *d, enum finding_kind kind, const struct 
     if (d->book == NULL)
         return ERR_OK;
     values_of(d, l, r, leaf == NULL, values);
-    const char *detail = kind == KIND_VALUE ? value_detail(d, l, r, values) : NULL;
+    const char *detail = kind == KIND_VALUE && d->details ? value_detail(d, l, r, values) : NULL;
     struct rule_place p = {.kind = kind, .root = d->path.root, .steps = steps};
     p.nsteps = place_of(d, leaf, steps);
     p.detail = detail == NULL ? SPAN_NULL : span_str(detail);

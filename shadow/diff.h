@@ -81,6 +81,7 @@ struct diff {
     const struct rulebook *book; /* the rules file; NULL: none that is for this endpoint */
     const struct rule *active[RULEBOOK_MAX]; /* of it: those for this endpoint and not over */
     size_t nactive;
+    bool details;      /* one of them asks for the detail of a finding */
     struct span own;   /* the host the request was for */
     bool error_answer; /* both answers are errors: sentences and ids of the failure do not count */
     struct jdoc docs[2]; /* by enum side */
