@@ -30,7 +30,7 @@ void html_trend(struct html *h, const struct report *r, const struct report_tren
     const struct report_trend *all = &r->trend; /* the same time for every line of the page */
     char first[PHRASE_MAX], last[PHRASE_MAX];
     double pairs[TREND_BUCKETS], rates[TREND_BUCKETS];
-    double from = (double)(all->from_ms / all->width_ms * all->width_ms);
+    double from = (double)all->from_ms;
     size_t used = TREND_BUCKETS;
     while (used > 1 && all->pairs[used - 1] == 0)
         used--;

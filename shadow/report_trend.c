@@ -3,6 +3,9 @@
 
 enum { FIRST_WIDTH_MS = 1000 };
 
+static const uint64_t latest_ms = (uint64_t)1
+                                  << 53; /* beyond is no time, and sums would overflow */
+
 static void widen(struct report_trend *t)
 {
     uint64_t width = 2 * t->width_ms, from = t->from_ms - t->from_ms % width;
@@ -34,6 +37,8 @@ static bool slide(struct report_trend *t, uint64_t at_ms)
 
 void trend_add(struct report_trend *t, uint64_t at_ms, bool bad)
 {
+    if (at_ms > latest_ms)
+        return;
     if (t->width_ms == 0) {
         t->width_ms = FIRST_WIDTH_MS;
         t->from_ms = at_ms - at_ms % FIRST_WIDTH_MS;

@@ -164,6 +164,13 @@ static void what_two_values_have_in_common_is_not_marked(void **state)
     must(text, "caf<mark>\xc3\xa8</mark> noir");
 }
 
+static void nothing_compared_has_no_bars(void **state)
+{
+    UNUSED(state);
+    pair("GET /a", 1000, 200, 200, 10, "skipped", ",\"reason\":\"conditional\"");
+    assert_false(has(render((struct report_options){.format = REPORT_HTML}), "class=\"trend"));
+}
+
 /* Whatever order times come in, nothing is lost and the buckets reach around all of them. */
 static void trends_hold_any_time(void **state)
 {
@@ -183,6 +190,7 @@ static void trends_hold_any_time(void **state)
             pairs += t.pairs[i];
             bad += t.bad[i];
         }
+        trend_add(&t, UINT64_MAX, true); /* no time at all */
         assert_int_equal(pairs, 100);
         assert_int_equal(bad, 34);
         assert_true(t.from_ms <= least && most < t.from_ms + TREND_BUCKETS * t.width_ms);
@@ -594,6 +602,7 @@ int main(void)
         cmocka_unit_test(self_tests_are_counted),
         cmocka_unit_test(patches_are_shown_when_asked_for),
         cmocka_unit_test(what_two_values_have_in_common_is_not_marked),
+        cmocka_unit_test(nothing_compared_has_no_bars),
         cmocka_unit_test(trends_hold_any_time),
     };
     return cmocka_run_group_tests(tests, begin, end);
