@@ -58,6 +58,7 @@ struct scribe {
         unsigned nspare;
         bool stop;
         bool reopen;
+        bool rotates_no_more;
         struct scribe_file *files[FILES_MAX];
         size_t nfiles;
     } shared;
@@ -129,9 +130,9 @@ static size_t write_all(int fd, const char *p, size_t n)
     return done;
 }
 
-static void file_write(struct scribe_file *f, const struct scribe_buf *b)
+static void file_write(struct scribe_file *f, const struct scribe_buf *b, bool rotates)
 {
-    if (f->max_bytes > 0 && f->size > 0 && f->size + b->n > f->max_bytes && f->fd >= 0)
+    if (rotates && f->max_bytes > 0 && f->size > 0 && f->size + b->n > f->max_bytes && f->fd >= 0)
         file_rotate(f);
     if (f->fd < 0)
         file_open(f); /* what prevented it may be over */
@@ -203,8 +204,9 @@ static void *scribe_main(void *arg)
         s->shared.first = b->next;
         if (s->shared.first == NULL)
             s->shared.last = &s->shared.first;
+        bool rotates = !s->shared.rotates_no_more;
         pthread_mutex_unlock(&s->lock);
-        file_write(b->file, b);
+        file_write(b->file, b, rotates);
         pthread_mutex_lock(&s->lock);
         s->shared.queued -= cost_of(b);
         spare_or_free(s, b);
@@ -300,6 +302,13 @@ void scribe_reopen(struct scribe *s)
     pthread_mutex_lock(&s->lock);
     s->shared.reopen = true;
     pthread_cond_signal(&s->ready);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void scribe_rotate_no_more(struct scribe *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->shared.rotates_no_more = true;
     pthread_mutex_unlock(&s->lock);
 }
 

@@ -32,6 +32,9 @@ enum err scribe_open(struct scribe *s, const char *path, uint64_t max_bytes,
 void scribe_reopen(struct scribe *s);
 /* Any thread: closes and opens every file by its path, for log rotation. */
 
+void scribe_rotate_no_more(struct scribe *s);
+/* Any thread: another process writes to the same files, and renames them when they are full. */
+
 enum err scribe_writer_new(struct scribe_file *f, struct scribe_writer **out) MUST_USE;
 void scribe_writer_free(struct scribe_writer **w);
 /* Hands over what is buffered first. */

@@ -220,6 +220,7 @@ extern const struct cli_command cmd_restore;
 extern const struct cli_command cmd_sign;
 extern const struct cli_command cmd_status;
 extern const struct cli_command cmd_reload;
+extern const struct cli_command cmd_upgrade;
 extern const struct cli_command cmd_check;
 extern const struct cli_command cmd_report;
 extern const struct cli_command cmd_diff;

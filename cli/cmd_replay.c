@@ -202,6 +202,7 @@ static int configure(struct replay *r)
                                .legacy = r->o.legacy,
                                .new_ = r->o.new_,
                                .shadow_percent = "100",
+                               .once = true,
                                .state_dir = r->dir,
                                .records = r->file,
                                .rules = r->o.rules,

@@ -35,14 +35,14 @@ static enum err load_text(void *arg, struct config **out, struct complaints *wro
 static int run_file(struct run_options *o)
 {
     struct source s = {.o = o};
-    const struct run_hooks hooks = {.arg = &s, .load = load_file};
+    const struct run_hooks hooks = {.arg = &s, .load = load_file, .upgrades = true};
     return run_weir(&hooks);
 }
 
 static int run_embedded(struct run_options *o)
 {
     struct source s = {.o = o};
-    const struct run_hooks hooks = {.arg = &s, .load = load_text};
+    const struct run_hooks hooks = {.arg = &s, .load = load_text, .upgrades = true};
     struct complaints wrong = {.n = 0};
     o->e.listen[0] = o->listen != NULL ? o->listen : "127.0.0.1:8080";
     enum err e = embedded_text(&o->e, &s.text, &wrong);
@@ -114,7 +114,9 @@ const struct cli_command cmd_run = {
     .usage = "[--config FILE | --legacy URL --new URL]",
     .about =
         "SIGHUP reads the configuration again, SIGTERM ends gracefully, a second one at once,\n"
-        "SIGUSR1 opens the logs again.\n\n"
+        "SIGUSR1 opens the logs again, SIGUSR2 is `weir upgrade`. Under systemd it says when it "
+        "is\n"
+        "ready (Type=notify) and takes the sockets of a socket unit.\n\n"
         "Exit status: 0 ended in order, 1 could not start, 2 wrong usage or configuration.",
     .options = options,
     .noptions = ARRAY_LEN(options),

@@ -89,8 +89,9 @@ static enum err route(struct buf *out, const struct embedded *o)
     if (o->sticky != NULL)
         TRY(sticky(out, o->sticky));
     if (o->shadow_percent != NULL)
-        TRY(buf_printf(out, ", \"shadow\": {\"percent\": %s}", o->shadow_percent));
-    return buf_append(out, SPAN("}]"));
+        TRY(buf_printf(out, ", \"shadow\": {\"percent\": %s%s}", o->shadow_percent,
+                       o->once ? ", \"probe\": 0" : ""));
+    return buf_append(out, o->once ? SPAN("}], \"shadow\": {\"rechecks\": 0}") : SPAN("}]"));
 }
 
 static enum err section(struct buf *out, const char *name, const char *key1, const char *value1,

@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/metrics.h"
+#include "base/notify.h"
+#include "cli/heir.h"
 #include "control/control.h"
 #include "proxy/proxy.h"
 
@@ -26,6 +28,8 @@ enum {
 
 struct runner {
     const struct run_hooks *hooks;
+    struct handed_over handed; /* channel -1: this process takes nobody's place */
+    struct sockets *sockets;
     struct scribe *scribe;
     struct route_table *table;
     struct shadow *shadow;
@@ -47,9 +51,9 @@ static enum err on_load(void *arg, struct config **out, struct complaints *wrong
 
 static enum err on_prepare(void *arg, struct route_table *t, struct complaints *wrong)
 {
-    UNUSED(arg);
+    struct runner *r = arg;
     TRY(proxy_prepare(t, wrong));
-    return proxy_try_listen(t, wrong);
+    return proxy_try_listen(r->sockets, t, wrong);
 }
 
 static void on_published(void *arg, const struct route_table *t)
@@ -67,6 +71,33 @@ static void on_drain(void *arg)
         r->hooks->ending(r->hooks->arg);
     log_info("drain", "accepting no more; what runs may finish within the drain time");
     proxy_drain(r->proxy);
+}
+
+static enum err on_hand_over(void *arg, int channel)
+{
+    struct runner *r = arg;
+    return proxy_hand_over(r->proxy, channel);
+}
+
+static void on_leave(void *arg)
+{
+    struct runner *r = arg;
+    log_info("drain",
+             "another process accepts now; what runs here may finish within the drain time");
+    scribe_rotate_no_more(r->scribe);
+    proxy_leave(r->proxy);
+}
+
+static void on_in_charge(void *arg)
+{
+    struct runner *r = arg;
+    sockets_remove_rest(r->sockets);
+}
+
+static bool on_alive(void *arg)
+{
+    struct runner *r = arg;
+    return proxy_is_alive(r->proxy);
 }
 
 static void on_stop(void *arg)
@@ -184,9 +215,15 @@ static enum err start(struct runner *r, struct complaints *wrong)
                                         .published = on_published,
                                         .drain = on_drain,
                                         .stop = on_stop,
+                                        .hand_over = r->hooks->upgrades ? on_hand_over : NULL,
+                                        .leave = on_leave,
+                                        .in_charge = on_in_charge,
+                                        .alive = on_alive,
+                                        .handed = r->handed.channel >= 0 ? &r->handed : NULL,
                                         .describe = on_describe};
     struct proxy_options po = {.adopted = on_adopted, .drained = on_drained, .arg = r};
     TRY(start_table(r, wrong));
+    TRY(heir_ready(&r->handed, wrong));
     const struct config *c = r->table->config;
     TRY(scribe_start(&r->scribe, SCRIBE_QUEUE));
     log_attach(r->scribe);
@@ -198,7 +235,9 @@ static enum err start(struct runner *r, struct complaints *wrong)
     po.router = r->router;
     po.shadow = r->shadow;
     po.scribe = r->scribe;
+    po.sockets = r->sockets;
     TRY(proxy_start(&r->proxy, &po, wrong));
+    sockets_drop_rest(r->sockets);
     return control_start(r->control, wrong);
 }
 
@@ -209,6 +248,7 @@ static void stop(struct runner *r)
     pthread_mutex_unlock(&r->describing);
     if (r->proxy != NULL)
         proxy_stop(&r->proxy);
+    sockets_free(&r->sockets);
     if (r->control != NULL)
         control_free(&r->control);
     if (r->table != NULL)
@@ -237,25 +277,39 @@ static void announce(struct runner *r)
     buf_free(&urls);
 }
 
+/* What an heir does when it is in charge. */
+static void begin_service(struct runner *r)
+{
+    control_ready(r->control, true);
+    notify_ready("weir " WEIR_VERSION " is running");
+}
+
 int run_weir(const struct run_hooks *hooks)
 {
-    struct runner r = {.hooks = hooks};
+    struct runner r = {.hooks = hooks, .handed = {.channel = -1, .lock = -1, .admin = -1}};
     struct complaints wrong = {0};
     (void)signal(SIGPIPE, SIG_IGN);
     pthread_mutex_init(&r.describing, NULL);
     raise_file_limit();
     metrics_thread_begin("weir");
-    enum err e = start(&r, &wrong);
+    enum err e = sockets_new(&r.sockets);
+    if (e == ERR_OK)
+        e = heir_begin(&r.handed, r.sockets, &wrong);
+    if (e == ERR_OK)
+        e = start(&r, &wrong);
     if (e == ERR_OK) {
         announce(&r);
-        control_ready(r.control, true);
+        if (r.handed.channel < 0)
+            begin_service(&r);
         loop_run(r.loop);
+    } else {
+        if (wrong.n == 0)
+            complain(&wrong, "weir", NULL, "cannot start: %s", err_sentence(e));
+        heir_failed(&r.handed, &wrong);
+        say(&wrong);
     }
     stop(&r);
-    if (e != ERR_OK && wrong.n == 0)
-        complain(&wrong, "weir", NULL, "cannot start: %s", err_sentence(e));
-    if (e != ERR_OK)
-        say(&wrong);
+    heir_end(&r.handed);
     complaints_free(&wrong);
     pthread_mutex_destroy(&r.describing);
     metrics_thread_end();

@@ -12,6 +12,9 @@ struct run_hooks {
     void (*ready)(void *arg, const struct config *c, const char *listening);
     /* Everything runs; listening: the URLs, separated by spaces. May be NULL. The main thread. */
 
+    bool upgrades;
+    /* A process started anew with the same arguments may take this one's place. */
+
     void (*ending)(void *arg);
     /* The end begins: no connection is accepted any more once this returns. May be NULL. The main
      * thread. */

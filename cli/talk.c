@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,10 @@ enum {
     WAIT_DEFAULT_MS = 5000,
     WAIT_MAX_MS = 300000,
     ORDER_TIMEOUT_MS = 15000,
-    LEFT_PATIENCE_MS = 2000
+    LEFT_PATIENCE_MS = 2000,
+    ASK_AGAIN_MS = 50,
+    ASK_AGAIN_TIMES = 100,
+    NOT_IN_CHARGE = 421, /* weir is being upgraded: for milliseconds nobody takes orders */
 };
 
 /* Where the socket is, and how we came to look there. */
@@ -140,6 +144,19 @@ static bool with_look(const struct cli_call *call, const char *path, char out[25
     return n > 0 && n < 256;
 }
 
+static enum err call_weir(const struct found *f, const char *method, const char *path,
+                          struct span body, uint64_t timeout_ms, struct admin_answer *out,
+                          struct complaints *wrong)
+{
+    enum err e = admin_call(f->path, method, path, body, timeout_ms, out, wrong);
+    for (int i = 0; e == ERR_OK && out->status == NOT_IN_CHARGE && i < ASK_AGAIN_TIMES; i++) {
+        buf_free(&out->body);
+        (void)poll(NULL, 0, ASK_AGAIN_MS);
+        e = admin_call(f->path, method, path, body, timeout_ms, out, wrong);
+    }
+    return e;
+}
+
 int cli_ask(const struct cli_call *call, const struct cli_talk *talk, const char *method,
             const char *path, struct span body, uint64_t timeout_ms)
 {
@@ -153,7 +170,7 @@ int cli_ask(const struct cli_call *call, const struct cli_talk *talk, const char
     bool text = strchr(path, '?') == NULL;
     if (text && with_look(call, path, with))
         path = with;
-    enum err e = admin_call(f.path, method, path, body, timeout_ms, &answer, &wrong);
+    enum err e = call_weir(&f, method, path, body, timeout_ms, &answer, &wrong);
     if (e != ERR_OK) {
         cli_complain(&wrong);
         complaints_free(&wrong);

@@ -147,8 +147,16 @@ struct config_tolerance {
     double rel;
 };
 
+enum unsafe_copies { UNSAFE_SKIP, UNSAFE_SANDBOX };
+enum credential { CREDENTIAL_PASS, CREDENTIAL_DROP };
+
 struct config_route_shadow {
-    unsigned percent; /* basis points */
+    unsigned percent;           /* basis points */
+    unsigned probe;             /* likewise, of what is mirrored */
+    const char *version_header; /* NULL: none */
+    enum unsafe_copies unsafe_;
+    enum credential authorization;
+    enum credential cookies;
     struct config_names ignore;
     struct config_tolerance *tolerance;
     size_t ntolerance;
@@ -263,6 +271,7 @@ struct config_timeouts { /* milliseconds */
     uint64_t backend_ping;
     uint64_t tunnel;
     uint64_t drain;
+    uint64_t upgrade;
 };
 
 struct config_resolver {
@@ -273,6 +282,7 @@ struct config_resolver {
 struct config_shadow {
     unsigned in_flight;
     unsigned queue;
+    unsigned rechecks;
     unsigned compare_threads;
     uint64_t request_body;
     uint64_t compare_body;

@@ -26,6 +26,10 @@ static const char *const words_shadow_store[] = {
     [SHADOW_STORE_FULL] = "full",
     NULL,
 };
+static const char *const words_unsafe_copies[] = {
+    [UNSAFE_SKIP] = "skip", [UNSAFE_SANDBOX] = "sandbox", NULL};
+static const char *const words_credential[] = {
+    [CREDENTIAL_PASS] = "pass", [CREDENTIAL_DROP] = "drop", NULL};
 static const char *const words_on_flip[] = {
     [ON_FLIP_FINISH] = "finish", [ON_FLIP_DRAIN] = "drain", [ON_FLIP_CUT] = "cut", NULL};
 static const char *const words_new_error[] = {

@@ -1,12 +1,15 @@
 /* The admin API's thread: requests, the token, sockets, beginning and end. What happens on a
  * connection is admin_wire.c, what a request means admin_api.c. */
 #include "control/admin_wire.h"
+#include "control/disk.h"
 
 #include "base/arena.h"
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/metrics.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -103,6 +106,14 @@ static void on_lws_log(int level, const char *line)
     log_debug("lws", SPAN_FMT, (int)n, line);
 }
 
+static bool is_sending(const struct admin *a)
+{
+    for (const struct admin_request *r = a->requests; r != NULL; r = r->next)
+        if (r->session != NULL && r->session->step == SENDING)
+            return true;
+    return false;
+}
+
 static void *admin_main(void *arg)
 {
     struct admin *a;
@@ -110,6 +121,9 @@ static void *admin_main(void *arg)
     metrics_thread_begin("admin");
     while (!atomic_load(&a->stop) && lws_service(a->context, 0) >= 0)
         ;
+    mailbox_drain(&a->returned);
+    while (atomic_load(&a->left) && is_sending(a) && lws_service(a->context, 0) >= 0)
+        ; /* who asked for the upgrade that ends this process is still told */
     arena_thread_end();
     chunkq_thread_end();
     metrics_thread_end();
@@ -149,17 +163,56 @@ static enum err adopt(struct admin *a, struct listener *l)
                           .vh_prot_name = "listener",
                           .opaque = l};
     l->fd = -1; /* libwebsockets', also on failure */
-    return lws_adopt_descriptor_vhost_via_info(&d) == NULL ? ERR_NO_MEMORY : ERR_OK;
+    l->wsi = lws_adopt_descriptor_vhost_via_info(&d);
+    return l->wsi == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
 static enum err open_sockets(struct admin *a, const char *address, struct complaints *wrong)
 {
     struct listener *l = a->listeners;
-    TRY(admin_listen_unix(a->socket_path, &l[0].fd, wrong));
-    (void)stat(a->socket_path, &a->socket_stat);
-    if (address != NULL)
+    const struct handed_over *handed = a->control->hooks.handed;
+    char beside[PATH_MAX];
+    if (handed != NULL)
+        TRY(disk_path(beside, sizeof(beside), a->control->state_dir, "admin.new"));
+    const char *path = handed == NULL ? a->socket_path : beside;
+    TRY(admin_listen_unix(path, &l[0].fd, wrong));
+    (void)stat(path, &a->socket_stat);
+    if (address == NULL)
+        return ERR_OK;
+    if (handed != NULL && handed->admin >= 0 && strcmp(handed->admin_address, address) == 0)
+        l[1].fd = fcntl(handed->admin, F_DUPFD_CLOEXEC, 0);
+    else
         TRY(admin_listen_tcp(address, &l[1].fd, wrong));
-    return ERR_OK;
+    a->tcp_fd = fcntl(l[1].fd, F_DUPFD_CLOEXEC, 0);
+    return a->tcp_fd < 0 ? ERR_SYSTEM : ERR_OK;
+}
+
+void admin_take_name(struct admin *a)
+{
+    char beside[PATH_MAX];
+    if (disk_path(beside, sizeof(beside), a->control->state_dir, "admin.new") != ERR_OK ||
+        rename(beside, a->socket_path) != 0)
+        log_error("admin", "%s cannot be made of admin.new: %s", a->socket_path, strerror(errno));
+}
+
+enum err admin_hand_over(struct admin *a, int channel)
+{
+    char text[300];
+    if (a->tcp_fd < 0)
+        return ERR_OK;
+    int n = snprintf(text, sizeof(text), "admin %s", a->tcp_address);
+    return n < (int)sizeof(text) ? handover_send(channel, span_of(text, (size_t)n), a->tcp_fd)
+                                 : ERR_OK;
+}
+
+void admin_leave(struct admin *a)
+{
+    a->socket_stat.st_ino = 0; /* the name is another's */
+    atomic_store(&a->left, true);
+    if (a->tcp_fd >= 0)
+        (void)close(a->tcp_fd);
+    a->tcp_fd = -1;
+    lws_cancel_service(a->context);
 }
 
 static enum err begin(struct admin *a, const struct config_admin *config, struct complaints *wrong)
@@ -187,7 +240,8 @@ enum err admin_start(struct admin **out, struct control *c, const char *state_di
     a->control = c;
     pthread_mutex_init(&a->lock, NULL);
     for (int i = 0; i < 2; i++)
-        a->listeners[i] = (struct listener){LISTENER_MAGIC, a, -1, i == 1, 0, NULL};
+        a->listeners[i] = (struct listener){LISTENER_MAGIC, a, -1, i == 1, 0, NULL, NULL};
+    a->tcp_fd = -1;
     enum err e = (size_t)snprintf(a->socket_path, PATH_MAX, "%s/admin.sock", state_dir) < PATH_MAX
                      ? ERR_OK
                      : ERR_TOO_LARGE;
@@ -230,6 +284,8 @@ void admin_stop(struct admin **ap)
     for (int i = 0; i < 2; i++)
         if (a->listeners[i].fd >= 0)
             (void)close(a->listeners[i].fd);
+    if (a->tcp_fd >= 0)
+        (void)close(a->tcp_fd);
     while (a->requests != NULL)
         admin_request_free(a->requests);
     mailbox_end(&a->returned);

@@ -73,6 +73,17 @@ struct admin_request {
 
 enum err admin_start(struct admin **out, struct control *c, const char *state_dir,
                      const struct config_admin *config, struct complaints *wrong) MUST_USE;
+void admin_take_name(struct admin *a);
+/* Control thread: the socket that admin_start() opened beside admin.sock, because another process
+ * listens there, becomes admin.sock. */
+
+enum err admin_hand_over(struct admin *a, int channel) MUST_USE;
+/* Control thread: sends the TCP socket, if there is one. */
+
+void admin_leave(struct admin *a);
+/* Control thread: another process has the sockets. What was asked for is answered, those who have
+ * connected already are served. */
+
 void admin_stop(struct admin **a);
 /* Ends the thread; requests that wait for the control thread are dropped. */
 

@@ -17,7 +17,10 @@
 
 enum { PATIENCE_MS = 10000, LONG_PATIENCE_MS = 320000, RELOAD_PATIENCE_MS = 120000 };
 
-enum { ROW_OPEN = 1 /* over TCP without the token, under any name */ };
+enum {
+    ROW_OPEN = 1,    /* over TCP without the token, under any name */
+    ROW_CHANGES = 2, /* only by the process in charge */
+};
 
 struct api_row {
     enum admin_method method;
@@ -111,6 +114,8 @@ static void run_metrics(struct admin_request *r)
 {
     uint64_t up_ms = clock_wall_ms() - r->control->started_ms;
     metric_set(METRIC_UPTIME, up_ms / 1000);
+    if (r->control->shadow != NULL)
+        shadow_measure(r->control->shadow);
     r->status = 200;
     r->type = "text/plain; version=0.0.4; charset=utf-8";
     if (metrics_render(&r->answer) != ERR_OK)
@@ -131,11 +136,12 @@ static void run_readyz(struct admin_request *r)
 
 static const struct api_row rows[] = {
     {ADMIN_GET, "/status", 0, PATIENCE_MS, NULL, status_gather, status_render},
-    {ADMIN_POST, "/control", 0, LONG_PATIENCE_MS, NULL, orders_change, NULL},
-    {ADMIN_POST, "/undo", 0, LONG_PATIENCE_MS, NULL, orders_undo, NULL},
+    {ADMIN_POST, "/control", ROW_CHANGES, LONG_PATIENCE_MS, NULL, orders_change, NULL},
+    {ADMIN_POST, "/undo", ROW_CHANGES, LONG_PATIENCE_MS, NULL, orders_undo, NULL},
     {ADMIN_POST, "/explain", 0, PATIENCE_MS, NULL, explain_request, NULL},
     {ADMIN_GET, "/routes", 0, PATIENCE_MS, NULL, routes_request, NULL},
-    {ADMIN_POST, "/reload", 0, RELOAD_PATIENCE_MS, NULL, reload_request, NULL},
+    {ADMIN_POST, "/reload", ROW_CHANGES, RELOAD_PATIENCE_MS, NULL, reload_request, NULL},
+    {ADMIN_POST, "/upgrade", ROW_CHANGES, LONG_PATIENCE_MS, NULL, upgrade_request, NULL},
     {ADMIN_GET, "/metrics", 0, PATIENCE_MS, run_metrics, NULL, NULL},
     {ADMIN_GET, "/healthz", ROW_OPEN, PATIENCE_MS, run_healthz, NULL, NULL},
     {ADMIN_GET, "/readyz", ROW_OPEN, PATIENCE_MS, run_readyz, NULL, NULL},
@@ -162,7 +168,7 @@ static bool find_row(const struct admin_head *h, struct admin_request *r)
     if (same_path == NULL) {
         api_refuse(r, 404, "not_found",
                    "there is GET /status, POST /control, POST /undo, POST /explain, GET /routes, "
-                   "POST /reload, "
+                   "POST /reload, POST /upgrade, "
                    "GET /metrics, GET /healthz, GET /readyz",
                    NULL);
         return false;
@@ -318,6 +324,8 @@ static void on_control(void *arg)
 {
     struct admin_request *r;
     OBJ_CAST(r, arg, ADMIN_REQUEST_MAGIC);
+    if ((r->row->flags & ROW_CHANGES) && upgrade_refuses(r->control, r))
+        return;
     r->row->control(r->control, r);
 }
 

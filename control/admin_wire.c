@@ -273,6 +273,16 @@ static void on_destroyed(struct lws *wsi)
     conn_free(c);
 }
 
+/* Another process accepts from it. */
+static void close_tcp(struct admin *a)
+{
+    struct listener *l = &a->listeners[1];
+    if (!atomic_load(&a->left) || l->wsi == NULL)
+        return;
+    lws_set_timeout(l->wsi, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_ASYNC);
+    l->wsi = NULL;
+}
+
 static int on_event(struct lws *wsi, enum lws_callback_reasons why, void *user, void *in, size_t n)
 {
     struct session *s = user;
@@ -301,6 +311,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons why, void *user, 
         struct admin *a;
         OBJ_CAST(a, lws_context_user(lws_get_context(wsi)), ADMIN_MAGIC);
         mailbox_drain(&a->returned);
+        close_tcp(a);
         return 0;
     }
     default:

@@ -34,6 +34,7 @@ struct listener {
     bool tcp;
     unsigned open;
     struct conn *adopting; /* being handed to libwebsockets just now */
+    struct lws *wsi;       /* NULL: none, or closed */
 };
 
 /* One accepted connection. */
@@ -62,6 +63,8 @@ struct admin {
     atomic_bool stop;
     struct mailbox returned;
     struct listener listeners[2];
+    int tcp_fd; /* of listeners[1], to be handed over; -1: none */
+    atomic_bool left;
     char socket_path[PATH_MAX];
     char *tcp_address;
     struct stat socket_stat;

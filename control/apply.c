@@ -32,7 +32,7 @@ static void send_ack(struct control *c)
 {
     char when[CLOCK_ISO_LEN + 1];
     clock_iso(when, clock_wall_ms());
-    if (c->store == NULL)
+    if (c->store == NULL || c->role != ROLE_IN_CHARGE)
         return;
     json_t *o =
         json_pack("{s:I, s:I, s:s, s:s, s:s, s:s, s:i, s:s}", "epoch",
@@ -88,7 +88,7 @@ static void write_document(struct control *c)
 {
     struct buf text = BUF_INIT(DOCUMENT_MAX);
     const struct document *d = c->flip.state.document;
-    if (c->store != NULL && document_render(d, &text) == ERR_OK &&
+    if (c->store != NULL && c->role == ROLE_IN_CHARGE && document_render(d, &text) == ERR_OK &&
         signature_add(&control_config(c)->control.secrets, &text) == ERR_OK)
         (void)!store_write(c->store, d->epoch,
                            buf_span(&text)); /* else the next look tries again */
@@ -191,6 +191,8 @@ static void on_looked(void *arg, enum sight sight, struct span raw, enum err unr
     struct complaints wrong = {.n = 0};
     struct flip_effect fx = {.err = unreadable};
     enum source source = store_source(c);
+    if (c->role == ROLE_HANDING) /* the other process looks itself, and must not be ahead of us */
+        return;
     bool was_pending = c->flip.state.pending;
     flip_value(&c->flip, sight, raw, c->store->facts.name, source, clock_wall_ms(), &wrong, &fx);
     apply_effect(c, &fx, source, &wrong);

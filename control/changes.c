@@ -10,8 +10,9 @@
 enum { PATH_LEN = 256, VALUE_LEN = 80 };
 
 /* What a running weir does not change. */
-static const char *const at_start[] = {"workers", "state_dir", "admin.address", "control.instance",
-                                       "shadow.compare_threads"};
+static const char *const at_start[] = {
+    "workers",        "state_dir", "admin.address", "control.instance", "shadow.compare_threads",
+    "shadow.rechecks"};
 
 struct walk {
     json_t *said;

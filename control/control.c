@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/notify.h"
 #include "base/scribe.h"
 #include "control/disk.h"
 #include "control/room.h"
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* --- making --- */
@@ -34,11 +36,27 @@ static void say_locked(int fd, const char *path, struct complaints *wrong)
              "another weir (process %s) uses this state directory", pid[0] == '\0' ? "?" : pid);
 }
 
+/* The process before has locked it; this must be the same state directory. */
+static enum err take_lock(struct control *c, struct complaints *wrong)
+{
+    char path[PATH_MAX];
+    struct stat theirs, ours;
+    c->lock_fd = c->hooks.handed->lock;
+    TRY(disk_path(path, sizeof(path), c->state_dir, "lock"));
+    if (fstat(c->lock_fd, &theirs) == 0 && stat(path, &ours) == 0 && theirs.st_ino == ours.st_ino &&
+        theirs.st_dev == ours.st_dev)
+        return ERR_OK;
+    complain(wrong, "$.state_dir", "restart weir to change it",
+             "is %s, not the directory of the process this one is to take over from", c->state_dir);
+    return ERR_CONFIG;
+}
+
 /* Held while we live: two of us in one directory would overwrite each other's state. */
 static enum err lock_state(struct control *c, struct complaints *wrong)
 {
     char path[PATH_MAX];
-    char pid[32];
+    if (c->hooks.handed != NULL)
+        return take_lock(c, wrong);
     if (disk_path(path, sizeof(path), c->state_dir, "lock") != ERR_OK)
         return ERR_TOO_LARGE;
     c->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -48,10 +66,16 @@ static enum err lock_state(struct control *c, struct complaints *wrong)
         say_locked(c->lock_fd, path, wrong);
         return ERR_CONFIG;
     }
-    int n = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
-    if (ftruncate(c->lock_fd, 0) != 0 || pwrite(c->lock_fd, pid, (size_t)n, 0) != n)
+    if (!control_sign_lock(c))
         return system_error(wrong, path, "cannot be written");
     return ERR_OK;
+}
+
+bool control_sign_lock(struct control *c)
+{
+    char pid[32];
+    int n = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
+    return ftruncate(c->lock_fd, 0) == 0 && pwrite(c->lock_fd, pid, (size_t)n, 0) == n;
 }
 
 static enum err name_instance(struct control *c, const struct config *config)
@@ -111,6 +135,7 @@ static void begin_timers(struct control *c)
     persist_begin(c);
     orders_begin(c);
     apply_begin(c);
+    upgrade_begin(c);
 }
 
 /* Counters that exist from the start: a scraper cannot tell "none yet" from "no such thing". */
@@ -120,13 +145,16 @@ static void begin_metrics(void)
         ERR_CONTROL_MALFORMED,  ERR_CONTROL_STALE,    ERR_CONTROL_CONFLICT, ERR_CONTROL_TOO_LARGE,
         ERR_CONTROL_WRONG_TYPE, ERR_CONTROL_UNSIGNED, ERR_CONTROL_SIGNATURE};
     static const char *const results[] = {"ok", "refused"};
+    static const char *const upgrades[] = {"ok", "failed"};
     metric_slot slot;
     for (size_t i = 0; i < ARRAY_LEN(refusals); i++)
         (void)!metrics_series(METRIC_CONTROL_REFUSED, &(const char *){err_word(refusals[i])},
                               &slot);
     for (size_t i = 0; i < ARRAY_LEN(results); i++)
         (void)!metrics_series(METRIC_RELOADS, &results[i], &slot);
-    for (enum source s = SOURCE_REDIS; s < SOURCE_COUNT; s++)
+    for (size_t i = 0; i < ARRAY_LEN(upgrades); i++)
+        (void)!metrics_series(METRIC_UPGRADES, &upgrades[i], &slot);
+    for (enum source s = SOURCE_REDIS; s <= SOURCE_CONFIG; s++)
         (void)!metrics_series(METRIC_FLIPS, &(const char *){source_word(s)}, &slot);
     if (metrics_series(METRIC_INFO, &(const char *){WEIR_VERSION}, &slot) == ERR_OK)
         metric_set(slot, 1);
@@ -143,6 +171,8 @@ static enum err make(struct control *c, struct route_table **table, struct compl
     metric_set(METRIC_EPOCH, c->flip.state.epoch);
     if (fx.persist)
         persist_request(c);
+    if (c->role != ROLE_IN_CHARGE)
+        return ERR_OK;
     local_look(c);
     keep_config(c);
     return ERR_OK;
@@ -163,6 +193,7 @@ enum err control_new(struct control **out, struct loop *loop, struct router *rou
         c->scribe = scribe;
         c->hooks = *hooks;
         c->lock_fd = -1;
+        c->role = hooks->handed != NULL ? ROLE_HEIR : ROLE_IN_CHARGE;
         c->started_ms = clock_wall_ms();
         flip_begin(&c->flip, router);
         begin_timers(c);
@@ -185,7 +216,10 @@ static void on_stop_signal(void *arg, int signo)
     OBJ_CAST(c, arg, CONTROL_MAGIC);
     const char *name = signo == SIGINT ? "SIGINT" : "SIGTERM";
     atomic_store(&c->ready, false);
+    upgrade_cancel(c, "this one was told to end");
     if (c->stop_signals++ == 0) {
+        if (c->role == ROLE_IN_CHARGE)
+            notify("STOPPING=1");
         log_info("control", "%s: finishing what runs; once more ends it now", name);
         if (c->hooks.drain != NULL)
             c->hooks.drain(c->hooks.arg);
@@ -222,6 +256,14 @@ static void on_order_signal(void *arg, int signo)
     local_look(c);
 }
 
+static void on_upgrade_signal(void *arg, int signo)
+{
+    struct control *c;
+    OBJ_CAST(c, arg, CONTROL_MAGIC);
+    UNUSED(signo);
+    upgrade_request(c, NULL);
+}
+
 static enum err take_signals(struct control *c)
 {
     (void)signal(SIGPIPE, SIG_IGN); /* hiredis writes with write(2) */
@@ -229,6 +271,7 @@ static enum err take_signals(struct control *c)
     TRY(loop_signal(c->loop, SIGTERM, on_stop_signal, c));
     TRY(loop_signal(c->loop, SIGINT, on_stop_signal, c));
     TRY(loop_signal(c->loop, SIGURG, on_order_signal, c));
+    TRY(loop_signal(c->loop, SIGUSR2, on_upgrade_signal, c));
     return loop_signal(c->loop, SIGUSR1, on_reopen_signal, c);
 }
 
@@ -237,6 +280,10 @@ enum err control_start(struct control *c, struct complaints *wrong)
     OBJ_CHECK(c, CONTROL_MAGIC);
     TRY(take_signals(c));
     TRY(admin_start(&c->admin, c, c->state_dir, &control_config(c)->admin, wrong));
+    if (c->role == ROLE_HEIR) {
+        apply_check_adopted(c);
+        return upgrade_follow(c);
+    }
     TRY(apply_open_store(c));
     local_look(c); /* left before the signal was taken */
     apply_check_adopted(c);
@@ -276,6 +323,7 @@ void control_free(struct control **cp)
     if (*cp == NULL)
         return;
     OBJ_TAKE(c, cp, CONTROL_MAGIC);
+    upgrade_end(c);
     admin_stop(&c->admin);
     store_close(&c->store);
     jobs_end(&c->loads);

@@ -13,6 +13,7 @@
 #include "shadow/shadow.h"
 
 struct control;
+struct handed_over;
 struct scribe;
 
 /* What the program around it offers; control and the data plane do not know each other. */
@@ -34,6 +35,22 @@ struct control_hooks {
     void (*stop)(void *arg);
     /* End now. Control thread. */
 
+    enum err (*hand_over)(void *arg, int channel);
+    /* Sends listening sockets and secrets to the process that is to take this one's place. NULL:
+     * there can be none. Control thread; waits a few seconds at most. */
+
+    void (*leave)(void *arg);
+    /* The other process has taken over: end as after SIGTERM, but accepting nothing is the other
+     * one's business now. Control thread. */
+
+    void (*in_charge)(void *arg);
+    /* This process has taken the place of another one. Control thread. May be NULL. */
+
+    bool (*alive)(void *arg);
+    /* Whether all that should turn has turned since the last call. Control thread. NULL: yes. */
+
+    const struct handed_over *handed; /* NULL: this process takes nobody's place. Kept: borrowed */
+
     enum err (*describe)(void *arg, struct buf *json);
     /* Appends members of the status object ("listeners": [...], "connections": n, ...), each
      * followed by a comma. Any thread. */
@@ -48,7 +65,9 @@ enum err control_new(struct control **out, struct loop *loop, struct router *rou
 
 enum err control_start(struct control *c, struct complaints *wrong) MUST_USE;
 /* Workers run: opens the admin sockets, starts the admin thread, connects to Redis, installs
- * SIGHUP, SIGTERM, SIGINT, SIGUSR1 (reopen logs) and SIGURG (an order was left). */
+ * SIGHUP, SIGTERM, SIGINT, SIGUSR1 (reopen logs), SIGUSR2 (upgrade) and SIGURG (an order was left).
+ * With `handed` the process before is told, and stays in charge until it answers: until then
+ * nothing is written, no order is taken, and the store is not asked. */
 
 void control_adopted(struct control *c);
 /* Any thread: a worker has adopted a newer snapshot. */

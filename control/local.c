@@ -88,6 +88,8 @@ void local_look(struct control *c)
 {
     char from[PATH_MAX];
     char to[PATH_MAX];
+    if (c->role != ROLE_IN_CHARGE)
+        return;
     if (disk_path(from, sizeof(from), c->state_dir, left) != ERR_OK ||
         disk_path(to, sizeof(to), c->state_dir, taken) != ERR_OK)
         return;

@@ -105,3 +105,33 @@ enum err order_describe(const struct flip *f, const struct document *before,
     }
     return n == 0 ? say(said, "nothing goes elsewhere than before") : ERR_OK;
 }
+
+/* In basis points. */
+static unsigned in_force(const struct document *d, const struct config_route *r)
+{
+    const struct document_route *own = document_route(d, r->name);
+    enum pin pin = own != NULL && own->pin != PIN_NONE ? own->pin : d->pin;
+    if (pin != PIN_NONE)
+        return pin == PIN_NEW ? WEIGHT_ALL : 0;
+    return own != NULL && own->weighs ? own->weight : r->new_weight;
+}
+
+enum err order_warn(const struct flip *f, struct shadow *shadow, const struct document *before,
+                    const struct document *after, json_t *said)
+{
+    char why[SHADOW_WHY_MAX];
+    char line[SHADOW_WHY_MAX + 256];
+    size_t n = 0;
+    before = before == NULL ? &empty : before;
+    after = after == NULL ? &empty : after;
+    for (size_t i = 0; i < f->table->nroutes && n < SENTENCES_MAX; i++) {
+        const struct config_route *r = f->table->routes[i].config;
+        if (in_force(before, r) == 0 || in_force(after, r) > 0 ||
+            !shadow_legacy_lags(shadow, r->name, why))
+            continue;
+        (void)snprintf(line, sizeof(line), "%s: watch it, by its shadow: %s", r->name, why);
+        TRY(say(said, line));
+        n++;
+    }
+    return ERR_OK;
+}

@@ -162,6 +162,13 @@ void orders_progress(struct control *c)
         loop_timer_clear(c->loop, &c->orders.tick);
 }
 
+void orders_hurry(struct control *c)
+{
+    for (struct order *o = c->orders.first; o != NULL; o = o->next)
+        o->deadline_ms = 0;
+    orders_progress(c);
+}
+
 void orders_store(struct control *c, enum order_store how)
 {
     for (struct order *o = c->orders.first; o != NULL; o = o->next)
@@ -283,6 +290,8 @@ static json_t *answer_of(const struct control *c, const struct document *before)
     if (said != NULL) {
         say(said, line);
         (void)!order_describe(&c->flip, before, d, said);
+        if (c->shadow != NULL)
+            (void)!order_warn(&c->flip, c->shadow, before, d, said);
     }
     return json_pack("{s:I, s:I, s:s, s:o}", "epoch", (json_int_t)s->epoch, "document",
                      (json_int_t)d->epoch, "pin", pin_word(d->pin), "said", said);

@@ -117,6 +117,7 @@ static void job_done(void *arg)
     if (again)
         begin_job(c);
     orders_progress(c);
+    upgrade_progress(c);
 }
 
 static const struct job_kind persist_kind = {job_work, job_done, job_free};
@@ -156,8 +157,10 @@ static void begin_job(struct control *c)
 
 void persist_request(struct control *c)
 {
+    if (c->role == ROLE_FOLLOWS) /* another process writes what changes now */
+        c->flip.audit.n = 0;
     c->persist.wanted++;
-    if (c->persist.running == NULL && c->disk != NULL)
+    if (c->persist.running == NULL && c->disk != NULL && c->role == ROLE_IN_CHARGE)
         begin_job(c);
 }
 
@@ -165,7 +168,7 @@ static void on_retry(void *arg)
 {
     struct control *c;
     OBJ_CAST(c, arg, CONTROL_MAGIC);
-    if (c->persist.running == NULL)
+    if (c->persist.running == NULL && c->role == ROLE_IN_CHARGE)
         begin_job(c);
 }
 
@@ -177,7 +180,7 @@ void persist_begin(struct control *c)
 void persist_last(struct control *c)
 {
     loop_timer_clear(c->loop, &c->persist.retry);
-    if (c->persist.written == c->persist.wanted)
+    if (c->persist.written == c->persist.wanted || c->role == ROLE_FOLLOWS || c->role == ROLE_HEIR)
         return;
     struct persist_job *j = job_new(c);
     if (j == NULL)

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/notify.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,7 +177,8 @@ static void job_done(void *arg)
     else
         refused(c, j);
     job_free(j);
-    if (c->reload.again)
+    notify_ready(NULL);
+    if (c->reload.again && c->upgrade.step == UPGRADE_NONE)
         begin(c);
 }
 
@@ -187,6 +189,7 @@ static const struct job_kind kind = {job_work, job_done, job_free};
 static void cannot(struct control *c, enum err e)
 {
     struct reload *r = &c->reload;
+    notify_ready(NULL);
     log_error("reload", "the configuration cannot be reloaded: %s", err_sentence(e));
     for (size_t i = 0; i < r->nwaiting; i++) {
         api_refuse(r->waiting[i], 503, err_word(e), err_sentence(e), NULL);
@@ -202,6 +205,7 @@ static void begin(struct control *c)
     memcpy(r->waiting, r->next, r->nnext * sizeof(r->next[0]));
     r->nwaiting = r->nnext;
     r->nnext = 0;
+    notify_reloading();
     struct reload_job *j = calloc(1, sizeof(*j));
     if (j == NULL) {
         cannot(c, ERR_NO_MEMORY);
@@ -223,6 +227,12 @@ static void begin(struct control *c)
 void reload_request(struct control *c, struct admin_request *request)
 {
     struct reload *r = &c->reload;
+    if (request != NULL && c->upgrade.step != UPGRADE_NONE) {
+        api_refuse(request, 409, "upgrade_under_way",
+                   "an upgrade is under way, and reads the configuration", NULL);
+        admin_return(request);
+        return;
+    }
     if (request != NULL && r->nnext == ORDERS_MAX) {
         api_refuse(request, 503, err_word(ERR_QUEUE_FULL), err_sentence(ERR_QUEUE_FULL), NULL);
         admin_return(request);
@@ -231,7 +241,13 @@ void reload_request(struct control *c, struct admin_request *request)
     if (request != NULL)
         r->next[r->nnext++] = request;
     r->again = true;
-    if (r->running == NULL)
+    if (r->running == NULL && c->upgrade.step == UPGRADE_NONE)
+        begin(c);
+}
+
+void reload_resume(struct control *c)
+{
+    if (c->reload.again && c->reload.running == NULL)
         begin(c);
 }
 

@@ -9,6 +9,8 @@
 #include "control/jobs.h"
 #include "control/store.h"
 
+#include "base/handover.h"
+
 #include <limits.h>
 #include <stdatomic.h>
 
@@ -72,6 +74,9 @@ void orders_undo(struct control *c, struct admin_request *r);
 void orders_progress(struct control *c);
 /* Something an order may be waiting for has happened. */
 
+void orders_hurry(struct control *c);
+/* Nobody can wait any longer: every order is answered with what has come true. */
+
 void orders_store(struct control *c, enum order_store how);
 /* What became of the document in force in the store. */
 
@@ -101,6 +106,11 @@ enum err order_describe(const struct flip *f, const struct document *before,
                         const struct document *after, json_t *said) MUST_USE;
 
 /* --- local.c: orders left in the state directory --- */
+
+enum err order_warn(const struct flip *f, struct shadow *shadow, const struct document *before,
+                    const struct document *after, json_t *said) MUST_USE;
+/* Appends a sentence for each route that went back to legacy altogether, if the copies that legacy
+ * was sent say that it is not ready for that. */
 
 void local_look(struct control *c);
 /* Carries out what was left there, if anything. */
@@ -134,6 +144,73 @@ void reload_request(struct control *c, struct admin_request *r);
 
 void reload_end(struct control *c);
 
+void reload_resume(struct control *c);
+/* This process stays in charge after all: what was asked for meanwhile. */
+
+/* --- upgrade.c: the process before, and the process after --- */
+
+enum role {
+    ROLE_IN_CHARGE, /* writes the state, takes orders, acknowledges */
+    ROLE_HEIR,      /* is ready to, and waits for the process before */
+    ROLE_HANDING,   /* all is on disk and nothing changes any more: the other takes it up */
+    ROLE_FOLLOWS,   /* was; finishes what runs here by what the store says, and writes nothing */
+};
+
+enum upgrade_step {
+    UPGRADE_NONE,
+    UPGRADE_BEGUN,    /* the other runs; it must say hello and then that it is ready */
+    UPGRADE_SETTLING, /* it is ready; the state is on its way to the disk */
+    UPGRADE_HANDED,   /* it has the state */
+    UPGRADE_GIVEN,    /* it accepts, and was told that everything is its own */
+    UPGRADE_DONE,     /* it has taken it */
+};
+
+enum { UPGRADE_TEXT_MAX = 1200 };
+
+struct upgrade {
+    enum upgrade_step step;
+    int channel; /* to the process after this one; -1: none */
+    pid_t pid;
+    struct loop_io io;
+    struct timer limit;
+    struct timer reap; /* it has closed the channel; has it ended? */
+    unsigned reaped;   /* times looked */
+    struct admin_request *waiting;
+    char by[ADMIN_USER_MAX];
+    char version[64];
+    char failed[UPGRADE_TEXT_MAX]; /* what it said was wrong */
+
+    int before; /* channel to the process before this one; -1: it has ended, or there was none */
+    pid_t before_pid;
+    struct loop_io before_io;
+
+    bool any; /* for status: the last one */
+    bool ok;
+    uint64_t at_ms;
+    char said[UPGRADE_TEXT_MAX];
+
+    struct timer watchdog;
+    uint64_t watchdog_ms;
+};
+
+void upgrade_begin(struct control *c);
+void upgrade_request(struct control *c, struct admin_request *r);
+/* r may be NULL (SIGUSR2). */
+
+void upgrade_progress(struct control *c);
+/* The state is on disk. */
+
+void upgrade_cancel(struct control *c, const char *why);
+/* Gives one up that is under way. */
+
+bool upgrade_refuses(struct control *c, struct admin_request *r);
+/* True: this process may change nothing at present; r has its answer. */
+
+enum err upgrade_follow(struct control *c) MUST_USE;
+/* The end of the start of an heir: tells the process before, and waits for its word. */
+
+void upgrade_end(struct control *c);
+
 /* --- explain.c --- */
 
 void explain_request(struct control *c, struct admin_request *r);
@@ -156,6 +233,8 @@ struct control {
     char instance[INSTANCE_MAX];
     char host[HOST_NAME_MAX + 1];
     int lock_fd;
+    enum role role;
+    struct upgrade upgrade;
     struct jobs *disk;
     struct jobs *loads;
     struct flip flip;
@@ -178,6 +257,9 @@ struct control {
     atomic_uint
         lookers; /* status answers being made: they point into the table, so nothing is reaped */
 };
+
+bool control_sign_lock(struct control *c);
+/* Writes this process's number into the lock of the state directory. */
 
 /* --- status.c --- */
 

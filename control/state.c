@@ -13,7 +13,8 @@
 
 enum { STATE_VERSION = 1, STATE_FILE_MAX = 256 * 1024 * 1024, HEX_LEN = 2 * DIGEST_BYTES };
 
-static const char *const source_words[SOURCE_COUNT] = {"none", "redis", "file", "admin", "config"};
+static const char *const source_words[SOURCE_COUNT] = {"none",  "redis",  "file",
+                                                       "admin", "config", "upgrade"};
 
 const char *source_word(enum source s)
 {

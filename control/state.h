@@ -6,10 +6,18 @@
 #include "base/digest.h"
 #include "control/document.h"
 
-enum source { SOURCE_NONE, SOURCE_REDIS, SOURCE_FILE, SOURCE_ADMIN, SOURCE_CONFIG, SOURCE_COUNT };
+enum source {
+    SOURCE_NONE,
+    SOURCE_REDIS,
+    SOURCE_FILE,
+    SOURCE_ADMIN,
+    SOURCE_CONFIG,
+    SOURCE_UPGRADE,
+    SOURCE_COUNT
+};
 
 const char *source_word(enum source s);
-/* "redis", "file", "admin", "config"; "none". */
+/* "redis", "file", "admin", "config", "upgrade" (on the audit trail only); "none". */
 
 enum { UNDO_MAX = 64 };
 

@@ -111,6 +111,19 @@ static json_t *reload_json(const struct control *c)
     return o;
 }
 
+static json_t *upgrade_json(const struct control *c)
+{
+    const struct upgrade *u = &c->upgrade;
+    if (!u->any)
+        return json_null();
+    json_t *o = json_object();
+    put(o, "at", time_or_null(u->at_ms));
+    put(o, "ok", json_boolean(u->ok));
+    put(o, "said", json_text(span_str(u->said)));
+    put(o, "before", u->before >= 0 ? number((uint64_t)u->before_pid) : json_null());
+    return o;
+}
+
 static json_t *unknown_json(const struct control *c)
 {
     const char *names[UNKNOWN_MAX];
@@ -150,6 +163,7 @@ static json_t *head_json(struct control *c)
     put(o, "store", c->store == NULL ? json_null() : store_json(c));
     put(o, "state", state_json(c));
     put(o, "reload", reload_json(c));
+    put(o, "upgrade", upgrade_json(c));
     return o;
 }
 
@@ -235,6 +249,8 @@ static json_t *counts_json(const struct route_count *n, enum side side)
     put(o, "requests", number(n == NULL ? 0 : n->requests[side]));
     put(o, "failed", number(n == NULL ? 0 : n->failed[side]));
     put(o, "leaving", number(n == NULL ? 0 : n->leaving[side]));
+    if (n != NULL && n->stopped[side] > 0)
+        put(o, "sandbox_stopped", json_true());
     return o;
 }
 
@@ -319,6 +335,30 @@ static void add_shadow(struct control *c, json_t *status)
     buf_free(&text);
 }
 
+static json_t *rollback_json(const json_t *route, json_t *known)
+{
+    json_t *o = json_object_get(known, json_string_value(json_object_get(route, "name")));
+    if (json_number_value(json_object_get(route, "shadow_percent")) <= 0)
+        return json_pack("{s:s, s:s}", "state", "unknown", "why", "the route mirrors nothing");
+    if (o == NULL)
+        return json_pack("{s:s, s:s}", "state", "unknown", "why", "no copy in 10 min");
+    return json_incref(o);
+}
+
+/* Each route of which new serves a part says whether it could go back. */
+static void add_rollback(json_t *status)
+{
+    json_t *shadow = json_object_get(status, "shadow");
+    json_t *known = json_object_get(shadow, "rollback");
+    json_t *routes = json_object_get(status, "routes");
+    for (size_t i = 0; i < json_array_size(routes); i++) {
+        json_t *route = json_array_get(routes, i);
+        if (json_number_value(json_object_get(route, "new_percent")) > 0)
+            put(route, "rollback_ready", rollback_json(route, known));
+    }
+    (void)json_object_del(shadow, "rollback");
+}
+
 void status_render(struct control *c, struct admin_request *r)
 {
     struct status_facts *f = r->facts;
@@ -327,6 +367,7 @@ void status_render(struct control *c, struct admin_request *r)
     if (status != NULL) {
         put(status, "routes", routes_json(f));
         add_shadow(c, status);
+        add_rollback(status);
         add_data_plane(c, status);
     }
     status_facts_free(c, &r->facts);

@@ -16,12 +16,13 @@ struct status_facts {
 
 /* --- status_counts.c --- */
 
-/* Exchanges of one route, from weir_requests_total and weir_requests_leaving. */
+/* One route, from weir_requests_total, weir_requests_leaving and weir_shadow_sandbox_stopped. */
 struct route_count {
     struct span route;    /* lies in the text */
     uint64_t requests[2]; /* by enum side */
     uint64_t failed[2];   /* answered 5xx, or not at all */
     uint64_t leaving[2];  /* running, and moved away from this side */
+    uint64_t stopped[2];  /* this side is sent no copies of unsafe requests any more */
 };
 
 struct route_counts {

@@ -8,6 +8,7 @@
 
 static const struct span finished = SPAN("weir_requests_total{");
 static const struct span leaving = SPAN("weir_requests_leaving{");
+static const struct span stopped = SPAN("weir_shadow_sandbox_stopped{");
 
 void counts_free(struct route_counts *c)
 {
@@ -32,14 +33,15 @@ static struct span label(struct span series, struct span name)
     return SPAN_NULL;
 }
 
-static void add(struct route_count *c, struct span side, struct span class, uint64_t n)
+static void add(struct route_count *c, struct span line, struct span side, struct span class,
+                uint64_t n)
 {
     bool is_new = span_eq(side, SPAN("new"));
     if (!is_new && !span_eq(side, SPAN("legacy")))
         return;
     enum side s = is_new ? SIDE_NEW : SIDE_LEGACY;
     if (class.p == NULL) {
-        c->leaving[s] += n;
+        *(span_has_prefix(line, stopped) ? &c->stopped[s] : &c->leaving[s]) += n;
         return;
     }
     c->requests[s] += n;
@@ -69,6 +71,7 @@ static void merge(struct route_counts *c)
             last->requests[s] += c->list[i].requests[s];
             last->failed[s] += c->list[i].failed[s];
             last->leaving[s] += c->list[i].leaving[s];
+            last->stopped[s] += c->list[i].stopped[s];
         }
     }
     c->n = kept;
@@ -76,7 +79,8 @@ static void merge(struct route_counts *c)
 
 static bool is_ours(struct span line)
 {
-    return span_has_prefix(line, finished) || span_has_prefix(line, leaving);
+    return span_has_prefix(line, finished) || span_has_prefix(line, leaving) ||
+           span_has_prefix(line, stopped);
 }
 
 static size_t series_in(struct span text)
@@ -106,7 +110,7 @@ enum err counts_parse(struct route_counts *c)
         one->route = label(series, SPAN("route"));
         if (one->route.p == NULL || !span_u64(span_from(line, end + 2), &n))
             continue;
-        add(one, label(series, SPAN("side")), label(series, SPAN("class")), n);
+        add(one, line, label(series, SPAN("side")), label(series, SPAN("class")), n);
         c->n++;
     }
     merge(c);

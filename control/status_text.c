@@ -212,6 +212,25 @@ static void say_reload(struct page *p, const json_t *s, uint64_t now_ms)
     }
 }
 
+static void say_upgrade(struct page *p, const json_t *s, uint64_t now_ms)
+{
+    const json_t *u = json_object_get(s, "upgrade");
+    char age[PAGE_SHORT];
+    if (!json_is_object(u))
+        return;
+    age_of(age, text_of(u, "at"), now_ms);
+    page_label(p, "upgrade");
+    page_printf(p, is(u, "ok") ? INK_GOOD : INK_BAD, "%s, %s ago: %s",
+                is(u, "ok") ? "good" : "failed", age, word_of(u, "said"));
+    page_end(p);
+    if (!json_is_integer(json_object_get(u, "before")))
+        return;
+    page_label(p, "");
+    page_printf(p, INK_PLAIN, "process %llu still finishes what it runs; it is not counted here",
+                (unsigned long long)number_of(u, "before"));
+    page_end(p);
+}
+
 static void say_shadow(struct page *p, const json_t *s)
 {
     const json_t *shadow = json_object_get(s, "shadow");
@@ -244,6 +263,61 @@ static void say_shadow(struct page *p, const json_t *s)
     page_end(p);
 }
 
+static bool is_mirrored(const json_t *route)
+{
+    return json_number_value(json_object_get(route, "shadow_percent")) > 0;
+}
+
+/* Whether what new serves could go back to legacy, of the routes of which it can be known. */
+static void say_rollback(struct page *p, const json_t *routes)
+{
+    enum { LINES_MAX = 10 };
+    size_t known = 0, ready = 0, lines = 0;
+    for (size_t i = 0; i < json_array_size(routes); i++) {
+        const json_t *o = json_object_get(json_array_get(routes, i), "rollback_ready");
+        bool mirrored = is_mirrored(json_array_get(routes, i));
+        known += json_is_object(o) && mirrored;
+        ready += json_is_object(o) && strcmp(word_of(o, "state"), "ready") == 0;
+    }
+    if (known == 0)
+        return;
+    page_label(p, "rollback");
+    page_printf(p, ready == known ? INK_GOOD : INK_WARN,
+                "legacy could take over %zu of %zu routes that new serves and legacy shadows",
+                ready, known);
+    page_end(p);
+    for (size_t i = 0; i < json_array_size(routes) && lines < LINES_MAX; i++) {
+        const json_t *route = json_array_get(routes, i);
+        const json_t *o = json_object_get(route, "rollback_ready");
+        char line[512];
+        if (!json_is_object(o) || strcmp(word_of(o, "state"), "ready") == 0 || !is_mirrored(route))
+            continue;
+        (void)snprintf(line, sizeof(line), "%s: %s: %s", word_of(route, "name"),
+                       word_of(o, "state"), word_of(o, "why"));
+        problem(p, INK_WARN, line);
+        lines++;
+    }
+}
+
+static void say_stopped(struct page *p, const json_t *routes)
+{
+    static const char *const sides[] = {"legacy", "new"};
+    static const char *const keys[] = {"on_legacy", "on_new"};
+    for (size_t i = 0; i < json_array_size(routes); i++) {
+        const json_t *route = json_array_get(routes, i);
+        for (size_t k = 0; k < ARRAY_LEN(keys); k++) {
+            char line[512];
+            if (!is(json_object_get(route, keys[k]), "sandbox_stopped"))
+                continue;
+            (void)snprintf(line, sizeof(line),
+                           "%s: %s did not confirm a copy (X-Weir-Shadow-Ack: sandbox); copies of "
+                           "requests that may change something stopped until a reload",
+                           word_of(route, "name"), sides[k]);
+            problem(p, INK_BAD, line);
+        }
+    }
+}
+
 static void say_unknown(struct page *p, const json_t *s)
 {
     const json_t *list = json_object_get(s, "unknown_routes");
@@ -268,7 +342,10 @@ enum err status_text(const json_t *status, const struct admin_look *look, uint64
     say_store(&p, status, now_ms);
     say_state(&p, status);
     say_reload(&p, status, now_ms);
+    say_upgrade(&p, status, now_ms);
     say_shadow(&p, status);
+    say_stopped(&p, json_object_get(status, "routes"));
+    say_rollback(&p, json_object_get(status, "routes"));
     page_end(&p);
     status_table(&p, json_object_get(status, "routes"));
     return p.err;

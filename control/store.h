@@ -73,6 +73,7 @@ struct store_ops {
     void (*ack)(struct store *s, struct span json);
     void (*peers)(struct store *s, void (*fn)(void *arg, struct peers *p), void *arg);
     void (*note)(struct store *s, struct span line);
+    void (*yield)(struct store *s);
     void (*close)(struct store **s);
 };
 
@@ -118,6 +119,13 @@ static inline void store_peers(struct store *s, void (*fn)(void *arg, struct pee
 static inline void store_note(struct store *s, struct span line)
 {
     s->ops->note(s, line);
+}
+
+/* Another process acknowledges under this instance's name: no more of it here, and nothing is
+ * withdrawn at the end. Looking goes on. */
+static inline void store_yield(struct store *s)
+{
+    s->ops->yield(s);
 }
 
 static inline void store_close(struct store **s)

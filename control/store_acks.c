@@ -37,7 +37,7 @@ static void on_acked(void *arg, const struct answer *a)
 void redis_store_ack_now(struct redis_store *s)
 {
     char ttl[24];
-    if (!s->up || s->ack.n == 0)
+    if (!s->up || s->yielded || s->ack.n == 0)
         return;
     (void)snprintf(ttl, sizeof(ttl), "%llu", (unsigned long long)s->ack_ttl_ms);
     redis_send(s->cmd, on_acked, s, 5,

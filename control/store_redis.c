@@ -514,6 +514,13 @@ static void redis_store_free(struct redis_store *s)
     free(s);
 }
 
+static void redis_store_yield(struct store *base)
+{
+    struct redis_store *s = self(base);
+    s->yielded = true;
+    loop_timer_clear(s->loop, &s->renew);
+}
+
 static void redis_store_close(struct store **base)
 {
     struct redis_store *s = self(*base);
@@ -525,7 +532,7 @@ static void redis_store_close(struct store **base)
     loop_timer_clear(s->loop, &s->renew);
     loop_timer_clear(s->loop, &s->retry);
     if (s->cmd != NULL) {
-        if (s->up)
+        if (s->up && !s->yielded)
             redis_store_withdraw(s);
         redis_close(&s->cmd);
     }
@@ -535,7 +542,8 @@ static void redis_store_close(struct store **base)
 }
 
 static const struct store_ops ops = {redis_store_start, redis_store_write, redis_store_ack,
-                                     redis_store_peers, redis_store_note,  redis_store_close};
+                                     redis_store_peers, redis_store_note,  redis_store_yield,
+                                     redis_store_close};
 
 static bool copy(char **to, const char *from)
 {

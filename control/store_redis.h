@@ -62,8 +62,9 @@ struct redis_store {
     uint64_t backoff_ms;
     char said[SAID_MAX][SAID_LEN]; /* reasons logged in this outage */
     size_t nsaid;
-    bool up;     /* logged in, and a look was answered */
-    bool was_up; /* ever */
+    bool yielded; /* another process acknowledges for this instance */
+    bool up;      /* logged in, and a look was answered */
+    bool was_up;  /* ever */
 
     /* the command connection */
     struct redis_link *cmd;

@@ -74,40 +74,63 @@ struct span http_head_value(const struct http_head *h, enum http_field_id id)
     return f == NULL ? SPAN_NULL : f->value;
 }
 
-static enum err copy_span(struct span *to, struct span from, struct arena *a)
+/* Into room that was made for it. */
+static struct span put(char **at, struct span s)
 {
-    *to = SPAN_NULL;
-    if (from.p == NULL)
-        return ERR_OK;
-    char *p = arena_copy(a, from);
-    if (p == NULL)
-        return ERR_NO_MEMORY;
-    *to = span_of(p, from.n);
-    return ERR_OK;
+    if (s.p == NULL)
+        return SPAN_NULL;
+    struct span out = span_of(*at, s.n);
+    if (s.n > 0)
+        memcpy(*at, s.p, s.n);
+    *at += s.n;
+    return out;
 }
 
-enum err http_head_copy(struct http_head *to, const struct http_head *from, struct arena *a)
+static void put_fields(struct http_head *to, const struct http_head *from, char **at)
 {
-    *to = *from;
-    to->arena = a;
-    to->fields = NULL;
-    to->nfields = to->cap = 0;
+    to->nfields = 0;
     to->seen = 0;
-    TRY(copy_span(&to->method_name, from->method_name, a));
-    TRY(copy_span(&to->target, from->target, a));
-    TRY(copy_span(&to->authority, from->authority, a));
-    TRY(copy_span(&to->scheme, from->scheme, a));
-    TRY(copy_span(&to->reason, from->reason, a));
     for (size_t i = 0; i < from->nfields; i++) {
         const struct http_field *f = &from->fields[i];
-        struct span name, value;
         if (f->flags & HTTP_FIELD_DROPPED)
             continue;
-        TRY(copy_span(&name, f->name, a));
-        TRY(copy_span(&value, f->value, a));
-        TRY(add(to, f->id, name, value));
-        to->fields[to->nfields - 1].flags = f->flags;
+        struct http_field *copy = &to->fields[to->nfields++];
+        *copy = *f;
+        copy->name = put(at, f->name);
+        copy->value = put(at, f->value);
+        to->seen |= UINT64_C(1) << f->id;
     }
+}
+
+/* One piece of memory for all text, one for the fields. */
+enum err http_head_copy(struct http_head *to, const struct http_head *from, struct arena *a)
+{
+    enum { SPARE = 4 }; /* whoever copies a head adds to it */
+    size_t text =
+        from->method_name.n + from->target.n + from->authority.n + from->scheme.n + from->reason.n;
+    size_t kept = 0;
+    for (size_t i = 0; i < from->nfields; i++) {
+        const struct http_field *f = &from->fields[i];
+        if (f->flags & HTTP_FIELD_DROPPED)
+            continue;
+        text += f->name.n + f->value.n;
+        kept++;
+    }
+    *to = *from;
+    to->arena = a;
+    to->cap = kept + SPARE;
+    to->fields = arena_alloc(a, to->cap * sizeof(*to->fields));
+    char *at = arena_alloc(a, text);
+    if (to->fields == NULL || at == NULL) {
+        to->nfields = to->cap = 0;
+        return ERR_NO_MEMORY;
+    }
+    to->method_name = put(&at, from->method_name);
+    to->target = put(&at, from->target);
+    to->authority = put(&at, from->authority);
+    to->scheme = put(&at, from->scheme);
+    to->reason = put(&at, from->reason);
+    put_fields(to, from, &at);
     return ERR_OK;
 }
 

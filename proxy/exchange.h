@@ -147,6 +147,9 @@ enum err request_edit(struct exchange *x, enum side side, struct http_head *out)
  * X-Request-ID in, then what the route changes. x->request stays what the client sent: it may be
  * decided again, and sent to the other side too. */
 
+bool request_is_sided(const struct exchange *x);
+/* Whether the two sides get different heads. */
+
 void request_trailers_edit(struct exchange *x, struct http_head *trailers);
 /* What holds for fields holds for these. */
 

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "proxy/front.h"
 #include "proxy/local.h"
+#include "proxy/sockets.h"
 #include "proxy/worker.h"
 
 #include <errno.h>
@@ -198,11 +199,18 @@ static int bound_socket(const struct address *at)
     return -1;
 }
 
-static enum err open_inet(const struct address *at, int *out)
+/* given: -1, or a socket that listens already. A worker for whom there is none, and who may not
+ * have one of its own (a port of root's, a socket of systemd's), accepts from another worker's. */
+static enum err open_inet(struct worker *w, const struct address *configured,
+                          const struct address *at, int given, int *out)
 {
-    int fd = bound_socket(at);
-    if (fd < 0)
-        return ERR_SYSTEM;
+    int fd = given >= 0 ? given : bound_socket(at);
+    if (fd < 0) {
+        int e = errno;
+        *out = sockets_share(proxy_sockets(w->proxy), configured);
+        errno = e;
+        return *out < 0 ? ERR_SYSTEM : ERR_OK;
+    }
     if (listen(fd, BACKLOG) != 0) {
         int e = errno;
         close(fd);
@@ -219,14 +227,18 @@ static bool is_local(const struct address *a)
 }
 
 static enum err listener_open(struct listener *l, const struct plane_listener *pl,
-                              const struct address *at)
+                              const struct address *at, int given)
 {
     int fd;
+    struct proxy *p = l->worker->proxy;
     TRY(tally_listener(&pl->address, &l->key));
     if (is_local(at))
-        TRY(local_open(proxy_locals(l->worker->proxy), at, pl->mode, BACKLOG, &fd));
+        TRY(local_open(proxy_locals(p), at, pl->mode, BACKLOG, given, &fd));
     else
-        TRY(open_inet(at, &fd));
+        TRY(open_inet(l->worker, &pl->address, at, given, &fd));
+    if (sockets_opened(proxy_sockets(p), &pl->address, fd) != ERR_OK)
+        log_warn("listen", "%s could not be handed on at an upgrade: no memory",
+                 pl->config->address);
     l->fd = fd;
     l->address = l->bound = pl->address;
     l->paused = false;
@@ -247,6 +259,7 @@ static void listener_close(struct listener *l)
         ; /* what the kernel has queued would be reset otherwise */
     loop_undefer(l->worker->loop, &l->again);
     loop_io_del(&l->io);
+    sockets_closing(proxy_sockets(l->worker->proxy), l->fd);
     if (is_local(&l->address))
         local_close(proxy_locals(l->worker->proxy), &l->address, l->fd);
     else
@@ -287,17 +300,42 @@ static bool is_wanted(const struct plane *p, const struct listener *l)
     return false;
 }
 
-static enum err open_one(struct worker *w, const struct plane_listener *pl)
+static enum err open_one(struct worker *w, const struct plane_listener *pl, int given)
 {
     struct address at = pl->address;
     struct listener *l = find_free(w);
-    if (l == NULL)
+    if (l == NULL) {
+        if (given >= 0)
+            close(given);
         return ERR_TOO_LARGE;
+    }
     l->worker = w;
     proxy_port_of(w->proxy, &at); /* port 0: the one the first worker was given */
-    TRY(listener_open(l, pl, &at));
+    TRY(listener_open(l, pl, &at, given));
     proxy_port_is(w->proxy, &pl->address, &l->bound);
     return ERR_OK;
+}
+
+/* More than one, when the process before had more workers. */
+static enum err open_all(struct worker *w, const struct plane_listener *pl)
+{
+    struct sockets *s = proxy_sockets(w->proxy);
+    unsigned n = proxy_workers(w->proxy);
+    enum err e = open_one(w, pl, sockets_take(s, &pl->address, w->index, n));
+    for (int fd; e == ERR_OK && (fd = sockets_take(s, &pl->address, w->index, n)) >= 0;)
+        e = open_one(w, pl, fd);
+    return e;
+}
+
+static void renew(struct worker *w, const struct plane_listener *pl)
+{
+    for (size_t i = 0; i < LISTENERS_MAX; i++) {
+        struct listener *l = &w->listeners[i];
+        if (l->fd < 0 || !address_same(&l->address, &pl->address))
+            continue;
+        tls_ctx_release(&l->tls);
+        take_settings(l, pl);
+    }
 }
 
 /* Workers have the same listeners: what the first one has is what weir has. */
@@ -325,17 +363,15 @@ enum err listener_sync(struct worker *w, const struct plane *p)
             listener_close(&w->listeners[i]);
     for (size_t i = 0; i < p->config->nlisteners; i++) {
         const struct plane_listener *pl = &p->listeners[i];
-        struct listener *l = find(w, &pl->address);
-        if (l == NULL) {
-            enum err one = open_one(w, pl);
+        if (find(w, &pl->address) == NULL) {
+            enum err one = open_all(w, pl);
             if (one != ERR_OK)
                 log_error("listen", "%s cannot be opened: %s", pl->config->address,
                           one == ERR_SYSTEM ? strerror(errno) : err_sentence(one));
             e = one != ERR_OK ? one : e;
             continue;
         }
-        tls_ctx_release(&l->tls);
-        take_settings(l, pl);
+        renew(w, pl);
     }
     if (w->index == 0)
         tell(w, p);
@@ -352,13 +388,15 @@ static bool can_open(const struct address *a)
     return fd >= 0;
 }
 
-enum err proxy_try_listen(const struct route_table *table, struct complaints *wrong)
+enum err proxy_try_listen(struct sockets *sockets, const struct route_table *table,
+                          struct complaints *wrong)
 {
     const struct plane *p = table->attachment;
-    enum err e = ERR_OK;
+    enum err e = sockets_check(sockets, p, wrong);
     for (size_t i = 0; i < p->config->nlisteners; i++) {
         char where[PLANE_WHERE_MAX];
-        if (can_open(&p->listeners[i].address))
+        const struct address *at = &p->listeners[i].address;
+        if (sockets_have(sockets, at) || can_open(at))
             continue;
         complain(wrong, plane_where(where, p, "$.listeners[%zu].address", i),
                  "must be an address of this host that no other program listens on",

@@ -1,6 +1,8 @@
 /* Unix sockets for clients: made once, shared by the workers, removed by the last. */
 #include "proxy/local.h"
 
+#include "proxy/sockets.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -66,6 +68,16 @@ static bool make(struct local *s, const struct address *a, mode_t mode, int back
     return true;
 }
 
+/* One that was listening before we were. */
+static bool adopt(struct local *s, const struct address *a, mode_t mode, int fd)
+{
+    struct stat st;
+    if (chmod(path_of(a), mode) != 0 || stat(path_of(a), &st) != 0)
+        return false;
+    *s = (struct local){.at = *a, .fd = fd, .dev = st.st_dev, .ino = st.st_ino};
+    return true;
+}
+
 static struct local *find(struct locals *l, const struct address *a)
 {
     for (size_t i = 0; i < LOCALS_MAX; i++)
@@ -82,17 +94,19 @@ static struct local *find_free(struct locals *l)
     return NULL;
 }
 
-static void drop(struct local *s)
+static void drop(const struct locals *l, struct local *s)
 {
     struct stat st;
     if (--s->users > 0)
         return;
     close(s->fd);
-    if (lstat(path_of(&s->at), &st) == 0 && st.st_dev == s->dev && st.st_ino == s->ino)
+    if (!l->keep_files && lstat(path_of(&s->at), &st) == 0 && st.st_dev == s->dev &&
+        st.st_ino == s->ino)
         (void)unlink(path_of(&s->at));
 }
 
-enum err local_open(struct locals *l, const struct address *at, mode_t mode, int backlog, int *fd)
+enum err local_open(struct locals *l, const struct address *at, mode_t mode, int backlog, int given,
+                    int *fd)
 {
     enum err e = ERR_OK;
     pthread_mutex_lock(&l->lock);
@@ -101,19 +115,40 @@ enum err local_open(struct locals *l, const struct address *at, mode_t mode, int
         s = find_free(l);
         if (s == NULL)
             e = ERR_TOO_LARGE;
-        else if (!make(s, at, mode, backlog))
+        else if (given >= 0 ? !adopt(s, at, mode, given) : !make(s, at, mode, backlog))
             e = ERR_SYSTEM;
+        given = e == ERR_OK ? -1 : given;
     }
     if (e == ERR_OK) {
         s->users++;
         *fd = fcntl(s->fd, F_DUPFD_CLOEXEC, 0);
         if (*fd < 0) {
-            drop(s);
+            drop(l, s);
             e = ERR_SYSTEM;
         }
     }
     pthread_mutex_unlock(&l->lock);
+    if (given >= 0)
+        (void)close(given);
     return e;
+}
+
+enum err local_hand_over(struct locals *l, int channel)
+{
+    enum err e = ERR_OK;
+    pthread_mutex_lock(&l->lock);
+    for (size_t i = 0; e == ERR_OK && i < LOCALS_MAX; i++)
+        if (l->list[i].users > 0)
+            e = sockets_send(channel, &l->list[i].at, l->list[i].fd);
+    pthread_mutex_unlock(&l->lock);
+    return e;
+}
+
+void local_keep_files(struct locals *l)
+{
+    pthread_mutex_lock(&l->lock);
+    l->keep_files = true;
+    pthread_mutex_unlock(&l->lock);
 }
 
 void local_close(struct locals *l, const struct address *at, int fd)
@@ -122,7 +157,7 @@ void local_close(struct locals *l, const struct address *at, int fd)
     struct local *s = find(l, at);
     BUG_IF(s == NULL);
     close(fd);
-    drop(s);
+    drop(l, s);
     pthread_mutex_unlock(&l->lock);
 }
 

@@ -1,27 +1,21 @@
-/* Mirroring: budgeted, isolated, dropped and counted when anything is full.
+/* Mirroring: budgeted, isolated, dropped and counted when anything is full. Who gets a copy is told
+ * by mirror_rules.c, what is kept of an answer by capture.c.
  *
  * The special difficulty is that two answers end in any order and each may fail; the pair is handed
- * to the compare pool when both have ended, whatever way. */
+ * to the compare pool when both have ended, whatever way. Each phase - the request comes, the copy
+ * is answered, the served answer comes to its end - is over after shadow.total. */
 #include "proxy/mirror.h"
 
 #include "base/clock.h"
-#include "base/digest.h"
 #include "base/rand.h"
+#include "proxy/capture.h"
+#include "proxy/mirror_rules.h"
+#include "proxy/recheck.h"
+#include "proxy/sandbox.h"
 
 #include <stdlib.h>
 
-enum {
-    MIRROR_MAGIC = 0x4d495252,
-    BODY_FACTOR = 16, /* an answer longer than this many times shadow.compare_body is not followed
-                         to its end */
-};
-
-/* One side's answer on its way into the pair. */
-struct capture {
-    struct shadow_answer *answer;
-    struct digest *digest; /* running, once the body is longer than what is kept */
-    bool done;
-};
+enum { MIRROR_MAGIC = 0x4d495252 };
 
 struct mirror {
     unsigned magic;
@@ -30,8 +24,12 @@ struct mirror {
     struct mirror *next;
     struct snapshot_hold *hold;
     size_t backend; /* where the copy goes */
+    metric_slot copies;
+    struct mirror_permit permit;
     struct shadow_pair *pair;
     struct http_head request;
+    struct http_head trailers; /* of the request */
+    bool has_trailers;
     struct buf request_body;
     bool request_ended;
     bool has_handle; /* an exchange still tells us things */
@@ -40,6 +38,7 @@ struct mirror {
     struct http_stream *stream;
     struct capture served;
     struct capture copy;
+    struct ask probe; /* of the serving side, beside the copy */
     struct timer timer;
     uint64_t start_us; /* the request went to the serving side */
     uint64_t sent_us;  /* the copy went out */
@@ -49,23 +48,39 @@ static const struct http_stream_events events;
 
 /* --- life --- */
 
-static void capture_free(struct capture *c)
+static void stop_copy(struct mirror *m, enum err why)
 {
-    digest_end(&c->digest, NULL);
+    back_cancel(&m->wish);
+    if (m->stream != NULL)
+        http_reset(m->stream, why);
+    m->stream = NULL;
+}
+
+/* Whoever waits for what this copy's answer says need not wait any longer. */
+static void permit_over(struct mirror *m)
+{
+    if (m->permit.asks)
+        sandbox_leave(m->permit.sandbox);
+    m->permit.asks = false;
+}
+
+/* Of what it does; the object is still there. */
+static void release(struct mirror *m)
+{
+    stop_copy(m, ERR_CLIENT_CLOSED);
+    permit_over(m);
+    loop_timer_clear(m->worker->loop, &m->timer);
+    capture_free(&m->served);
+    capture_free(&m->copy);
+    buf_free(&m->request_body);
+    probe_end(&m->probe, m->pair);
+    shadow_pair_free(&m->pair);
 }
 
 static void mirror_free(struct mirror *m)
 {
     struct worker *w = m->worker;
-    back_cancel(&m->wish);
-    if (m->stream != NULL)
-        http_reset(m->stream, ERR_CLIENT_CLOSED);
-    loop_timer_clear(w->loop, &m->timer);
-    capture_free(&m->served);
-    capture_free(&m->copy);
-    if (m->pair != NULL)
-        shadow_pair_free(&m->pair);
-    buf_free(&m->request_body);
+    release(m);
     if (m->hold != NULL)
         snapshot_give(w->reader, &m->hold);
     if (m->prev != NULL)
@@ -86,82 +101,42 @@ static void drop(struct mirror *m, enum shadow_drop why)
     if (m->pair == NULL)
         return;
     shadow_count_drop(why);
-    back_cancel(&m->wish);
-    if (m->stream != NULL)
-        http_reset(m->stream, ERR_CLIENT_CLOSED);
-    m->stream = NULL;
-    capture_free(&m->served);
-    capture_free(&m->copy);
-    buf_free(&m->request_body);
-    shadow_pair_free(&m->pair);
+    release(m);
     if (!m->has_handle)
         mirror_free(m);
 }
 
 static void submit_if_done(struct mirror *m)
 {
-    if (m->pair == NULL || !m->served.done || !m->copy.done)
+    struct worker *w = m->worker;
+    if (m->pair == NULL || !m->copy.done)
         return;
-    shadow_submit(m->worker->lane, &m->pair);
+    if (!m->served.done) { /* an event stream may never be over */
+        loop_timer_set(w->loop, &m->timer, w->shadow.total);
+        return;
+    }
+    if (ask_is_open(&m->probe)) { /* its own time is bounded */
+        loop_timer_clear(w->loop, &m->timer);
+        return;
+    }
+    probe_end(&m->probe, m->pair);
+    shadow_submit(w->lane, &m->pair);
     if (!m->has_handle)
         mirror_free(m);
 }
 
-/* --- capturing an answer --- */
-
-static bool keep_bytes(struct mirror *m, struct capture *c, struct span data)
-{
-    struct shadow_answer *a = c->answer;
-    size_t before = a->body.cap;
-    if (buf_append(&a->body, data) != ERR_OK)
-        return false;
-    size_t grown = a->body.cap - before;
-    if (grown > 0 && !shadow_memory_take(m->worker->lane, grown))
-        return false;
-    m->pair->memory += grown;
-    return true;
-}
-
-/* From the first byte that is not kept on, the whole body is hashed, the kept part included. */
-static bool hash_bytes(struct capture *c, struct span data)
-{
-    if (c->digest == NULL) {
-        if (digest_begin(&c->digest) != ERR_OK)
-            return false;
-        if (c->answer->body.n > 0)
-            digest_add(c->digest, buf_span(&c->answer->body));
-    }
-    digest_add(c->digest, data);
-    return true;
-}
-
 /* False: the mirror was dropped. */
-static bool capture_body(struct mirror *m, struct capture *c, struct span data)
+static bool take_body(struct mirror *m, struct capture *c, struct span data)
 {
-    struct shadow_answer *a = c->answer;
-    uint64_t max = m->worker->shadow.compare_body;
-    a->body_length += data.n;
-    if (a->body_length > max * BODY_FACTOR) {
-        drop(m, SHADOW_DROP_OVERSIZE);
-        return false;
-    }
-    bool ok =
-        c->digest == NULL && a->body_length <= max ? keep_bytes(m, c, data) : hash_bytes(c, data);
-    if (!ok)
-        drop(m, SHADOW_DROP_BUDGET);
-    return ok;
+    enum err e = capture_body(m->pair, c, data, m->worker->shadow.compare_body);
+    if (e != ERR_OK)
+        drop(m, e == ERR_TOO_LARGE ? SHADOW_DROP_OVERSIZE : SHADOW_DROP_BUDGET);
+    return e == ERR_OK;
 }
 
-static void capture_end(struct mirror *m, struct capture *c, enum err outcome, uint64_t since_us)
+static void end_capture(struct mirror *m, struct capture *c, enum err outcome, uint64_t since_us)
 {
-    struct shadow_answer *a = c->answer;
-    a->outcome = outcome;
-    a->total_us = loop_now_us(m->worker->loop) - since_us;
-    if (c->digest != NULL) {
-        digest_end(&c->digest, a->body_sha256);
-        a->body_hashed = true;
-    }
-    c->done = true;
+    capture_end(c, outcome, loop_now_us(m->worker->loop) - since_us);
 }
 
 /* --- the copy --- */
@@ -170,7 +145,9 @@ static void copy_failed(struct mirror *m, enum err why)
 {
     if (m->pair == NULL)
         return;
-    capture_end(m, &m->copy, why, m->sent_us);
+    permit_over(m);
+    end_capture(m, &m->copy, why, m->sent_us);
+    probe_end(&m->probe, m->pair); /* what would it be held against? */
     submit_if_done(m);
 }
 
@@ -181,12 +158,28 @@ static struct mirror *mirror_of(void *owner)
     return m;
 }
 
+static void probe_over(void *owner)
+{
+    submit_if_done(mirror_of(owner));
+}
+
+static void begin_probe(struct mirror *m)
+{
+    if (m->request_body.n > 0 || m->has_trailers)
+        recheck_forbid(m->pair);
+    else if (probe_is_planned(m->pair))
+        probe_begin(&m->probe, m->worker, worker_view(m->hold), m->pair, probe_over, m);
+}
+
 static void copy_head(void *owner, struct http_head *head)
 {
     struct mirror *m = mirror_of(owner);
     struct worker *w = m->worker;
     if (head->status < 200)
         return;
+    if (m->permit.sandbox != NULL)
+        sandbox_answer(m->permit.sandbox, head);
+    permit_over(m);
     m->copy.answer->head = *head;
     m->copy.answer->has_head = true;
     m->copy.answer->first_byte_us = loop_now_us(w->loop) - m->sent_us;
@@ -197,7 +190,7 @@ static void copy_head(void *owner, struct http_head *head)
 static void copy_body(void *owner, struct span data)
 {
     struct mirror *m = mirror_of(owner);
-    if (capture_body(m, &m->copy, data))
+    if (take_body(m, &m->copy, data))
         http_consumed(m->stream, data.n);
 }
 
@@ -206,9 +199,9 @@ static void copy_end(void *owner, enum err how, struct http_head *trailers)
     struct mirror *m = mirror_of(owner);
     if (trailers != NULL)
         m->copy.answer->trailers = *trailers; /* in the pair's arena, like the head */
-    capture_end(m, &m->copy, how, m->sent_us);
-    loop_timer_clear(m->worker->loop, &m->timer);
-    /* The stream has still to say `gone`; what is left to do is done there. */
+    end_capture(m, &m->copy, how, m->sent_us);
+    /* The stream has still to say `gone`, when the request has gone out as well; what is left to do
+     * is done there, or by the timer. */
 }
 
 static void copy_gone(void *owner, enum err why)
@@ -234,26 +227,35 @@ static void on_timer(void *arg)
 {
     struct mirror *m = mirror_of(arg);
     struct worker *w = m->worker;
-    if (m->stream != NULL)
-        http_reset(m->stream, ERR_SHADOW_TIMEOUT);
-    m->stream = NULL;
-    copy_failed(m, ERR_SHADOW_TIMEOUT);
+    bool over = m->stream == NULL && m->copy.done;
+    stop_copy(m, ERR_SHADOW_TIMEOUT);
+    if (!m->request_ended || over)
+        drop(m, SHADOW_DROP_TIMEOUT);
+    else if (m->copy.done) /* it was answered before its body was taken */
+        submit_if_done(m);
+    else
+        copy_failed(m, ERR_SHADOW_TIMEOUT);
     worker_flush(w);
 }
 
 static void on_failed(void *owner, enum err why)
 {
-    copy_failed(mirror_of(owner), why);
+    struct mirror *m = mirror_of(owner);
+    if (why == ERR_BACKEND_BUSY) /* that is weir's own limit */
+        drop(m, SHADOW_DROP_NO_CONNECTION);
+    else
+        copy_failed(m, why);
 }
 
 static enum err send_copy(struct mirror *m)
 {
-    bool whole = m->request_body.n == 0;
+    bool whole = m->request_body.n == 0 && !m->has_trailers;
     TRY(http_send_head(m->stream, &m->request, whole));
     if (whole)
         return ERR_OK;
-    (void)http_send_body(m->stream, buf_span(&m->request_body));
-    return http_send_end(m->stream, NULL);
+    if (m->request_body.n > 0)
+        (void)http_send_body(m->stream, buf_span(&m->request_body));
+    return http_send_end(m->stream, m->has_trailers ? &m->trailers : NULL);
 }
 
 static void on_ready(void *owner, struct http_stream *s, bool reused)
@@ -263,55 +265,16 @@ static void on_ready(void *owner, struct http_stream *s, bool reused)
     UNUSED(reused);
     m->stream = s;
     m->sent_us = loop_now_us(w->loop);
-    loop_timer_set(w->loop, &m->timer, w->shadow.first_byte);
-    if (send_copy(m) != ERR_OK) {
-        http_reset(m->stream, ERR_NO_MEMORY);
-        m->stream = NULL;
-        drop(m, SHADOW_DROP_BUDGET);
+    if (m->permit.sandbox != NULL && !sandbox_is_open(m->permit.sandbox)) {
+        drop(m, SHADOW_DROP_SANDBOX);
+        return;
     }
+    loop_timer_set(w->loop, &m->timer, w->shadow.first_byte);
+    if (send_copy(m) != ERR_OK)
+        drop(m, SHADOW_DROP_BUDGET);
 }
 
 /* --- beginning --- */
-
-static bool is_mirrored_method(enum http_method m)
-{
-    return m == HTTP_GET || m == HTTP_HEAD || m == HTTP_OPTIONS;
-}
-
-/* Whether a copy may be made; says why not when this exchange should have had one. */
-static bool is_wanted(struct exchange *x)
-{
-    struct worker *w = x->worker;
-    if (!x->decision.shadow || w->lane == NULL)
-        return false;
-    enum shadow_drop why;
-    if (!is_mirrored_method(x->request->method) || x->request->websocket)
-        why = SHADOW_DROP_METHOD;
-    else if (x->is_copy)
-        why = SHADOW_DROP_LOOP;
-    else if (w->draining || worker_is_pressed(w, MEMORY_SHED))
-        why = SHADOW_DROP_SHED;
-    else if (x->fallen != ERR_OK) /* legacy answers because new has failed: what to compare with? */
-        why = SHADOW_DROP_FALLBACK;
-    else if (w->nmirrors >= w->shadow.in_flight)
-        why = SHADOW_DROP_BUDGET;
-    else
-        return true;
-    shadow_count_drop(why);
-    return false;
-}
-
-static bool is_conditional(const struct http_head *h)
-{
-    for (size_t i = 0; i < h->nfields; i++) {
-        struct span n = h->fields[i].name;
-        if (n.n > 3 && span_eq_nocase(span_until(n, 3), SPAN("if-")))
-            return true;
-        if (span_eq_nocase(n, SPAN("range")))
-            return true;
-    }
-    return false;
-}
 
 static enum err copy_span(struct arena *a, struct span in, struct span *out)
 {
@@ -320,28 +283,10 @@ static enum err copy_span(struct arena *a, struct span in, struct span *out)
     return p == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
-/* The server sees that it is a copy, and a key that makes writes happen once is not the original's.
- */
-static enum err mark(struct http_head *h)
-{
-    struct span key = http_head_value(h, HTTP_IDEMPOTENCY_KEY);
-    TRY(http_head_add_id(h, HTTP_X_WEIR_SHADOW, SPAN("1")));
-    if (key.p == NULL)
-        return ERR_OK;
-    char *p = arena_alloc(h->arena, key.n + 7);
-    if (p == NULL)
-        return ERR_NO_MEMORY;
-    memcpy(p, key.p, key.n);
-    memcpy(p + key.n, "-shadow", 7);
-    http_head_drop(h, HTTP_IDEMPOTENCY_KEY);
-    return http_head_add_id(h, HTTP_IDEMPOTENCY_KEY, span_of(p, key.n + 7));
-}
-
-static enum err fill_pair(struct mirror *m, struct exchange *x)
+static enum err fill_pair(struct mirror *m, struct exchange *x, const struct http_head *sent)
 {
     struct shadow_pair *p = m->pair;
     const struct decision *d = &x->decision;
-    struct http_head edited;
     uint64_t r[2] = {rand_u64(), rand_u64()};
     bytes_hex(p->id, r, sizeof(r));
     p->id[32] = '\0';
@@ -350,13 +295,14 @@ static enum err fill_pair(struct mirror *m, struct exchange *x)
     p->bucket = d->bucket;
     p->served = d->side;
     p->method = x->request->method;
-    p->conditional = is_conditional(x->request);
+    p->conditional = mirror_is_conditional(x->request);
     TRY(copy_span(&p->arena, x->request->target, &p->target));
     TRY(copy_span(&p->arena, x->path, &p->path));
-    TRY(request_edit(x, side_other(d->side), &edited));
-    TRY(copy_span(&p->arena, edited.authority, &p->host));
-    TRY(http_head_copy(&m->request, &edited, &p->arena));
-    return mark(&m->request);
+    TRY(recheck_plan(x, p, sent));
+    TRY(mirror_head(x, sent, &m->request, &p->arena));
+    recheck_plan_copy(p, &m->request);
+    p->host = m->request.authority;
+    return ERR_OK;
 }
 
 static struct mirror *mirror_new(struct exchange *x, const struct plane_route *r)
@@ -383,6 +329,7 @@ static struct mirror *mirror_new(struct exchange *x, const struct plane_route *r
     m->hold = x->hold;
     snapshot_take(m->hold);
     timer_begin(&m->timer, on_timer, m);
+    m->copies = r->copies;
     m->next = w->mirrors;
     if (m->next != NULL)
         m->next->prev = m;
@@ -392,19 +339,25 @@ static struct mirror *mirror_new(struct exchange *x, const struct plane_route *r
     return m;
 }
 
-struct mirror *mirror_begin(struct exchange *x)
+struct mirror *mirror_begin(struct exchange *x, const struct http_head *sent)
 {
-    if (!is_wanted(x))
+    struct mirror_permit permit;
+    if (!mirror_is_wanted(x, &permit))
         return NULL;
     const struct plane_route *r = &plane_of(x->hold->snapshot)->routes[x->decision.route->index];
-    struct mirror *m = r->rules == NULL ? NULL : mirror_new(x, r);
-    if (m == NULL || fill_pair(m, x) != ERR_OK) {
+    struct mirror *m = mirror_new(x, r);
+    if (m != NULL)
+        m->permit = permit;
+    else if (permit.asks)
+        sandbox_leave(permit.sandbox);
+    if (m == NULL || fill_pair(m, x, sent) != ERR_OK) {
         shadow_count_drop(SHADOW_DROP_BUDGET);
         if (m != NULL)
             mirror_free(m);
         return NULL;
     }
-    metric_inc(r->copies);
+    if (!x->request->bodiless)
+        loop_timer_set(x->worker->loop, &m->timer, x->worker->shadow.total);
     memcpy(x->shadow_id, m->pair->id, sizeof(x->shadow_id));
     return m;
 }
@@ -415,18 +368,10 @@ void mirror_request_data(struct mirror *m, struct span data)
 {
     if (m->pair == NULL)
         return;
-    if (m->request_body.n + data.n > m->worker->shadow.request_body) {
+    if (data.n > m->worker->shadow.request_body - m->request_body.n)
         drop(m, SHADOW_DROP_OVERSIZE);
-        return;
-    }
-    size_t before = m->request_body.cap;
-    bool ok = buf_append(&m->request_body, data) == ERR_OK;
-    size_t grown = m->request_body.cap - before;
-    if (!ok || (grown > 0 && !shadow_memory_take(m->worker->lane, grown))) {
+    else if (capture_keep(m->pair, &m->request_body, data) != ERR_OK)
         drop(m, SHADOW_DROP_BUDGET);
-        return;
-    }
-    m->pair->memory += grown;
 }
 
 void mirror_request_body(struct mirror *m, const struct chunkq *q)
@@ -437,11 +382,18 @@ void mirror_request_body(struct mirror *m, const struct chunkq *q)
         mirror_request_data(m, span_of(iov[i].iov_base, iov[i].iov_len));
 }
 
-void mirror_request_end(struct mirror *m)
+void mirror_request_end(struct mirror *m, const struct http_head *trailers)
 {
     if (m->pair == NULL || m->request_ended)
         return;
     m->request_ended = true;
+    m->has_trailers = trailers != NULL;
+    if (trailers != NULL && http_head_copy(&m->trailers, trailers, &m->pair->arena) != ERR_OK) {
+        drop(m, SHADOW_DROP_BUDGET);
+        return;
+    }
+    metric_inc(m->copies);
+    loop_timer_clear(m->worker->loop, &m->timer);
     m->wish = (struct back_wish){.ready = on_ready,
                                  .failed = on_failed,
                                  .on = &events,
@@ -450,6 +402,8 @@ void mirror_request_end(struct mirror *m)
                                  .arena = &m->pair->arena,
                                  .who = &m->who};
     back_take(m->worker, worker_view(m->hold), m->backend, POOL_MIRROR, &m->wish);
+    if (m->pair != NULL && !m->copy.done)
+        begin_probe(m);
 }
 
 void mirror_served_head(struct mirror *m, const struct http_head *answer)
@@ -468,7 +422,7 @@ void mirror_served_head(struct mirror *m, const struct http_head *answer)
 void mirror_served_body(struct mirror *m, struct span data)
 {
     if (m->pair != NULL)
-        (void)capture_body(m, &m->served, data);
+        (void)take_body(m, &m->served, data);
 }
 
 void mirror_served_trailers(struct mirror *m, const struct http_head *trailers)
@@ -487,21 +441,19 @@ void mirror_served_end(struct mirror **mp, enum err outcome)
         mirror_free(m);
         return;
     }
-    capture_end(m, &m->served, outcome, m->start_us);
-    if (outcome == ERR_OK && (m->request_ended || m->copy.done)) {
+    if (!m->request_ended) { /* there was nothing to copy yet */
+        drop(m, SHADOW_DROP_INCOMPLETE);
+        return;
+    }
+    end_capture(m, &m->served, outcome, m->start_us);
+    /* Whether a side confirms that it is a sandbox is wanted whatever the served one does. */
+    if (outcome == ERR_OK || m->copy.done || m->permit.sandbox != NULL) {
         submit_if_done(m);
         return;
     }
     /* Nothing to compare with: the copy need not be waited for. */
-    if (m->copy.done) {
-        submit_if_done(m);
-        return;
-    }
-    if (m->stream != NULL)
-        http_reset(m->stream, ERR_CLIENT_CLOSED);
-    m->stream = NULL;
-    back_cancel(&m->wish);
-    copy_failed(m, outcome == ERR_OK ? ERR_CLIENT_CLOSED : outcome);
+    stop_copy(m, ERR_CLIENT_CLOSED);
+    copy_failed(m, outcome);
 }
 
 void mirror_abandon(struct mirror **mp, enum shadow_drop why)
@@ -520,9 +472,13 @@ void mirrors_free(struct worker *w)
     for (struct mirror *m = w->mirrors, *next; m != NULL; m = next) {
         next = m->next;
         m->has_handle = false;
-        if (m->pair == NULL)
+        if (m->pair == NULL) {
             mirror_free(m);
-        else
+        } else if (m->served.done && m->copy.done) {
+            probe_end(&m->probe, m->pair);
+            submit_if_done(m);
+        } else {
             drop(m, SHADOW_DROP_SHED);
+        }
     }
 }

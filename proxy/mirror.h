@@ -8,16 +8,16 @@
 
 #include "proxy/exchange.h"
 
-struct mirror *mirror_begin(struct exchange *x);
+struct mirror *mirror_begin(struct exchange *x, const struct http_head *sent);
 /* Decides whether this exchange is mirrored and begins the copy; NULL when it is not (counted where
- * it should have been). The request head is the one that was sent to the server. Sets x->shadow_id.
- */
+ * it should have been). sent: the head that the serving side got, which is looked at no more. Sets
+ * x->shadow_id. */
 
 void mirror_request_body(struct mirror *m, const struct chunkq *q);
 void mirror_request_data(struct mirror *m, struct span data);
-void mirror_request_end(struct mirror *m);
-/* What of the request's body is sent to the serving side, and its end: from here on the copy may go
- * out. */
+void mirror_request_end(struct mirror *m, const struct http_head *trailers);
+/* What of the request's body is sent to the serving side, and its end (trailers may be NULL): from
+ * here on the copy may go out. */
 
 void mirror_served_head(struct mirror *m, const struct http_head *answer);
 void mirror_served_body(struct mirror *m, struct span data);

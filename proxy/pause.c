@@ -39,7 +39,8 @@ bool pause_is_on(const struct exchange *x)
 {
     const struct snapshot *s = x->hold->snapshot;
     uint64_t until = s->states[x->decision.route->index].paused_until_ms;
-    if (LIKELY(until == 0) || x->worker->draining || clock_wall_ms() >= until)
+    bool ends = x->worker->draining && !x->worker->leaving; /* an upgrade ends no pause */
+    if (LIKELY(until == 0) || ends || clock_wall_ms() >= until)
         return false;
     return !x->held || loop_now_ms(x->worker->loop) < x->held_since_ms + HELD_MAX_MS;
 }

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "proxy/proxy.h"
+#include "proxy/sandbox.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -40,6 +41,15 @@ size_t address_text(const struct address *a, char *out, size_t max)
     return n < 0 ? 0 : min_size((size_t)n, max - 1);
 }
 
+static void route_end(struct plane_route *r)
+{
+    if (r->rules != NULL)
+        shadow_rules_release(&r->rules);
+    for (enum side s = SIDE_LEGACY; r->sandbox != NULL && s <= SIDE_NEW; s++)
+        sandbox_end(&r->sandbox[s]);
+    free(r->sandbox);
+}
+
 static void plane_free(void *arg)
 {
     struct plane *p = arg;
@@ -56,8 +66,7 @@ static void plane_free(void *arg)
     for (size_t i = 0; p->listeners != NULL && i < p->config->nlisteners; i++)
         tls_ctx_release(&p->listeners[i].tls);
     for (size_t i = 0; p->routes != NULL && i < p->config->nroutes; i++)
-        if (p->routes[i].rules != NULL)
-            shadow_rules_release(&p->routes[i].rules);
+        route_end(&p->routes[i]);
     networks_free(&p->trusted);
     free(p->backends);
     free(p->listeners);
@@ -273,6 +282,17 @@ static enum err fallback_series(struct plane_route *pr, const struct config_rout
     return ERR_OK;
 }
 
+static enum err sandbox_fill(struct plane_route *pr, const struct config_route *rc)
+{
+    if (rc->shadow.percent == 0 || rc->shadow.unsafe_ == UNSAFE_SKIP)
+        return ERR_OK;
+    pr->sandbox = calloc(2, sizeof(*pr->sandbox));
+    if (pr->sandbox == NULL)
+        return ERR_NO_MEMORY;
+    TRY(sandbox_begin(&pr->sandbox[SIDE_LEGACY], rc->name, rc->legacy, SIDE_LEGACY));
+    return sandbox_begin(&pr->sandbox[SIDE_NEW], rc->name, rc->new_, SIDE_NEW);
+}
+
 static enum err route_fill(struct plane_route *pr, const struct route *r,
                            const struct config *config, struct complaints *wrong)
 {
@@ -283,6 +303,7 @@ static enum err route_fill(struct plane_route *pr, const struct route *r,
     TRY(metrics_series(METRIC_SHADOW_COPIES, label, &pr->copies));
     TRY(metrics_series(METRIC_REQUESTS_HELD, label, &pr->held));
     TRY(fallback_series(pr, rc));
+    TRY(sandbox_fill(pr, rc));
     return rc->shadow.percent == 0 ? ERR_OK : shadow_rules_new(rc, config, &pr->rules, wrong);
 }
 

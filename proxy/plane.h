@@ -52,10 +52,13 @@ struct plane_listener {
 
 enum { STATUS_CLASSES = 6 }; /* none, 1xx .. 5xx */
 
+struct sandbox;
+
 enum no_fallback { NO_FALLBACK_UNSAFE, NO_FALLBACK_BUDGET, NO_FALLBACKS };
 
 struct plane_route {
     struct shadow_rules *rules; /* NULL: not mirrored */
+    struct sandbox *sandbox;    /* two, by the side that gets the copy; NULL: only safe requests */
     metric_slot requests[2][STATUS_CLASSES];
     metric_slot latency[2];
     metric_slot first_byte[2];

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "proxy/local.h"
 #include "proxy/names.h"
+#include "proxy/sockets.h"
 #include "proxy/worker.h"
 
 #include <errno.h>
@@ -47,6 +48,16 @@ const struct proxy_options *proxy_options_of(const struct proxy *p)
 struct tally *proxy_tally(struct proxy *p)
 {
     return p->tally;
+}
+
+struct sockets *proxy_sockets(struct proxy *p)
+{
+    return p->options.sockets;
+}
+
+unsigned proxy_workers(const struct proxy *p)
+{
+    return p->nworkers;
 }
 
 struct locals *proxy_locals(struct proxy *p)
@@ -195,6 +206,35 @@ void proxy_drain(struct proxy *p)
 {
     for (unsigned i = 0; i < p->nworkers; i++)
         worker_drain_soon(p->workers[i]);
+}
+
+/* --- handing over --- */
+
+enum err proxy_hand_over(struct proxy *p, int channel)
+{
+    TRY(sockets_hand_over(p->options.sockets, channel));
+    TRY(local_hand_over(&p->locals, channel));
+    return tls_tickets_hand_over(channel);
+}
+
+void proxy_take_keys(struct span text)
+{
+    tls_tickets_take(text);
+}
+
+void proxy_leave(struct proxy *p)
+{
+    local_keep_files(&p->locals);
+    for (unsigned i = 0; i < p->nworkers; i++)
+        worker_leave_soon(p->workers[i]);
+}
+
+bool proxy_is_alive(struct proxy *p)
+{
+    bool all = true;
+    for (unsigned i = 0; i < p->nworkers; i++)
+        all = worker_has_turned(p->workers[i]) && all;
+    return all;
 }
 
 void proxy_stop(struct proxy **pp)

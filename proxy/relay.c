@@ -145,7 +145,7 @@ enum err relay_send_request(struct exchange *x)
     x->sent_all = whole;
     fallback_sent(x);
     if (x->mirror == NULL)
-        x->mirror = mirror_begin(x);
+        x->mirror = mirror_begin(x, &head);
     if (x->pending.n > 0 && !x->request->websocket) {
         if (x->mirror != NULL)
             mirror_request_body(x->mirror, &x->pending);
@@ -157,7 +157,7 @@ enum err relay_send_request(struct exchange *x)
             TRY(http_send_end(x->backend, x->request_trailers));
         }
         if (x->mirror != NULL)
-            mirror_request_end(x->mirror);
+            mirror_request_end(x->mirror, x->request_trailers);
     }
     return ERR_OK;
 }
@@ -233,7 +233,7 @@ static void client_end(void *owner, enum err how, struct http_head *trailers)
         return;
     send_end(x);
     if (x->mirror != NULL)
-        mirror_request_end(x->mirror);
+        mirror_request_end(x->mirror, x->request_trailers);
     if (!x->answered)
         touch(x);
     exchange_run(x);

@@ -261,7 +261,7 @@ static enum err rewrite(struct exchange *x, enum side side, struct http_head *h)
  * shared. */
 static enum err copy_head(const struct exchange *x, struct http_head *out)
 {
-    enum { ROOM = 11 }; /* for what is added here */
+    enum { ROOM = 12 }; /* for what is added here */
     *out = *x->request;
     out->cap = out->nfields + ROOM;
     out->fields = arena_alloc(out->arena, out->cap * sizeof(*out->fields));
@@ -277,6 +277,8 @@ enum err request_edit(struct exchange *x, enum side side, struct http_head *h)
     TRY(copy_head(x, h));
     http_strip_hop_by_hop(h);
     drop_weir_fields(h);
+    if (x->is_copy && x->forwarded != NULL) /* a weir that is trusted says so */
+        TRY(http_head_add_id(h, HTTP_X_WEIR_SHADOW, SPAN("1")));
     TRY(drop_weir_cookies(h));
     if (h->version == HTTP_1_0)
         http_head_drop(h, HTTP_EXPECT); /* RFC 9110 10.1.1 */
@@ -291,6 +293,12 @@ enum err request_edit(struct exchange *x, enum side side, struct http_head *h)
         h->authority = name_of_server(x, side);
     TRY(rewrite(x, side, h));
     return edit_fields(x, EDIT_REQUEST, side, h);
+}
+
+bool request_is_sided(const struct exchange *x)
+{
+    const struct config_route *r = x->decision.route->config;
+    return r->nrewrites > 0 || r->nheaders > 0 || x->request->authority.n == 0;
 }
 
 /* --- towards clients --- */

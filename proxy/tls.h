@@ -83,4 +83,10 @@ enum err tls_client_of(struct tls *t, struct tls_client *out, bool *shown) MUST_
 const char *tls_reason(const struct tls *t);
 /* Why the handshake or verification failed, for the log. Lives with t. */
 
+/* --- session tickets, to the process that takes this one's place (tls_tickets.c) --- */
+
+enum err tls_tickets_hand_over(int channel) MUST_USE;
+void tls_tickets_take(struct span text);
+/* The keys in memory, in a message and out of it (base/handover.h): sessions go on. Any thread. */
+
 #endif

@@ -3,6 +3,7 @@
  * connections, so keys in memory live for a day at most and never touch the disk. They belong to
  * the process, so that a reload, which makes new contexts, does not forget sessions. */
 #include "base/clock.h"
+#include "base/handover.h"
 #include "base/rand.h"
 #include "proxy/tls_ctx.h"
 
@@ -12,6 +13,7 @@
 #include <openssl/params.h>
 #include <openssl/rand.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -63,6 +65,38 @@ void tls_tickets_turn(uint64_t now_ms)
 {
     pthread_mutex_lock(&lock);
     turn(now_ms);
+    pthread_mutex_unlock(&lock);
+}
+
+/* --- to the process that takes our place --- */
+
+/* "tickets MADE N " and the keys: they never leave the memory of the two. */
+enum err tls_tickets_hand_over(int channel)
+{
+    char text[64 + sizeof(memory.keys)];
+    pthread_mutex_lock(&lock);
+    int n = snprintf(text, sizeof(text), "tickets %llu %zu ", (unsigned long long)memory.made_ms,
+                     memory.n);
+    memcpy(text + n, memory.keys, memory.n * sizeof(struct key));
+    size_t all = (size_t)n + memory.n * sizeof(struct key);
+    pthread_mutex_unlock(&lock);
+    enum err e = handover_send(channel, span_of(text, all), -1);
+    OPENSSL_cleanse(text, sizeof(text));
+    return e;
+}
+
+void tls_tickets_take(struct span text)
+{
+    struct span made, count;
+    uint64_t made_ms, n;
+    if (!span_cut(&text, ' ', &made) || !span_cut(&text, ' ', &count) ||
+        !span_u64(made, &made_ms) || !span_u64(count, &n) || n > 2 ||
+        text.n != n * sizeof(struct key))
+        return;
+    pthread_mutex_lock(&lock);
+    memcpy(memory.keys, text.p, text.n);
+    memory.n = n;
+    memory.made_ms = made_ms;
     pthread_mutex_unlock(&lock);
 }
 

@@ -6,9 +6,11 @@
 #include "base/memory.h"
 #include "proxy/back.h"
 #include "proxy/exchange.h"
+#include "proxy/front.h"
 #include "proxy/leaving.h"
 #include "proxy/mirror.h"
 #include "proxy/pause.h"
+#include "proxy/recheck.h"
 #include "proxy/tunnel.h"
 
 #include <limits.h>
@@ -205,17 +207,28 @@ void worker_left(struct worker *w)
     proxy_worker_drained(w->proxy);
 }
 
-static void drain_fronts(struct worker *w, bool now)
+static void drain_fronts(struct worker *w, bool now, bool h2_only)
 {
     for (struct front *f = w->fronts, *next; f != NULL; f = next) {
         next = f->next;
-        front_drain(f, now);
+        if (f->h2 || !h2_only)
+            front_drain(f, now);
     }
 }
 
+/* An idle HTTP/1 client can only be told by an answer. At SIGTERM it is closed all the same; when
+ * another process has our place there is time, so that its next request, which may be on its way,
+ * does not meet a closed connection. */
 static void on_goaway_timer(void *arg)
 {
-    drain_fronts(arg, true);
+    struct worker *w;
+    OBJ_CAST(w, arg, WORKER_MAGIC);
+    bool first = w->leaving && !w->told;
+    uint64_t half = w->timeouts.drain / 2;
+    drain_fronts(w, true, first);
+    w->told = true;
+    if (first)
+        loop_timer_set(w->loop, &w->goaway_timer, half > GOAWAY_MS ? half - GOAWAY_MS : 0);
 }
 
 static void on_drain_timer(void *arg)
@@ -230,20 +243,39 @@ static void on_drain_timer(void *arg)
     worker_flush(w);
 }
 
-static void on_drain(void *arg)
+static void drain(struct worker *w)
 {
-    struct worker *w;
-    OBJ_CAST(w, arg, WORKER_MAGIC);
     if (w->draining)
         return;
     w->draining = true;
     listener_close_all(w);
-    drain_fronts(w, false);
+    drain_fronts(w, false, false);
     tunnels_drain(w);
     pause_look(w);
     loop_timer_set(w->loop, &w->goaway_timer, GOAWAY_MS);
     loop_timer_set(w->loop, &w->drain_timer, w->timeouts.drain);
     worker_left(w);
+}
+
+static void on_drain(void *arg)
+{
+    struct worker *w;
+    OBJ_CAST(w, arg, WORKER_MAGIC);
+    drain(w);
+}
+
+static void on_leave(void *arg)
+{
+    struct worker *w;
+    OBJ_CAST(w, arg, WORKER_MAGIC);
+    w->leaving = !w->draining;
+    drain(w);
+}
+
+void worker_leave_soon(struct worker *w)
+{
+    if (!loop_post(w->loop, on_leave, w))
+        log_error("drain", "worker %u does not take messages", w->index);
 }
 
 void worker_drain_soon(struct worker *w)
@@ -261,9 +293,18 @@ static void on_tick(void *arg)
     access_flush(w);
     pools_trim(w);
     listener_resume_all(w);
+    atomic_fetch_add_explicit(&w->ticks, 1, memory_order_relaxed);
     if (w->index == 0)
         metric_set(METRIC_BUFFER_MEMORY, memory_in_buffers());
     loop_timer_set(w->loop, &w->tick, TICK_MS);
+}
+
+bool worker_has_turned(struct worker *w)
+{
+    unsigned ticks = atomic_load_explicit(&w->ticks, memory_order_relaxed);
+    bool turned = ticks != w->ticks_seen;
+    w->ticks_seen = ticks;
+    return turned;
 }
 
 static enum err register_series(struct worker *w)
@@ -293,6 +334,7 @@ static enum err worker_begin(struct worker *w)
     TRY(access_open(w, o->scribe, &router_current(o->router)->table->config->log));
     if (o->shadow != NULL)
         w->lane = shadow_lane(o->shadow, w->index);
+    rechecks_begin(w);
     struct snapshot_hold *h = router_adopt(w->reader);
     w->draining = true; /* the listeners are opened below, where a failure counts */
     bool ok = look_at(w, h);
@@ -334,6 +376,7 @@ static void end(struct worker *w)
     while (w->fronts != NULL)
         conn_close(&w->fronts->conn, ERR_STOPPING);
     mirrors_free(w);
+    rechecks_free(w);
     worker_flush(w);
     loop_finish(w->loop);
     if (w->hold != NULL)

@@ -11,6 +11,7 @@
 #include "proxy/tally.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 struct access_log;
 struct budget;
@@ -19,6 +20,8 @@ struct exchange;
 struct front;
 struct mirror;
 struct pool;
+struct recheck;
+struct sockets;
 struct tunnel;
 
 enum {
@@ -102,6 +105,7 @@ struct worker {
     struct shadow_lane *lane; /* NULL: nothing is mirrored */
     struct mirror *mirrors;
     unsigned nmirrors;
+    struct recheck *rechecks; /* pairs that are being asked again */
 
     struct access_log *access; /* NULL: none */
     struct timer tick;         /* flushes logs, renews the date */
@@ -114,7 +118,11 @@ struct worker {
     uint64_t tunnels_until_ms; /* when draining: all are asked by then */
 
     bool draining;
+    bool leaving; /* draining, while another process accepts from the same sockets */
+    bool told;    /* leaving: the last GOAWAY was sent */
     bool drained;
+    atomic_uint ticks;
+    unsigned ticks_seen; /* the watchdog's */
     struct timer drain_timer;
     struct timer goaway_timer;
     char scratch[WORKER_SCRATCH];
@@ -127,7 +135,11 @@ enum err worker_new(struct proxy *p, unsigned index, struct worker **out) MUST_U
 enum err worker_start(struct worker *w) MUST_USE;
 void worker_adopt_soon(struct worker *w);
 void worker_drain_soon(struct worker *w);
+void worker_leave_soon(struct worker *w);
 /* Any thread: a message to the worker. */
+
+bool worker_has_turned(struct worker *w);
+/* Any thread, but one at a time: whether its tick came since the last call. */
 
 bool worker_addresses_soon(struct worker *w, const char *server, const struct address *list,
                            size_t n) MUST_USE;
@@ -166,6 +178,8 @@ void proxy_set_listening(struct proxy *p, struct buf *text);
 /* Takes the text of the open listeners from the first worker. */
 const struct proxy_options *proxy_options_of(const struct proxy *p);
 struct locals *proxy_locals(struct proxy *p);
+struct sockets *proxy_sockets(struct proxy *p);
+unsigned proxy_workers(const struct proxy *p);
 struct tally *proxy_tally(struct proxy *p);
 struct scribe_file *proxy_access_file(const struct proxy *p);
 void proxy_worker_drained(struct proxy *p);

@@ -208,10 +208,12 @@ static enum err say_shadow(struct buf *out, const struct snapshot *s, const stru
         return buf_append(out, SPAN("shadow   none: the route mirrors nothing\n"));
     if (!d->shadow)
         return buf_append(out, SPAN("shadow   none: this user is not in the mirrored share\n"));
-    if (m != HTTP_GET && m != HTTP_HEAD && m != HTTP_OPTIONS)
+    bool safe = m == HTTP_GET || m == HTTP_HEAD || m == HTTP_OPTIONS;
+    if (!safe && d->route->config->shadow.unsafe_ == UNSAFE_SKIP)
         return buf_append(out, SPAN("shadow   none: only GET, HEAD and OPTIONS are mirrored\n"));
-    return buf_printf(out, "shadow   a copy goes to %s, backend %s, and is compared\n",
-                      side_word(other), c->backends[d->route->backends[other]].name);
+    return buf_printf(out, "shadow   a copy goes to %s, backend %s, %sand is compared\n",
+                      side_word(other), c->backends[d->route->backends[other]].name,
+                      safe ? "" : "as long as that confirms to be a sandbox, ");
 }
 
 static enum err answer(const struct snapshot *s, struct question *q, struct decision *out,

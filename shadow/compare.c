@@ -336,6 +336,17 @@ static enum err steps(struct work_on *w)
     return trailers_compare(w->d, w->legacy, w->new_);
 }
 
+static bool is_unseen(const char *body)
+{
+    return body == body_truncated || body == body_undecodable || body == body_too_deep ||
+           body == body_too_costly;
+}
+
+bool compare_saw_bodies(const struct comparison *c)
+{
+    return c->body != body_not && !is_unseen(c->body);
+}
+
 static void conclude(struct work_on *w, enum err e)
 {
     struct comparison *out = w->out;
@@ -348,8 +359,6 @@ static void conclude(struct work_on *w, enum err e)
     out->more = w->d->more;
     out->hidden = w->d->hidden;
     out->nhidden = w->d->nhidden;
-    bool unseen = out->body == body_truncated || out->body == body_undecodable ||
-                  out->body == body_too_deep || out->body == body_too_costly;
     out->costly = w->d->work > DIFF_WORK_MAX;
     if (e != ERR_OK) {
         out->verdict = VERDICT_SKIPPED;
@@ -357,7 +366,7 @@ static void conclude(struct work_on *w, enum err e)
         out->nfindings = out->nhidden = 0;
     } else if (out->nfindings > 0) {
         out->verdict = VERDICT_MISMATCH;
-    } else if (unseen) {
+    } else if (is_unseen(out->body)) {
         out->verdict = VERDICT_SKIPPED;
         out->reason = out->body;
     } else {
@@ -390,6 +399,48 @@ void compare_pair(struct comparer *c, const struct shadow_pair *pair, struct com
     headers_stack(&w.legacy->head, &out->stack[SIDE_LEGACY]);
     headers_stack(&w.new_->head, &out->stack[SIDE_NEW]);
     conclude(&w, steps(&w));
+}
+
+bool compare_is_json(const struct shadow_pair *pair, const struct comparison *c)
+{
+    const struct shadow_answer *a = &pair->answers[SIDE_LEGACY];
+    struct media m = media_of(&a->head);
+    return c->body == body_json ||
+           (c->body == body_equal && a->body_length > 0 && media_is_json(&m));
+}
+
+static bool parse_again(struct comparer *c, const struct shadow_answer *a)
+{
+    struct span text;
+    return kept_whole(a) &&
+           decode_body(&c->decoders[SIDE_LEGACY], codings(&a->head), buf_span(&a->body),
+                       c->decoded_max, &text) == ERR_OK &&
+           jdoc_parse(&c->diff.docs[SIDE_LEGACY], text) == ERR_OK;
+}
+
+/* When one of them was no JSON that is a finding at the root. */
+static bool both_parsed(const struct comparison *r)
+{
+    for (size_t i = 0; i < r->nfindings; i++)
+        if (r->findings[i].kind == KIND_TYPE && span_eq(r->findings[i].path, SPAN("$")))
+            return false;
+    return true;
+}
+
+bool compare_docs(struct comparer *c, const struct shadow_pair *pair, const struct comparison *r,
+                  const struct jdoc *out[2])
+{
+    bool equal = r->body == body_equal;
+    out[SIDE_LEGACY] = &c->diff.docs[SIDE_LEGACY];
+    out[SIDE_NEW] = equal ? out[SIDE_LEGACY] : &c->diff.docs[SIDE_NEW];
+    return equal ? parse_again(c, &pair->answers[SIDE_LEGACY]) : both_parsed(r);
+}
+
+void compare_probe(struct comparer *c, const struct shadow_pair *pair, struct comparison *out)
+{
+    struct shadow_pair view = *pair;
+    view.answers[side_other(pair->served)] = pair->probe;
+    compare_pair(c, &view, out);
 }
 
 void compare_begin(struct comparer *c, size_t decoded_max)

@@ -17,6 +17,10 @@ struct comparer {
     struct endpoint endpoint;   /* of the pair, when there are rules that ask for it */
 };
 
+struct settlement; /* settle.h */
+
+enum { PARENTS_MAX = 16 };
+
 struct comparison {
     enum verdict_kind verdict;
     const char *reason;            /* of skipped and failed: a word; otherwise NULL. Static */
@@ -30,6 +34,10 @@ struct comparison {
     uint64_t more; /* differing places beyond those listed */
     const struct diff_hidden *hidden;
     size_t nhidden;
+    const char *absent[PARENTS_MAX]; /* places known to the endpoint that are not in both bodies */
+    size_t nabsent;
+    const struct settlement *settled; /* what asking again said; NULL: nobody looked */
+    const struct comparison *probe;   /* the serving side with itself; NULL: it was not probed */
 };
 
 void compare_begin(struct comparer *c, size_t decoded_max);
@@ -38,6 +46,20 @@ void compare_end(struct comparer *c);
 void compare_pair(struct comparer *c, const struct shadow_pair *pair, struct comparison *out);
 /* *out lies in c and in the pair, until the next call. Never fails: without memory the verdict is
  * skipped(no_memory). */
+
+bool compare_saw_bodies(const struct comparison *c);
+/* They were looked at, whole. False: an earlier step stopped, or they could not be. */
+
+bool compare_is_json(const struct shadow_pair *pair, const struct comparison *c);
+/* Both bodies are JSON, as far as that is known. */
+
+bool compare_docs(struct comparer *c, const struct shadow_pair *pair, const struct comparison *r,
+                  const struct jdoc *out[2]) MUST_USE;
+/* The two bodies that r compared as JSON, or found equal; one and the same when they are. */
+
+void compare_probe(struct comparer *c, const struct shadow_pair *pair, struct comparison *out);
+/* The same for the serving side's answer and its answer to the probe, which takes the other side's
+ * place. */
 
 void compare_trim(struct comparer *c);
 /* The result has been used: gives back what an unusually large pair took. */

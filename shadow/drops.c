@@ -18,6 +18,8 @@ const char *shadow_drop_word(enum shadow_drop d)
         [SHADOW_DROP_UPGRADE] = "upgrade",
         [SHADOW_DROP_SHED] = "shed",
         [SHADOW_DROP_FALLBACK] = "fallback",
+        [SHADOW_DROP_SANDBOX] = "sandbox",
+        [SHADOW_DROP_INCOMPLETE] = "incomplete",
     };
     BUG_IF(d >= SHADOW_DROP_COUNT);
     return words[d];

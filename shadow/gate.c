@@ -97,11 +97,11 @@ static void check_errors(const struct report_endpoint *e, struct gate_result *c)
 
 static void check_mismatch(const struct report_endpoint *e, struct gate_result *c)
 {
-    uint64_t k = e->verdicts[VERDICT_MISMATCH], n = e->compared;
+    uint64_t k = e->counted, n = e->compared;
     struct outlook o = {{rate_of(k, n), 0}, c->limit};
     c->observed = o.rates[0];
     c->upper = stats_upper(k, n);
-    c->proven = e->rate.low > c->limit;
+    c->proven = stats_wilson(k, n).low > c->limit;
     c->state = state_of(c, c->upper < c->limit);
     if (c->state == GATE_THIN)
         c->needs = needs(&o, mismatch_holds, n);

@@ -71,6 +71,23 @@ static void put_endpoint(struct term *p, const struct gate_endpoint *e)
     term_end(p);
 }
 
+/* What was seen to differ and is not held against new. */
+static void put_left_out(struct term *p, const struct report *r)
+{
+    uint64_t transient = r->settled[SETTLED_TRANSIENT], skew = r->settled[SETTLED_SKEW];
+    if (transient + skew + r->noise == 0)
+        return;
+    term_put(p, TERM_DIM, "not counted: ");
+    text_count(p, transient, "transient mismatch, ", "transient mismatches, ");
+    text_count(p, skew, "of skew, ", "of skew, ");
+    text_count(p, r->noise, "of noise", "of noise");
+    if (r->states[EVIDENCE_BLIND] > 0) {
+        term_put(p, TERM_YELLOW, "; nothing can be told about ");
+        text_count(p, r->states[EVIDENCE_BLIND], "field", "fields");
+    }
+    term_end(p);
+}
+
 enum err gate_text(const struct gate *g, struct buf *out)
 {
     static const enum term_style styles[] = {TERM_GREEN, TERM_YELLOW, TERM_RED, TERM_YELLOW};
@@ -87,6 +104,7 @@ enum err gate_text(const struct gate *g, struct buf *out)
     term_put(&p, TERM_PLAIN, " of the traffic, needs ");
     term_put(&p, TERM_PLAIN, phrase_percent(text, g->limits->coverage));
     term_end(&p);
+    put_left_out(&p, g->report);
     for (enum gate_state s = GATE_OVER; listed < LISTED_MAX; s--) { /* the worst first */
         for (size_t i = 0; i < g->n && listed < LISTED_MAX; i++)
             if (g->endpoints[i].state == s) {
@@ -139,8 +157,13 @@ enum err gate_json(const struct gate *g, struct buf *out)
                    gate_verdict_word(g->verdict), 10 * (int)g->verdict, g->why));
     TRY(buf_printf(out,
                    ",\"coverage\":%.6f,\"coverage_limit\":%.6f,\"pairs\":%llu,"
-                   "\"endpoints\":[",
-                   g->coverage, g->limits->coverage, (unsigned long long)g->report->pairs));
+                   "\"not_counted\":{\"transient\":%llu,\"skew\":%llu,\"noise\":%llu},"
+                   "\"blind\":%llu,\"endpoints\":[",
+                   g->coverage, g->limits->coverage, (unsigned long long)g->report->pairs,
+                   (unsigned long long)g->report->settled[SETTLED_TRANSIENT],
+                   (unsigned long long)g->report->settled[SETTLED_SKEW],
+                   (unsigned long long)g->report->noise,
+                   (unsigned long long)g->report->states[EVIDENCE_BLIND]));
     for (size_t i = 0; i < g->n; i++) {
         TRY(buf_append(out, i == 0 ? SPAN("\n") : SPAN(",\n")));
         TRY(json_endpoint(&g->endpoints[i], out));

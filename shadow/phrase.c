@@ -90,6 +90,37 @@ const char *phrase_classes(char out[PHRASE_MAX], const struct report_finding *f)
     return out;
 }
 
+static int evidence_counts(char *out, const struct evidence *e)
+{
+    char n[PHRASE_MAX], b[PHRASE_MAX], c[PHRASE_MAX];
+    return snprintf(out, PHRASE_LONG,
+                    "in %s of %s probes only the sides differ, in %s only one with itself",
+                    phrase_count(b, e->b), phrase_count(n, e->probes), phrase_count(c, e->c));
+}
+
+const char *phrase_evidence(char out[PHRASE_LONG], const struct report_finding *f)
+{
+    const struct evidence *e = &f->evidence;
+    char a[PHRASE_MAX], b[PHRASE_MAX];
+    int n = evidence_counts(out, e);
+    size_t room = PHRASE_LONG - (size_t)n;
+    double log_e = evidence_log(e->b, e->c);
+    if (f->state == EVIDENCE_REGRESS)
+        (void)snprintf(out + n, room, " (E %.3g)", exp(fmin(log_e, 700)));
+    else if (f->state == EVIDENCE_THIN && e->probes == 0)
+        (void)snprintf(out, PHRASE_LONG, "not probed yet");
+    else if (f->state == EVIDENCE_THIN)
+        (void)snprintf(out + n, room, "; %s more would be a regression",
+                       phrase_count(a, evidence_needs(e)));
+    else if (f->state == EVIDENCE_CLEAN)
+        (void)snprintf(out, PHRASE_LONG, "not there when asked again: transient %s, skew %s",
+                       phrase_count(a, f->pairs - f->skew), phrase_count(b, f->skew));
+    else if (f->state == EVIDENCE_BLIND)
+        (void)snprintf(out, PHRASE_LONG, "one side differs from itself in %s of %s probes",
+                       phrase_count(a, e->c + e->both), phrase_count(b, e->probes));
+    return out;
+}
+
 const char *phrase_time(char out[PHRASE_MAX], uint64_t wall_ms)
 {
     char iso[CLOCK_ISO_LEN + 1];

@@ -5,10 +5,14 @@
 #include "base/clock.h"
 #include "base/scribe.h"
 #include "shadow/jwrite.h"
+#include "shadow/settle.h"
 
 _Static_assert((int)RECORD_LINE_MAX <= (int)SCRIBE_LINE_MAX, "the scribe takes a line whole");
 
-enum { FINDINGS_ROOM = RECORD_LINE_MAX - 8 * 1024 };
+enum {
+    FINDINGS_ROOM = RECORD_LINE_MAX - 16 * 1024, /* of the pair */
+    PROBE_ROOM = RECORD_LINE_MAX - 8 * 1024,     /* and of its probe, behind them */
+};
 
 const char *record_store_word(enum shadow_store s)
 {
@@ -85,7 +89,7 @@ static enum err values(const struct redactor *r, const struct finding *f, struct
     return ERR_OK;
 }
 
-static enum err finding(const struct redactor *r, const struct finding *f, struct buf *b)
+static enum err finding(const struct redactor *r, const struct finding *f, bool gone, struct buf *b)
 {
     TRY(buf_append(b, SPAN("{\"path\":")));
     TRY(jwrite_string(b, f->path));
@@ -98,6 +102,8 @@ static enum err finding(const struct redactor *r, const struct finding *f, struc
         TRY(jwrite_member(b, "note", f->note));
     if (f->method != NULL)
         TRY(jwrite_member(b, "method", span_str(f->method)));
+    if (gone)
+        TRY(buf_append(b, SPAN(",\"gone\":true")));
     TRY(values(r, f, b));
     return buf_append(b, SPAN("}"));
 }
@@ -109,7 +115,7 @@ static enum err findings(const struct redactor *r, const struct comparison *c, s
     uint64_t more = c->more;
     for (size_t i = 0; i < c->nfindings && e == ERR_OK; i++) {
         one.n = 0;
-        e = finding(r, &c->findings[i], &one);
+        e = finding(r, &c->findings[i], c->settled != NULL && c->settled->gone[i], &one);
         if (e != ERR_OK)
             break;
         if (b->n + one.n > FINDINGS_ROOM) {
@@ -137,6 +143,63 @@ static enum err hidden(const struct comparison *c, struct buf *b)
         TRY(jwrite_member(b, "path", h->path));
         TRY(jwrite_member(b, "kind", span_str(finding_kind_word(h->kind))));
         TRY(buf_printf(b, ",\"n\":%u}", h->n));
+    }
+    return buf_append(b, SPAN("]"));
+}
+
+/* --- second looks --- */
+
+static enum err recheck(const struct settlement *s, struct buf *b)
+{
+    TRY(buf_printf(b, ",\"recheck\":{\"said\":\"%s\",\"rounds\":%u", settled_word(s->said),
+                   s->rounds));
+    if (s->end != SHADOW_RECHECK_OPEN)
+        TRY(jwrite_member(b, "reason", span_str(shadow_recheck_word(s->end))));
+    return buf_append(b, SPAN("}"));
+}
+
+/* Paths and kinds only: values of the serving side's own noise are of no use to a reader. */
+static enum err probe_findings(const struct comparison *c, struct buf *b)
+{
+    uint64_t more = c->more;
+    const char *sep = "";
+    TRY(buf_append(b, SPAN(",\"findings\":[")));
+    for (size_t i = 0; i < c->nfindings; i++) {
+        const struct finding *f = &c->findings[i];
+        if (b->n + 2 * f->path.n > PROBE_ROOM) {
+            more += f->n;
+            continue;
+        }
+        TRY(buf_printf(b, "%s{\"path\":", sep));
+        TRY(jwrite_string(b, f->path));
+        TRY(jwrite_member(b, "kind", span_str(finding_kind_word(f->kind))));
+        TRY(buf_append(b, SPAN("}")));
+        sep = ",";
+    }
+    TRY(buf_append(b, SPAN("]")));
+    return more == 0 ? ERR_OK : buf_printf(b, ",\"more\":%llu", (unsigned long long)more);
+}
+
+static enum err probe(const struct shadow_pair *p, const struct comparison *c, struct buf *b)
+{
+    TRY(buf_printf(b, ",\"probe\":{\"status\":%u",
+                   p->probe.has_head ? (unsigned)p->probe.head.status : 0u));
+    TRY(verdict(c, b));
+    if (c->nfindings > 0)
+        TRY(probe_findings(c, b));
+    return buf_append(b, SPAN("}"));
+}
+
+static enum err absent(const struct comparison *c, struct buf *b)
+{
+    const char *sep = "";
+    if (c->nabsent == 0)
+        return ERR_OK;
+    TRY(buf_append(b, SPAN(",\"absent\":[")));
+    for (size_t i = 0; i < c->nabsent && b->n < PROBE_ROOM - 2048; i++) {
+        TRY(buf_append(b, span_str(sep)));
+        TRY(jwrite_string(b, span_str(c->absent[i])));
+        sep = ",";
     }
     return buf_append(b, SPAN("]"));
 }
@@ -187,6 +250,11 @@ enum err record_pair(const struct redactor *r, const struct shadow_pair *pair,
         TRY(findings(r, c, line));
     if (c->nhidden > 0)
         TRY(hidden(c, line));
+    TRY(absent(c, line));
+    if (c->settled != NULL && c->settled->said != SETTLED_NOTHING)
+        TRY(recheck(c->settled, line));
+    if (c->probe != NULL)
+        TRY(probe(pair, c->probe, line));
     TRY(patch(c, line));
     return buf_append(line, SPAN("}\n"));
 }

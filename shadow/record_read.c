@@ -48,6 +48,8 @@ static bool read_finding(const struct jdoc *d, uint32_t object, struct record_fi
         return false;
     if (!jdoc_u64(d, object, "n", &f->n) || f->n == 0)
         f->n = 1;
+    uint32_t gone = jdoc_member(d, object, SPAN("gone"));
+    f->gone = gone != JDOC_NONE && d->nodes[gone].kind == JDOC_TRUE;
     f->detail = text(d, object, "detail");
     f->note = text(d, object, "note");
     f->method = text(d, object, "method");
@@ -90,6 +92,60 @@ static bool read_hidden(const struct jdoc *d, struct record *r)
     return true;
 }
 
+static bool read_settled(const struct jdoc *d, struct record *r)
+{
+    uint32_t o = jdoc_member(d, 0, SPAN("recheck"));
+    r->settled = r->verdict == VERDICT_MISMATCH ? SETTLED_UNCHECKED : SETTLED_NOTHING;
+    return o == JDOC_NONE ||
+           (d->nodes[o].kind == JDOC_OBJECT && settled_of(text(d, o, "said"), &r->settled));
+}
+
+static bool read_places(const struct jdoc *d, uint32_t object, struct record_probe *p)
+{
+    uint32_t list = jdoc_member(d, object, SPAN("findings"));
+    p->nfindings = 0;
+    if (list == JDOC_NONE)
+        return p->verdict != VERDICT_MISMATCH;
+    if (d->nodes[list].kind != JDOC_ARRAY || d->nodes[list].n > DIFF_FINDINGS_MAX)
+        return false;
+    for (uint32_t i = list + 1; i < d->nodes[list].next; i = d->nodes[i].next) {
+        struct record_place *f = &p->findings[p->nfindings++];
+        f->path = text(d, i, "path");
+        if (f->path.n == 0 || !finding_kind_of(text(d, i, "kind"), &f->kind))
+            return false;
+    }
+    return true;
+}
+
+static bool read_probe(const struct jdoc *d, struct record_probe *p)
+{
+    uint32_t o = jdoc_member(d, 0, SPAN("probe"));
+    p->is = o != JDOC_NONE;
+    if (!p->is)
+        return true;
+    p->more = 0;
+    (void)jdoc_u64(d, o, "more", &p->more);
+    p->body = text(d, o, "body");
+    return d->nodes[o].kind == JDOC_OBJECT && jdoc_u64(d, o, "status", &p->status) &&
+           verdict_of(text(d, o, "verdict"), &p->verdict) && read_places(d, o, p);
+}
+
+static bool read_absent(const struct jdoc *d, struct record *r)
+{
+    uint32_t list = jdoc_member(d, 0, SPAN("absent"));
+    r->nabsent = 0;
+    if (list == JDOC_NONE)
+        return true;
+    if (d->nodes[list].kind != JDOC_ARRAY || d->nodes[list].n > PARENTS_MAX)
+        return false;
+    for (uint32_t i = list + 1; i < d->nodes[list].next; i = d->nodes[i].next) {
+        if (d->nodes[i].kind != JDOC_STRING)
+            return false;
+        r->absent[r->nabsent++] = jdoc_text(d, i);
+    }
+    return true;
+}
+
 static bool read_pair(const struct jdoc *d, struct record *r)
 {
     struct span served = text(d, 0, "served");
@@ -109,7 +165,8 @@ static bool read_pair(const struct jdoc *d, struct record *r)
     return r->route.n > 0 && r->endpoint.n > 0 && served.n > 0 &&
            verdict_of(text(d, 0, "verdict"), &r->verdict) && two_numbers(d, "status", r->status) &&
            two_numbers(d, "first_us", r->first_us) && two_numbers(d, "total_us", r->total_us) &&
-           read_findings(d, r) && read_hidden(d, r);
+           read_findings(d, r) && read_hidden(d, r) && read_settled(d, r) && read_absent(d, r) &&
+           read_probe(d, &r->probe);
 }
 
 /* --- other lines --- */

@@ -4,6 +4,7 @@
 #define SHADOW_RECORD_READ_H
 
 #include "shadow/record.h"
+#include "shadow/settle.h"
 
 enum record_type {
     RECORD_PAIR,
@@ -18,6 +19,7 @@ struct record_finding {
     struct span path;
     enum finding_kind kind;
     uint64_t n;
+    bool gone;                        /* when asked again it was not there */
     struct span detail, note, method; /* empty: none */
     struct span values[2];            /* by enum side; SPAN_NULL: none */
     struct span classes[2];
@@ -33,6 +35,22 @@ struct record_seed {
     enum seed_kind kind;
     enum seed_outcome outcome;
     struct span path, by; /* by: empty: nothing */
+};
+
+struct record_place {
+    struct span path;
+    enum finding_kind kind;
+};
+
+/* The serving side against itself. */
+struct record_probe {
+    bool is; /* there was one */
+    enum verdict_kind verdict;
+    uint64_t status;
+    struct span body;
+    struct record_place findings[DIFF_FINDINGS_MAX];
+    size_t nfindings;
+    uint64_t more;
 };
 
 /* Spans lie in the line or in the reader, until the next line is read. */
@@ -51,6 +69,10 @@ struct record {
     uint64_t more;
     struct record_hidden hidden[DIFF_HIDDEN_MAX]; /* what rules in force hid */
     size_t nhidden;
+    enum settled settled; /* of a mismatch; unchecked where the record does not say */
+    struct record_probe probe;
+    struct span absent[PARENTS_MAX]; /* places that were not in both bodies */
+    size_t nabsent;
     uint32_t patch; /* node of doc; JDOC_NONE: there is none */
     /* RECORD_SEEDS, and route and endpoint */
     struct record_seed seeds[SEED_KINDS];

@@ -1,5 +1,6 @@
 /* Reading records into a report. Everything has a ceiling: a file of any size costs the same memory
  * once the ceilings are reached, and what went over them is counted. */
+#include "shadow/report_noise.h"
 #include "shadow/report_rules.h"
 
 #include "shadow/mix.h"
@@ -91,12 +92,7 @@ static struct report_finding *finding_new(struct report *r, struct report_endpoi
     if (f == NULL)
         return NULL;
     f->path = keep(r, x->path);
-    f->detail = keep(r, x->detail);
-    f->method = keep(r, x->method);
-    f->classes[SIDE_LEGACY] = keep(r, x->classes[SIDE_LEGACY]);
-    f->classes[SIDE_NEW] = keep(r, x->classes[SIDE_NEW]);
-    if (f->path == NULL || f->detail == NULL || f->method == NULL || f->classes[0] == NULL ||
-        f->classes[1] == NULL)
+    if (f->path == NULL)
         return NULL;
     f->kind = x->kind;
     f->next = e->findings;
@@ -106,25 +102,38 @@ static struct report_finding *finding_new(struct report *r, struct report_endpoi
     return f;
 }
 
-/* NULL: there is no room, or no memory (*failed). */
-static struct report_finding *finding_of(struct report *r, struct report_endpoint *e,
-                                         const struct record_finding *x, bool *failed)
+enum err report_finding_of(struct report *r, struct report_endpoint *e,
+                           const struct record_finding *x, struct report_finding **out)
 {
     uint64_t h = mix_bytes(mix_two((uint64_t)(uintptr_t)e, (uint64_t)x->kind), x->path);
     size_t at = h & (FINDING_INDEX - 1);
     for (; r->finding_index[at].finding != NULL; at = (at + 1) & (FINDING_INDEX - 1)) {
         const struct report_lookup *l = &r->finding_index[at];
+        *out = l->finding;
         if (l->hash == h && l->endpoint == e && l->finding->kind == x->kind &&
             is_same(l->finding->path, x->path))
-            return l->finding;
+            return ERR_OK;
     }
+    *out = NULL;
     if (r->nfindings == REPORT_FINDINGS_MAX)
-        return NULL;
-    struct report_finding *f = finding_new(r, e, x);
-    *failed = f == NULL;
-    if (f != NULL)
-        r->finding_index[at] = (struct report_lookup){e, f, h};
-    return f;
+        return ERR_OK;
+    *out = finding_new(r, e, x);
+    if (*out == NULL)
+        return ERR_NO_MEMORY;
+    r->finding_index[at] = (struct report_lookup){e, *out, h};
+    return ERR_OK;
+}
+
+/* What only probes had shown until now was made without words. */
+static enum err describe(struct report *r, struct report_finding *f, const struct record_finding *x)
+{
+    f->detail = keep(r, x->detail);
+    f->method = keep(r, x->method);
+    f->classes[SIDE_LEGACY] = keep(r, x->classes[SIDE_LEGACY]);
+    f->classes[SIDE_NEW] = keep(r, x->classes[SIDE_NEW]);
+    return f->detail == NULL || f->method == NULL || f->classes[0] == NULL || f->classes[1] == NULL
+               ? ERR_NO_MEMORY
+               : ERR_OK;
 }
 
 static bool is_same_or_none(const char *a, struct span b)
@@ -174,25 +183,40 @@ static enum err add_example(struct report *r, struct report_finding *f, const st
     return ERR_OK;
 }
 
-static enum err count_findings(struct report *r, struct report_endpoint *e, const struct record *x)
+static enum err count_finding(struct report *r, struct report_finding *f, const struct record *x,
+                              const struct record_finding *xf)
 {
+    if (f->pairs == 0)
+        TRY(describe(r, f, xf));
+    if (f->pairs == 0 || x->at_ms < f->first_ms)
+        f->first_ms = x->at_ms;
+    if (x->at_ms > f->last_ms)
+        f->last_ms = x->at_ms;
+    f->pairs++;
+    f->skew += x->settled == SETTLED_SKEW;
+    f->places += xf->n;
+    if (f->nexamples < REPORT_EXAMPLES_MAX && !is_shown(f, xf))
+        return add_example(r, f, x, xf);
+    return ERR_OK;
+}
+
+static enum err count_findings(struct report *r, struct report_endpoint *e, const struct record *x,
+                               struct report_lasting *lasting)
+{
+    *lasting = (struct report_lasting){.unknown = x->more > 0};
     for (size_t i = 0; i < x->nfindings; i++) {
-        bool failed = false;
-        struct report_finding *f = finding_of(r, e, &x->findings[i], &failed);
-        if (failed)
-            return ERR_NO_MEMORY;
+        struct report_finding *f;
+        TRY(report_finding_of(r, e, &x->findings[i], &f));
         if (f == NULL) {
             r->lost_findings++;
+            lasting->unknown = true;
             continue;
         }
-        if (f->pairs == 0 || x->at_ms < f->first_ms)
-            f->first_ms = x->at_ms;
-        if (x->at_ms > f->last_ms)
-            f->last_ms = x->at_ms;
-        f->pairs++;
-        f->places += x->findings[i].n;
-        if (f->nexamples < REPORT_EXAMPLES_MAX && !is_shown(f, &x->findings[i]))
-            TRY(add_example(r, f, x, &x->findings[i]));
+        TRY(count_finding(r, f, x, &x->findings[i]));
+        if (x->findings[i].gone || !settled_counts(x->settled))
+            continue;
+        f->lasting++;
+        lasting->list[lasting->n++] = f;
     }
     e->more += x->more;
     return ERR_OK;
@@ -252,6 +276,7 @@ static void count_errors(struct report_endpoint *e, const struct record *x)
 
 static enum err count_pair(struct report *r, struct record *x)
 {
+    struct report_lasting lasting;
     if (r->options->route != NULL && !is_same(r->options->route, x->route)) {
         r->outside++;
         return ERR_OK;
@@ -279,7 +304,10 @@ static enum err count_pair(struct report *r, struct record *x)
     count_status(e, x);
     stats_add(&e->times[SIDE_LEGACY], x->total_us[SIDE_LEGACY]);
     stats_add(&e->times[SIDE_NEW], x->total_us[SIDE_NEW]);
-    return count_findings(r, e, x);
+    TRY(count_findings(r, e, x, &lasting));
+    if (x->verdict == VERDICT_MISMATCH)
+        noise_count_pair(r, e, x, &lasting);
+    return noise_count_probe(r, e, x, &lasting);
 }
 
 static enum err count_seeds(struct report *r, const struct record *x)
@@ -354,9 +382,12 @@ static enum err read_file(struct report *r, struct record_reader *reader, const 
 
 /* --- putting in order --- */
 
-/* The grave ones first, of equally grave ones the frequent. */
+/* Regressions first, noise last; of each the grave ones first, of equally grave ones the frequent.
+ */
 static bool comes_before(const struct report_finding *a, const struct report_finding *b)
 {
+    if (a->state != b->state)
+        return a->state < b->state;
     enum finding_severity sa = finding_severity(a->kind), sb = finding_severity(b->kind);
     if (sa != sb)
         return sa > sb;
@@ -398,6 +429,8 @@ static int by_score(const void *pa, const void *pb)
 {
     const struct report_endpoint *a = *(const struct report_endpoint *const *)pa;
     const struct report_endpoint *b = *(const struct report_endpoint *const *)pb;
+    if ((a->states[EVIDENCE_REGRESS] > 0) != (b->states[EVIDENCE_REGRESS] > 0))
+        return a->states[EVIDENCE_REGRESS] > 0 ? -1 : 1;
     if (a->score > b->score || a->score < b->score)
         return a->score > b->score ? -1 : 1;
     if (a->verdicts[VERDICT_MISMATCH] != b->verdicts[VERDICT_MISMATCH])
@@ -422,15 +455,17 @@ static int by_reason(const void *pa, const void *pb)
 
 static void finish(struct report *r)
 {
+    noise_finish(r);
     r->rate = stats_wilson(r->verdicts[VERDICT_MISMATCH], r->compared);
     for (size_t i = 0; i < r->nendpoints; i++) {
         struct report_endpoint *e = r->endpoints[i];
         e->rate = stats_wilson(e->verdicts[VERDICT_MISMATCH], e->compared);
-        e->score = r->pairs == 0 ? 0 : (double)e->pairs / (double)r->pairs * e->rate.low;
+        double low = stats_wilson(e->counted, e->compared).low;
+        e->score = r->pairs == 0 ? 0 : (double)e->pairs / (double)r->pairs * low;
         if (e->compared == 0)
             e->score = 0;
         for (struct report_finding *f = e->findings; f != NULL; f = f->next)
-            f->rate = stats_wilson(f->pairs, e->compared);
+            f->rate = stats_wilson(f->pairs, f->within);
         e->findings = sorted(e->findings);
         qsort(e->statuses, e->nstatuses, sizeof(e->statuses[0]), by_count);
     }
@@ -448,7 +483,8 @@ static enum err begin(struct report *r, const struct report_options *o)
     r->endpoints = calloc(REPORT_ENDPOINTS_MAX + 1, sizeof(struct report_endpoint *));
     r->endpoint_index = calloc(ENDPOINT_INDEX, sizeof(*r->endpoint_index));
     r->finding_index = calloc(FINDING_INDEX, sizeof(*r->finding_index));
-    if (r->endpoints != NULL && r->endpoint_index != NULL && r->finding_index != NULL)
+    if (r->endpoints != NULL && r->endpoint_index != NULL && r->finding_index != NULL &&
+        noise_begin(r) == ERR_OK)
         return ERR_OK;
     report_free(r);
     return ERR_NO_MEMORY;
@@ -461,6 +497,7 @@ void report_free(struct report *r)
     free(r->endpoints);
     free(r->endpoint_index);
     free(r->finding_index);
+    noise_end(r);
     memset(r, 0, sizeof(*r));
 }
 

@@ -4,6 +4,7 @@
 #ifndef SHADOW_REPORT_H
 #define SHADOW_REPORT_H
 
+#include "shadow/evidence.h"
 #include "shadow/record_read.h"
 #include "shadow/report_trend.h"
 #include "shadow/stats.h"
@@ -36,9 +37,14 @@ struct report_finding {
     const char *detail, *method;
     const char *classes[2];
     uint64_t pairs;
+    uint64_t lasting; /* of these: it was there when asked again, or nobody asked */
+    uint64_t skew;    /* the data had another version */
     uint64_t places;
+    struct evidence evidence;
+    enum evidence_state state;
     uint64_t first_ms, last_ms;
-    struct interval rate; /* of the endpoint's compared pairs */
+    uint64_t within;      /* compared pairs in which the place around it existed */
+    struct interval rate; /* of these */
     struct report_example *examples;
     size_t nexamples;
 };
@@ -54,22 +60,36 @@ struct report_seed {
     const char *by, *path; /* the last one that was hidden or missed; NULL: none */
 };
 
+/* A place that was not always there. */
+struct report_absent {
+    struct report_absent *next;
+    const char *path;
+    uint64_t pairs;
+    uint64_t probes; /* of the pairs that are evidence */
+};
+
 struct report_endpoint {
     const char *route;
     const char *name;
     uint64_t verdicts[VERDICT_KINDS];
-    uint64_t pairs;       /* all verdicts */
-    uint64_t compared;    /* match and mismatch */
-    uint64_t judged;      /* the same and failed: both sides were asked and one or both answered */
-    uint64_t errors[2];   /* by enum side, of these: status 500 and above, or no answer */
-    struct interval rate; /* of mismatches among the compared */
-    double score;         /* share of traffic x lower end of the rate */
+    uint64_t pairs;     /* all verdicts */
+    uint64_t compared;  /* match and mismatch */
+    uint64_t judged;    /* the same and failed: both sides were asked and one or both answered */
+    uint64_t errors[2]; /* by enum side, of these: status 500 and above, or no answer */
+    uint64_t settled[SETTLED_KINDS];  /* mismatches, by what asking again said */
+    uint64_t counted;                 /* mismatches that lasted and are no noise */
+    uint64_t noise;                   /* that lasted, but all that differs is noisy or blind */
+    uint64_t probes[3];               /* in which status, headers, bodies were compared */
+    uint64_t states[EVIDENCE_STATES]; /* findings */
+    struct interval rate;             /* of mismatches among the compared */
+    double score; /* share of traffic x lower end of the rate of those that count */
     struct report_status statuses[REPORT_STATUS_MAX];
     size_t nstatuses;
     uint64_t other_statuses;
     struct stats_times times[2];     /* by enum side; pairs where both sides answered */
     struct report_finding *findings; /* sorted: what matters first */
     size_t nfindings;
+    struct report_absent *absent;
     uint64_t more; /* differing places beyond 64 in a pair */
     struct report_seed seeds[SEED_KINDS];
     struct report_trend trend; /* of the compared */
@@ -112,6 +132,10 @@ struct report {
     uint64_t first_ms, last_ms;
     uint64_t pairs, compared;
     uint64_t verdicts[VERDICT_KINDS];
+    uint64_t settled[SETTLED_KINDS];
+    uint64_t counted, noise;
+    uint64_t probes;
+    uint64_t states[EVIDENCE_STATES]; /* findings */
     struct interval rate;
     uint64_t drops[SHADOW_DROP_COUNT];
     struct report_reason reasons[REPORT_REASONS_MAX];
@@ -135,7 +159,13 @@ struct report {
     struct report_endpoint *other;
     uint32_t *endpoint_index;
     struct report_lookup *finding_index;
+    struct report_set *sets; /* report_noise.c */
+    size_t nsets;
 };
+
+enum err report_finding_of(struct report *r, struct report_endpoint *e,
+                           const struct record_finding *x, struct report_finding **out) MUST_USE;
+/* The endpoint's finding of this path and kind, made if need be; NULL: there is no room. */
 
 enum err report_make(const struct report_options *o, struct report *r,
                      struct complaints *wrong) MUST_USE;
@@ -186,6 +216,12 @@ const char *phrase_ratio(char out[PHRASE_MAX], uint64_t from, uint64_t to);
 
 const char *phrase_classes(char out[PHRASE_MAX], const struct report_finding *f);
 /* What the values look like: "int to numeric", "email"; empty when there is nothing to say. */
+
+enum { PHRASE_LONG = 160 };
+
+const char *phrase_evidence(char out[PHRASE_LONG], const struct report_finding *f);
+/* Why it has its state: "in 12 of 40 probes only the sides differ, in 0 only one with itself (E
+ * 630)". */
 
 const char *phrase_time(char out[PHRASE_MAX], uint64_t wall_ms);
 /* 2026-03-01 02:13:00 */

@@ -308,7 +308,7 @@ static void row(struct html *h, const struct report *r, size_t i)
     html_format(h, "<td class=\"n\">%s</td>", phrase_count(text, e->pairs));
     html_format(h, "<td class=\"n\">%s</td>",
                 phrase_percent(text, (double)e->pairs / (double)r->pairs));
-    html_format(h, "<td class=\"n %s\">%s</td>", bad == 0 ? "good" : "bad",
+    html_format(h, "<td class=\"n %s\">%s</td>", e->counted == 0 ? "good" : "bad",
                 e->compared == 0 ? "-" : phrase_percent(text, rate));
     html_format(h, "<td class=\"n dim\">%s</td>",
                 e->compared == 0 ? "-" : phrase_interval(text, e->rate));

@@ -135,7 +135,9 @@ static void example(struct html *h, const struct report_example *x)
 
 static void facts(struct html *h, const struct report_finding *f)
 {
-    char text[PHRASE_MAX];
+    char text[PHRASE_MAX], evidence[PHRASE_LONG];
+    html_format(h, "<p><strong>%s</strong>: %s.</p>\n", evidence_word(f->state),
+                phrase_evidence(evidence, f));
     html_format(h, "<p>%s", finding_kind_sentence(f->kind));
     if (f->detail[0] != '\0') {
         html_raw(h, ": ");
@@ -170,15 +172,20 @@ static void interval(struct html *h, double rate, struct interval i)
                 low, width < 1 ? 1 : width, rate * 100 > 98.6 ? 98.6 : rate * 100);
 }
 
-static void finding(struct html *h, const struct report_endpoint *e, const struct report_finding *f)
+static void finding(struct html *h, const struct report_finding *f)
 {
     char text[PHRASE_MAX];
-    const char *severity = finding_severity_word(finding_severity(f->kind));
-    double rate = (double)f->pairs / (double)e->compared;
-    html_format(h, "<details class=\"finding\" data-kind=\"%s\" data-severity=\"%s\" data-text=\"",
-                finding_kind_word(f->kind), severity);
+    bool grave = f->state == EVIDENCE_REGRESS || f->state == EVIDENCE_THIN;
+    const char *severity = grave ? finding_severity_word(finding_severity(f->kind)) : "low";
+    double rate = (double)f->pairs / (double)f->within;
+    html_format(h,
+                "<details class=\"finding\" data-kind=\"%s\" data-severity=\"%s\" "
+                "data-state=\"%s\" data-text=\"",
+                finding_kind_word(f->kind), finding_severity_word(finding_severity(f->kind)),
+                evidence_word(f->state));
     html_text(h, f->path);
-    html_format(h, "\"><summary><span class=\"severity %s\">%s</span> ", severity, severity);
+    html_format(h, "\"><summary><span class=\"severity %s\">%s</span> ", severity,
+                grave ? severity : evidence_word(f->state));
     html_format(h, "<span class=\"kind\">%s</span> ", finding_kind_word(f->kind));
     code(h, f->path);
     html_format(h, "<span class=\"n\">%s</span>", phrase_count(text, f->pairs));
@@ -217,7 +224,7 @@ void html_endpoint(struct html *h, const struct report_endpoint *e, size_t numbe
                 "class=\"n\">rate</span>"
                 "<span></span><span class=\"n\">95 %</span></div>\n");
     for (const struct report_finding *f = e->findings; f != NULL; f = f->next)
-        finding(h, e, f);
+        finding(h, f);
     html_raw(h, "</div>\n");
     if (e->more > 0)
         html_format(h,

@@ -71,12 +71,28 @@ static enum err stacks(const struct report *r, struct buf *b)
     return buf_append(b, SPAN("]"));
 }
 
+static enum err looks(struct buf *b, const uint64_t settled[SETTLED_KINDS], uint64_t counted,
+                      uint64_t noise, const uint64_t states[EVIDENCE_STATES])
+{
+    for (enum settled s = SETTLED_PERSISTENT; s < SETTLED_KINDS; s++)
+        TRY(number(b, settled_word(s), settled[s]));
+    TRY(number(b, "counted", counted));
+    TRY(number(b, "noise", noise));
+    TRY(buf_append(b, SPAN(",\"states\":{")));
+    for (enum evidence_state s = 0; s < EVIDENCE_STATES; s++)
+        TRY(buf_printf(b, "%s\"%s\":%llu", s == 0 ? "" : ",", evidence_word(s),
+                       (unsigned long long)states[s]));
+    return buf_append(b, SPAN("}"));
+}
+
 static enum err totals(const struct report *r, struct buf *b)
 {
     TRY(buf_printf(b, "{\"report\":1,\"pairs\":%llu", (unsigned long long)r->pairs));
     TRY(number(b, "compared", r->compared));
     TRY(verdicts(b, r->verdicts));
     TRY(rate(b, r->verdicts[VERDICT_MISMATCH], r->compared, r->rate));
+    TRY(looks(b, r->settled, r->counted, r->noise, r->states));
+    TRY(number(b, "probes", r->probes));
     TRY(reasons(r, VERDICT_SKIPPED, b));
     TRY(reasons(r, VERDICT_FAILED, b));
     TRY(drops(r, b));
@@ -116,8 +132,21 @@ static enum err example(const struct report_example *e, struct buf *b)
     return buf_append(b, SPAN("}"));
 }
 
-static enum err finding(const struct report_endpoint *e, const struct report_finding *f,
-                        struct buf *b)
+static enum err evidence(const struct report_finding *f, struct buf *b)
+{
+    const struct evidence *e = &f->evidence;
+    TRY(member(b, "state", evidence_word(f->state)));
+    TRY(number(b, "lasting", f->lasting));
+    TRY(number(b, "transient", f->pairs - f->lasting - f->skew));
+    TRY(number(b, "skew", f->skew));
+    TRY(buf_printf(b, ",\"evidence\":{\"probes\":%llu", (unsigned long long)e->probes));
+    TRY(number(b, "b", e->b));
+    TRY(number(b, "c", e->c));
+    TRY(number(b, "both", e->both));
+    return buf_printf(b, ",\"ln_e\":%.4f}", evidence_log(e->b, e->c));
+}
+
+static enum err finding(const struct report_finding *f, struct buf *b)
 {
     TRY(buf_append(b, SPAN("{\"path\":")));
     TRY(jwrite_string(b, span_str(f->path)));
@@ -127,9 +156,11 @@ static enum err finding(const struct report_endpoint *e, const struct report_fin
     TRY(member(b, "method", f->method));
     TRY(member(b, "legacy_class", f->classes[SIDE_LEGACY]));
     TRY(member(b, "new_class", f->classes[SIDE_NEW]));
+    TRY(evidence(f, b));
     TRY(number(b, "pairs", f->pairs));
     TRY(number(b, "places", f->places));
-    TRY(rate(b, f->pairs, e->compared, f->rate));
+    TRY(number(b, "within", f->within));
+    TRY(rate(b, f->pairs, f->within, f->rate));
     TRY(number(b, "first_ms", f->first_ms));
     TRY(number(b, "last_ms", f->last_ms));
     TRY(buf_append(b, SPAN(",\"examples\":[")));
@@ -194,13 +225,15 @@ static enum err endpoint(const struct report *r, const struct report_endpoint *e
     TRY(number(b, "compared", e->compared));
     TRY(verdicts(b, e->verdicts));
     TRY(rate(b, e->verdicts[VERDICT_MISMATCH], e->compared, e->rate));
+    TRY(looks(b, e->settled, e->counted, e->noise, e->states));
+    TRY(number(b, "probes", e->probes[0]));
     TRY(statuses(e, b));
     TRY(latency(e, b));
     TRY(seeds(e, b));
     TRY(number(b, "places_left_out", e->more));
     TRY(buf_append(b, SPAN(",\"findings\":[")));
     for (const struct report_finding *f = e->findings; f != NULL; f = f->next) {
-        TRY(finding(e, f, b));
+        TRY(finding(f, b));
         TRY(buf_append(b, f->next == NULL ? SPAN("") : SPAN(",")));
     }
     return buf_append(b, SPAN("]}"));

@@ -49,6 +49,18 @@ static enum err rate_cell(struct buf *b, uint64_t hits, uint64_t n, struct inter
 
 /* --- head --- */
 
+static enum err looks(const struct report *r, struct buf *b)
+{
+    char text[PHRASE_MAX];
+    TRY(buf_printf(b, "\nOf these %s count", phrase_count(text, r->counted)));
+    TRY(buf_printf(b, ", %s are noise", phrase_count(text, r->noise)));
+    TRY(buf_printf(b, ", %s were gone when asked again",
+                   phrase_count(text, r->settled[SETTLED_TRANSIENT])));
+    TRY(buf_printf(b, ", %s had other versions of the data",
+                   phrase_count(text, r->settled[SETTLED_SKEW])));
+    return buf_printf(b, "; %s probes.\n", phrase_count(text, r->probes));
+}
+
 static enum err head(const struct report *r, struct buf *b)
 {
     char text[PHRASE_MAX];
@@ -65,7 +77,8 @@ static enum err head(const struct report *r, struct buf *b)
     TRY(buf_printf(b, ", %s", phrase_percent(text, (double)bad / (double)r->compared)));
     TRY(buf_printf(b, "** (95 %%: %s), ", phrase_interval(text, r->rate)));
     TRY(buf_printf(b, "%s to ", phrase_time(text, r->first_ms)));
-    return buf_printf(b, "%s UTC.\n", phrase_time(text, r->last_ms));
+    TRY(buf_printf(b, "%s UTC.\n", phrase_time(text, r->last_ms)));
+    return bad == 0 ? ERR_OK : looks(r, b);
 }
 
 static enum err aside(const struct report *r, struct buf *b)
@@ -112,13 +125,14 @@ static enum err finding(const struct report_endpoint *e, const struct report_fin
                         struct buf *b)
 {
     char text[PHRASE_MAX];
-    TRY(buf_printf(b, "| %s | %s | ", finding_severity_word(finding_severity(f->kind)),
-                   finding_kind_word(f->kind)));
+    TRY(buf_printf(b, "| %s %llu:%llu | %s | %s | ", evidence_word(f->state),
+                   (unsigned long long)f->evidence.b, (unsigned long long)f->evidence.c,
+                   finding_severity_word(finding_severity(f->kind)), finding_kind_word(f->kind)));
     TRY(code(b, f->path));
     TRY(buf_append(b, SPAN(" | ")));
     TRY(code(b, e->name));
     TRY(buf_printf(b, " | %s |", phrase_count(text, f->pairs)));
-    TRY(rate_cell(b, f->pairs, e->compared, f->rate));
+    TRY(rate_cell(b, f->pairs, f->within, f->rate));
     return buf_append(b, SPAN("\n"));
 }
 
@@ -128,8 +142,9 @@ static enum err findings(const struct report *r, struct buf *b)
     size_t shown = 0;
     if (r->nfindings == 0)
         return buf_append(b, SPAN("\nNothing differs.\n"));
-    TRY(buf_append(b, SPAN("\n| severity | kind | field | endpoint | pairs | rate (95 %) |\n"
-                           "|---|---|---|---|--:|--:|\n")));
+    TRY(buf_append(
+        b, SPAN("\n| evidence | severity | kind | field | endpoint | pairs | rate (95 %) |\n"
+                "|---|---|---|---|---|--:|--:|\n")));
     for (size_t round = 0; round < FINDINGS; round++) {
         for (size_t i = 0; i < r->nendpoints && shown < FINDINGS; i++) {
             const struct report_finding *f = r->endpoints[i]->findings;

@@ -131,6 +131,7 @@ static enum err replay(struct report *r, struct record *x)
     if (x->verdict != VERDICT_MISMATCH || left > 0 || x->more > 0 || before == 0)
         return ERR_OK;
     x->verdict = VERDICT_MATCH;
+    x->settled = SETTLED_NOTHING;
     r->hidden_pairs++;
     return ERR_OK;
 }

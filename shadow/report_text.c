@@ -110,6 +110,46 @@ static void strip_compared(struct term *p, const struct report *r, enum verdict_
     term_end(p);
 }
 
+/* "persistent 5, transient 3": words of which some are 0 and left out. */
+struct listed {
+    const char *word;
+    uint64_t n;
+};
+
+static void put_listed(struct term *p, const char *label, const struct listed *list, size_t n)
+{
+    char text[PHRASE_MAX];
+    const char *sep = "";
+    term_space(p, 2);
+    term_left(p, TERM_PLAIN, label, LABEL + 22);
+    for (size_t i = 0; i < n; i++) {
+        if (list[i].n == 0)
+            continue;
+        term_put(p, TERM_DIM, sep);
+        term_put(p, TERM_PLAIN, list[i].word);
+        term_put(p, TERM_PLAIN, " ");
+        term_put(p, TERM_PLAIN, phrase_count(text, list[i].n));
+        sep = ", ";
+    }
+    term_end(p);
+}
+
+/* What became of the mismatches, and of the fields that differ. */
+static void second_looks(struct term *p, const struct report *r)
+{
+    struct listed pairs[SETTLED_KINDS], fields[EVIDENCE_STATES + 1];
+    for (enum settled s = SETTLED_PERSISTENT; s < SETTLED_KINDS; s++)
+        pairs[s - SETTLED_PERSISTENT] = (struct listed){settled_word(s), r->settled[s]};
+    pairs[SETTLED_KINDS - 1] = (struct listed){"of these noise", r->noise};
+    for (enum evidence_state s = 0; s < EVIDENCE_STATES; s++)
+        fields[s] = (struct listed){evidence_word(s), r->states[s]};
+    fields[EVIDENCE_STATES] = (struct listed){"probes", r->probes};
+    if (r->verdicts[VERDICT_MISMATCH] > 0)
+        put_listed(p, "mismatches, asked again", pairs, ARRAY_LEN(pairs));
+    if (r->nfindings > 0)
+        put_listed(p, "fields that differ", fields, ARRAY_LEN(fields));
+}
+
 static void strip(struct term *p, const struct report *r)
 {
     uint64_t dropped = 0;
@@ -131,6 +171,7 @@ static void strip(struct term *p, const struct report *r)
         drop_list(p, r);
         term_end(p);
     }
+    second_looks(p, r);
 }
 
 static void notices(struct term *p, const struct report *r)
@@ -223,7 +264,7 @@ static void table(struct term *p, const struct report *r)
 {
     term_end(p);
     term_put(p, TERM_BOLD, "Endpoints");
-    term_put(p, TERM_DIM, ", by share of traffic times rate of mismatch");
+    term_put(p, TERM_DIM, ", by share of traffic times rate of mismatches that count");
     term_end(p);
     table_head(p);
     for (size_t i = 0; i < r->nendpoints && i < LISTED_MAX; i++)

@@ -24,7 +24,7 @@ void text_count(struct term *p, uint64_t n, const char *one, const char *many)
 
 enum term_style text_rate_style(const struct report_endpoint *e)
 {
-    if (e->verdicts[VERDICT_MISMATCH] == 0)
+    if (e->counted == 0)
         return TERM_GREEN;
     return e->rate.low > 0.01 ? TERM_RED : TERM_YELLOW;
 }
@@ -107,27 +107,34 @@ static enum term_style severity_style(enum finding_severity s)
     return s == SEVERITY_HIGH ? TERM_RED : s == SEVERITY_MEDIUM ? TERM_YELLOW : TERM_CYAN;
 }
 
+/* What is noise is not called grave. */
+static void finding_begin(struct term *p, const struct report_finding *f)
+{
+    enum finding_severity s = finding_severity(f->kind);
+    term_space(p, 4);
+    if (f->state == EVIDENCE_REGRESS || f->state == EVIDENCE_THIN)
+        term_left(p, severity_style(s), finding_severity_word(s), 8);
+    else
+        term_left(p, TERM_DIM, evidence_word(f->state), 8);
+}
+
 static unsigned path_columns(const struct term *p)
 {
     return p->width - 4 - 8 - 9 - 8 - 9 - 14;
 }
 
-static void finding_numbers(struct term *p, const struct report_endpoint *e,
-                            const struct report_finding *f)
+static void finding_numbers(struct term *p, const struct report_finding *f)
 {
     char text[PHRASE_MAX];
     text_number(p, TERM_PLAIN, f->pairs, 8);
-    term_right(p, TERM_PLAIN, phrase_percent(text, (double)f->pairs / (double)e->compared), 9);
+    term_right(p, TERM_PLAIN, phrase_percent(text, (double)f->pairs / (double)f->within), 9);
     term_right(p, TERM_DIM, phrase_interval(text, f->rate), 14);
     term_end(p);
 }
 
-static void finding_line(struct term *p, const struct report_endpoint *e,
-                         const struct report_finding *f)
+static void finding_line(struct term *p, const struct report_finding *f)
 {
-    enum finding_severity s = finding_severity(f->kind);
-    term_space(p, 4);
-    term_left(p, severity_style(s), finding_severity_word(s), 8);
+    finding_begin(p, f);
     term_left(p, TERM_BOLD, finding_kind_word(f->kind), 9);
     if (term_columns(f->path) > path_columns(p)) { /* a path is never cut: it goes into rules */
         term_put(p, TERM_BOLD, f->path);
@@ -136,7 +143,7 @@ static void finding_line(struct term *p, const struct report_endpoint *e,
     } else {
         term_left(p, TERM_BOLD, f->path, path_columns(p));
     }
-    finding_numbers(p, e, f);
+    finding_numbers(p, f);
 }
 
 static void finding_facts(struct term *p, const struct report_finding *f)
@@ -168,6 +175,16 @@ static void finding_facts(struct term *p, const struct report_finding *f)
     term_put(p, TERM_DIM, phrase_time(text, f->first_ms));
     term_put(p, TERM_DIM, " to ");
     term_put(p, TERM_DIM, phrase_time(text, f->last_ms));
+    term_end(p);
+}
+
+static void finding_evidence(struct term *p, const struct report_finding *f)
+{
+    char text[PHRASE_LONG];
+    term_space(p, BELOW);
+    term_put(p, f->state == EVIDENCE_REGRESS ? TERM_RED : TERM_DIM, evidence_word(f->state));
+    term_put(p, TERM_DIM, ": ");
+    term_put(p, TERM_DIM, phrase_evidence(text, f));
     term_end(p);
 }
 
@@ -238,7 +255,8 @@ static void detail_findings(struct term *p, const struct report_endpoint *e)
     term_end(p);
     for (const struct report_finding *f = e->findings; f != NULL && shown < FINDINGS_SHOWN;
          f = f->next) {
-        finding_line(p, e, f);
+        finding_line(p, f);
+        finding_evidence(p, f);
         finding_facts(p, f);
         for (const struct report_example *x = f->examples; x != NULL; x = x->next)
             example(p, x, x == f->examples);

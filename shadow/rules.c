@@ -200,6 +200,12 @@ static enum err compile(struct compiler *c, const struct config_route *route)
     r->route = arena_copy(&r->arena, span_str(route->name));
     if (r->route == NULL)
         return ERR_NO_MEMORY;
+    if (route->shadow.version_header != NULL) {
+        struct span name = span_str(route->shadow.version_header);
+        r->version_header = span_of(arena_copy(&r->arena, name), name.n);
+        if (r->version_header.p == NULL)
+            return ERR_NO_MEMORY;
+    }
     TRY(add_ignores(c, &route->shadow.ignore));
     TRY(add_tolerances(c, route->shadow.tolerance, route->shadow.ntolerance));
     TRY(add_backend(c, route->legacy != NULL ? route->legacy : c->config->defaults.legacy));

@@ -33,7 +33,8 @@ struct shadow_rules {
     struct rules_header *headers;
     size_t nheaders;
     struct origins origins;
-    const char *options; /* what is in force, as JSON: members of an object */
+    struct span version_header; /* empty: none */
+    const char *options;        /* what is in force, as JSON: members of an object */
     uint64_t options_hash;
     struct rulebook book; /* of the whole configuration: shadow.rules */
     metric_slot verdicts[VERDICT_KINDS];

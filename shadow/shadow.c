@@ -7,8 +7,12 @@
 #include "shadow/drops.h"
 #include "shadow/findings.h"
 #include "shadow/journal.h"
+#include "shadow/looks.h"
+#include "shadow/parents.h"
 #include "shadow/patch.h"
+#include "shadow/readiness.h"
 #include "shadow/seeds.h"
+#include "shadow/settle.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -29,8 +33,16 @@ struct shadow_lane {
     struct shadow *shadow;
     size_t memory_max;
     unsigned queue_max;
+    unsigned slots_max; /* pairs that are being asked again */
     _Atomic size_t memory;
     _Atomic unsigned queued;
+    _Atomic unsigned slots;
+    pthread_mutex_t lock;
+    struct {                     /* under lock */
+        bool (*wake)(void *arg); /* NULL: nothing comes back */
+        void *arg;
+        struct shadow_pair *back; /* on its way to the worker */
+    } shared;
 };
 
 /* What a compare thread works with while it has a pair. */
@@ -38,6 +50,7 @@ struct bench {
     struct bench *next;
     struct comparer comparer;
     struct seeder seeder;
+    struct comparer second; /* for what is compared beside the pair itself */
     struct buf line;
     struct buf patch;
 };
@@ -52,6 +65,8 @@ struct shadow {
     unsigned self_test;
     bool patches; /* records hold values in full, patches too */
     struct findings findings;
+    struct parents parents;
+    struct readiness readiness;
     struct journal journal;
     _Atomic size_t taken; /* pairs queued or being compared, all lanes */
     pthread_mutex_t lock;
@@ -106,14 +121,28 @@ struct shadow_pair *shadow_pair_new(struct shadow_lane *l, struct shadow_rules *
     return p;
 }
 
+static void slot_give(struct shadow_pair *p)
+{
+    if (!p->has_slot)
+        return;
+    p->has_slot = false;
+    (void)atomic_fetch_sub_explicit(&p->lane->slots, 1, memory_order_relaxed);
+    metric_dec(METRIC_SHADOW_RECHECKING);
+}
+
 void shadow_pair_free(struct shadow_pair **pp)
 {
     struct shadow_pair *p;
     if (*pp == NULL)
         return;
     OBJ_TAKE(p, pp, PAIR_MAGIC);
-    buf_free(&p->answers[SIDE_LEGACY].body);
-    buf_free(&p->answers[SIDE_NEW].body);
+    buf_free(&p->probe.body);
+    for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++) {
+        buf_free(&p->answers[s].body);
+        for (size_t i = 0; i < SHADOW_ROUNDS; i++)
+            buf_free(&p->again[i][s].body);
+    }
+    slot_give(p);
     arena_end(&p->arena);
     shadow_rules_release(&p->rules);
     shadow_memory_give(p->lane, p->memory);
@@ -136,6 +165,7 @@ static struct bench *bench_take(struct shadow *s)
 static void bench_give(struct shadow *s, struct bench *b)
 {
     compare_trim(&b->comparer);
+    compare_trim(&b->second);
     pthread_mutex_lock(&s->lock);
     b->next = s->shared.idle;
     s->shared.idle = b;
@@ -173,30 +203,128 @@ static void self_test(struct shadow *s, struct bench *b, const struct shadow_pai
     journal_seeds(&s->journal, pair, endpoint, b->seeder.results, &b->line);
 }
 
+/* --- asking again --- */
+
+/* The slot is the pair's until it is freed: both rounds are one. */
+static bool slot_take(struct shadow_pair *p)
+{
+    struct shadow_lane *l = p->lane;
+    if (p->has_slot)
+        return true;
+    unsigned had = atomic_fetch_add_explicit(&l->slots, 1, memory_order_relaxed);
+    p->has_slot = had < l->slots_max;
+    if (p->has_slot)
+        metric_inc(METRIC_SHADOW_RECHECKING);
+    else
+        (void)atomic_fetch_sub_explicit(&l->slots, 1, memory_order_relaxed);
+    return p->has_slot;
+}
+
+static bool put_back(struct shadow_lane *l, struct shadow_pair *p)
+{
+    pthread_mutex_lock(&l->lock);
+    struct shadow_pair *first = l->shared.back;
+    bool heard = l->shared.wake != NULL && (first != NULL || l->shared.wake(l->shared.arg));
+    if (heard) {
+        p->next = first;
+        l->shared.back = p;
+    }
+    pthread_mutex_unlock(&l->lock);
+    return heard;
+}
+
+/* True: the pair is the worker's again. */
+static bool hand_back(struct shadow_pair *p)
+{
+    if (p->lane->slots_max == 0)
+        p->recheck = SHADOW_RECHECK_OFF;
+    else if (!slot_take(p))
+        p->recheck = SHADOW_RECHECK_BUDGET;
+    else if (put_back(p->lane, p))
+        return true;
+    else
+        p->recheck = SHADOW_RECHECK_SHED;
+    return false;
+}
+
+void shadow_lane_open(struct shadow_lane *l, bool (*wake)(void *arg), void *arg)
+{
+    OBJ_CHECK(l, LANE_MAGIC);
+    pthread_mutex_lock(&l->lock);
+    l->shared.wake = wake;
+    l->shared.arg = arg;
+    pthread_mutex_unlock(&l->lock);
+}
+
+void shadow_lane_close(struct shadow_lane *l)
+{
+    shadow_lane_open(l, NULL, NULL);
+}
+
+struct shadow_pair *shadow_lane_take(struct shadow_lane *l)
+{
+    OBJ_CHECK(l, LANE_MAGIC);
+    pthread_mutex_lock(&l->lock);
+    struct shadow_pair *p = l->shared.back;
+    if (p != NULL)
+        l->shared.back = p->next;
+    pthread_mutex_unlock(&l->lock);
+    return p;
+}
+
+/* --- a pair --- */
+
+static void record(struct shadow *s, struct bench *b, struct shadow_pair *pair,
+                   struct comparison *result)
+{
+    struct comparison probe;
+    struct endpoint endpoint;
+    if (pair->probed) {
+        compare_probe(&b->second, pair, &probe);
+        result->probe = &probe;
+    }
+    endpoint_of(pair->method, pair->path, &endpoint);
+    if (result->verdict == VERDICT_MATCH || result->verdict == VERDICT_MISMATCH)
+        parents_look(&s->parents, &b->comparer, pair, &endpoint, result);
+    metric_inc(pair->rules->verdicts[result->verdict]);
+    looks_count(result->settled);
+    findings_add(&s->findings, pair, &endpoint, result);
+    readiness_add(&s->readiness, pair, result);
+    make_patch(s, b, result);
+    journal_pair(&s->journal, pair, &endpoint, result, &b->line);
+    if (result->costly)
+        metric_inc(METRIC_SHADOW_COSTLY);
+    if (result->verdict == VERDICT_MATCH || result->verdict == VERDICT_MISMATCH)
+        self_test(s, b, pair, &endpoint);
+}
+
 static void compare_job(void *arg)
 {
     struct shadow_pair *pair;
     struct comparison result;
-    struct endpoint endpoint;
+    struct settlement settled;
     OBJ_CAST(pair, arg, PAIR_MAGIC);
     struct shadow_lane *lane = pair->lane;
     struct shadow *s = lane->shadow;
     struct bench *b = bench_take(s);
     compare_pair(&b->comparer, pair, &result);
-    make_patch(s, b, &result);
-    endpoint_of(pair->method, pair->path, &endpoint);
-    metric_inc(pair->rules->verdicts[result.verdict]);
-    if (result.costly)
-        metric_inc(METRIC_SHADOW_COSTLY);
-    findings_add(&s->findings, pair, &endpoint, &result);
-    journal_pair(&s->journal, pair, &endpoint, &result, &b->line);
-    if (result.verdict == VERDICT_MATCH || result.verdict == VERDICT_MISMATCH)
-        self_test(s, b, pair, &endpoint);
-    bench_give(s, b);
-    shadow_pair_free(&pair);
+    settle(&b->second, pair, &result, &settled);
     (void)atomic_fetch_sub_explicit(&lane->queued, 1, memory_order_relaxed);
+    if (!settled.wants_round || !hand_back(pair)) {
+        settled.end = settled.wants_round ? pair->recheck : settled.end;
+        result.settled = &settled;
+        record(s, b, pair, &result);
+        shadow_pair_free(&pair);
+    }
+    bench_give(s, b);
     if (atomic_fetch_sub_explicit(&s->taken, 1, memory_order_acq_rel) == 1)
         journal_flush(&s->journal); /* nothing follows that would push the line out */
+}
+
+/* A pair that came back has room beside the others: the pool was made for both. */
+static bool has_room(const struct shadow_lane *l, const struct shadow_pair *pair)
+{
+    return pair->has_slot || atomic_load_explicit(&l->queued, memory_order_relaxed) < l->queue_max;
 }
 
 void shadow_submit(struct shadow_lane *l, struct shadow_pair **pp)
@@ -205,8 +333,7 @@ void shadow_submit(struct shadow_lane *l, struct shadow_pair **pp)
     OBJ_CHECK(l, LANE_MAGIC);
     OBJ_CHECK(pair, PAIR_MAGIC);
     *pp = NULL;
-    bool room = atomic_load_explicit(&l->queued, memory_order_relaxed) < l->queue_max;
-    if (room) {
+    if (has_room(l, pair)) {
         (void)atomic_fetch_add_explicit(&l->queued, 1, memory_order_relaxed);
         (void)atomic_fetch_add_explicit(&l->shadow->taken, 1, memory_order_relaxed);
         if (work_submit(l->shadow->work, compare_job, pair))
@@ -231,6 +358,8 @@ static enum err make_lanes(struct shadow *s, const struct config *config, unsign
         s->lanes[i].shadow = s;
         s->lanes[i].memory_max = config->shadow.memory / lanes;
         s->lanes[i].queue_max = config->shadow.queue;
+        s->lanes[i].slots_max = config->shadow.rechecks;
+        pthread_mutex_init(&s->lanes[i].lock, NULL);
     }
     return ERR_OK;
 }
@@ -246,6 +375,7 @@ static enum err make_benches(struct shadow *s, const struct config *config, unsi
         compare_begin(&b->comparer, DECODED_FACTOR * config->shadow.compare_body);
         seeds_begin(&b->seeder);
         b->patch = BUF_INIT(RECORD_PATCH_MAX);
+        compare_begin(&b->second, DECODED_FACTOR * config->shadow.compare_body);
         b->line = BUF_INIT(RECORD_LINE_MAX);
         b->next = s->shared.idle;
         s->shared.idle = b;
@@ -259,8 +389,11 @@ static void release(struct shadow *s)
         compare_end(&s->benches[i].comparer);
         seeds_end(&s->benches[i].seeder);
         buf_free(&s->benches[i].patch);
+        compare_end(&s->benches[i].second);
         buf_free(&s->benches[i].line);
     }
+    for (unsigned i = 0; s->lanes != NULL && i < s->nlanes; i++)
+        pthread_mutex_destroy(&s->lanes[i].lock);
     free(s->benches);
     free(s->lanes);
     pthread_mutex_destroy(&s->lock);
@@ -273,19 +406,30 @@ static enum err begin(struct shadow *s, const struct config *config, struct scri
 {
     unsigned threads = config->shadow.compare_threads == 0 ? 1 : config->shadow.compare_threads;
     TRY(drops_begin());
+    TRY(looks_begin());
     TRY(make_lanes(s, config, s->nlanes));
     TRY(make_benches(s, config, threads));
     TRY(findings_begin(&s->findings));
-    enum err e = journal_begin(&s->journal, config, scribe, wrong);
-    if (e != ERR_OK) {
-        findings_end(&s->findings);
-        return e;
-    }
-    e = work_start(&s->work, "weir-compare", threads, (size_t)s->nlanes * config->shadow.queue);
-    if (e != ERR_OK) {
-        journal_end(&s->journal);
-        findings_end(&s->findings);
-    }
+    size_t room = config->shadow.queue + config->shadow.rechecks;
+    enum err e = readiness_begin(&s->readiness);
+    if (e != ERR_OK)
+        goto no_readiness;
+    e = parents_begin(&s->parents);
+    if (e != ERR_OK)
+        goto no_parents;
+    e = journal_begin(&s->journal, config, scribe, wrong);
+    if (e != ERR_OK)
+        goto no_journal;
+    e = work_start(&s->work, "weir-compare", threads, s->nlanes * room);
+    if (e == ERR_OK)
+        return ERR_OK;
+    journal_end(&s->journal);
+no_journal:
+    parents_end(&s->parents);
+no_parents:
+    readiness_end(&s->readiness);
+no_readiness:
+    findings_end(&s->findings);
     return e;
 }
 
@@ -318,8 +462,22 @@ void shadow_stop(struct shadow **sp)
     OBJ_TAKE(s, sp, SHADOW_MAGIC);
     work_stop(&s->work);
     journal_end(&s->journal);
+    readiness_end(&s->readiness);
+    parents_end(&s->parents);
     findings_end(&s->findings);
     release(s);
+}
+
+bool shadow_legacy_lags(struct shadow *s, const char *route, char why[SHADOW_WHY_MAX])
+{
+    OBJ_CHECK(s, SHADOW_MAGIC);
+    return readiness_of(&s->readiness, route, clock_wall_ms(), why) == READINESS_NOT_READY;
+}
+
+void shadow_measure(struct shadow *s)
+{
+    OBJ_CHECK(s, SHADOW_MAGIC);
+    readiness_measure(&s->readiness, clock_wall_ms());
 }
 
 /* --- looking --- */
@@ -339,5 +497,7 @@ enum err shadow_summary(struct shadow *s, struct buf *json)
                        (unsigned long long)drops[d]));
     TRY(buf_append(json, SPAN("},")));
     TRY(findings_summary(&s->findings, json));
+    TRY(buf_append(json, SPAN(",\"rollback\":")));
+    TRY(readiness_summary(&s->readiness, clock_wall_ms(), json));
     return buf_append(json, SPAN("}"));
 }

@@ -27,6 +27,22 @@ struct shadow_answer {
     uint64_t total_us;
 };
 
+/* Why a pair that differs was not asked again, or not to the end. */
+enum shadow_recheck {
+    SHADOW_RECHECK_OPEN,    /* it can be */
+    SHADOW_RECHECK_OFF,     /* shadow.rechecks is 0 */
+    SHADOW_RECHECK_UNSAFE,  /* the request has a body, or may change something */
+    SHADOW_RECHECK_BUDGET,  /* as many as shadow.rechecks are being asked */
+    SHADOW_RECHECK_SHED,    /* memory is short, or weir ends */
+    SHADOW_RECHECK_CHANGED, /* a reload came between */
+    SHADOW_RECHECK_FAILED,  /* one of the sides gave no whole answer */
+    SHADOW_RECHECK_COUNT
+};
+
+const char *shadow_recheck_word(enum shadow_recheck r);
+
+enum { SHADOW_ROUNDS = 2 }; /* a pair is asked again so often */
+
 struct shadow_rules; /* what to ignore and tolerate on one route, compiled; rules.c */
 
 struct shadow_pair {
@@ -44,7 +60,16 @@ struct shadow_pair {
     struct span host;
     bool conditional;                /* the request carried If-* or Range */
     struct shadow_answer answers[2]; /* by enum side */
-    size_t memory;                   /* bytes accounted to the lane */
+    bool probed;
+    struct shadow_answer probe; /* of the serving side to a second copy (A/A) */
+    void *asking; /* the worker's, in the arena: how both sides can be asked again; NULL: they
+                     cannot be, `recheck` says why */
+    enum shadow_recheck recheck;
+    unsigned rounds; /* so often both were asked again */
+    struct shadow_answer again[SHADOW_ROUNDS][2];
+    bool has_slot;            /* it counts against shadow.rechecks */
+    struct shadow_pair *next; /* in the lane, on its way back to the worker */
+    size_t memory;            /* bytes accounted to the lane */
     struct shadow_lane *lane;
 };
 
@@ -76,7 +101,20 @@ void shadow_memory_give(struct shadow_lane *l, size_t n);
 /* Any thread. */
 
 void shadow_submit(struct shadow_lane *l, struct shadow_pair **pair);
-/* The lane's worker: hands the pair over. With a full queue it is dropped, counted and freed. */
+/* The lane's worker: hands the pair over. With a full queue it is dropped, counted and freed; one
+ * that was taken before always finds room. */
+
+void shadow_lane_open(struct shadow_lane *l, bool (*wake)(void *arg), void *arg);
+/* The lane's worker: from here on a pair that differs and can be asked again comes back. wake is
+ * called on a compare thread when the first waits to be taken; false: the worker hears nothing. */
+
+struct shadow_pair *shadow_lane_take(struct shadow_lane *l);
+/* The lane's worker: a pair that came back, NULL: none. It has both sides asked once more into
+ * pair->again[pair->rounds], counts that in pair->rounds, or says in pair->recheck why it cannot,
+ * and gives the pair to shadow_submit(). */
+
+void shadow_lane_close(struct shadow_lane *l);
+/* The lane's worker: no more come back. Those that wait are still to be taken. */
 
 struct shadow_pair *shadow_pair_new(struct shadow_lane *l, struct shadow_rules *rules);
 /* An empty pair, or NULL without memory or budget; holds the rules. The arena counts against the
@@ -97,6 +135,8 @@ enum shadow_drop {
     SHADOW_DROP_UPGRADE,
     SHADOW_DROP_SHED,
     SHADOW_DROP_FALLBACK,
+    SHADOW_DROP_SANDBOX,
+    SHADOW_DROP_INCOMPLETE,
     SHADOW_DROP_COUNT
 };
 
@@ -104,11 +144,31 @@ const char *shadow_drop_word(enum shadow_drop d);
 void shadow_count_drop(enum shadow_drop d);
 /* A copy that was not sent or not compared; any thread. */
 
+enum shadow_probe_end {
+    SHADOW_PROBE_ANSWERED,
+    SHADOW_PROBE_FAILED,  /* no connection, no whole answer, too late */
+    SHADOW_PROBE_BUDGET,  /* no memory of the shadow's left, or the answer was too long */
+    SHADOW_PROBE_DROPPED, /* the pair was dropped, or weir ends */
+    SHADOW_PROBE_COUNT
+};
+
+void shadow_count_probe(enum shadow_probe_end e);
+/* Any thread. */
+
 /* --- looking --- */
 
 enum err shadow_summary(struct shadow *s, struct buf *json) MUST_USE;
-/* Appends a JSON object for `GET /status`: verdict counts and the number of findings, by route. Any
- * thread. */
+/* Appends a JSON object for `GET /status`: verdict counts and the number of findings, by route; and
+ * whether routes could go back to legacy. Any thread. */
+
+enum { SHADOW_WHY_MAX = 256 };
+
+bool shadow_legacy_lags(struct shadow *s, const char *route, char why[SHADOW_WHY_MAX]) MUST_USE;
+/* Whether legacy is known not to be ready to take over what new serves; why: one line. Any thread.
+ */
+
+void shadow_measure(struct shadow *s);
+/* Brings gauges up to date that depend on the time. Always the same thread. */
 
 /* --- reports (weir report), made from record files alone --- */
 

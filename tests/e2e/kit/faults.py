@@ -8,6 +8,8 @@ A behaviour is a table. What it does with connections:
 and with each request on them (`kind`):
 
     ok       200 with `body` (default "NAME\\n"); also status, headers, framing = length | chunked | close, trailers
+    turns    like ok, with what one table of `turns` says more for the first request of this path, the next for the
+             second, and so on, from the beginning after the last (`stay` = true: the last one stays)
     echo     200 with a JSON object of what arrived
     sink     200 with a JSON object of the body's length and SHA-256, nothing kept; reads only after `pause` seconds
     pattern  200 with `bytes` of a known pattern, or as many as the query says (?BYTES); framing as above
@@ -22,7 +24,7 @@ and with each request on them (`kind`):
              {echo = true} and {end = true} (wait for the peer's end); `then` = "hang" (default), "close", "reset"
 
 `paths` gives behaviours by request path, `sequence` by the number of the request on its connection (the last one
-stays), `max_requests` closes a connection without a word after that many answers.
+stays), `copy` what is other for a request that says that it is a copy (X-Weir-Shadow), `receive` bounds what the kernel takes for a connection that is not read, `max_requests` closes a connection without a word after that many answers.
 """
 
 import functools
@@ -118,6 +120,8 @@ class FaultServer:
             return
         self.listener = socket.socket()
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if "receive" in self.behaviour:
+            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.behaviour["receive"])
         self.listener.bind(("127.0.0.1", self.port))
         if self.behaviour.get("accept") == "full":
             self._fill()
@@ -205,6 +209,8 @@ class FaultServer:
         b = b.get("paths", {}).get(path, b)
         if "sequence" in b:
             b = b["sequence"][min(number, len(b["sequence"]) - 1)]
+        if "copy" in b and seen.values("x-weir-shadow"):
+            b = {**b, **b["copy"]}
         return b
 
 
@@ -355,6 +361,15 @@ class Conversation:
         self.read_body(seen)
         body = b.get("body", f"{self.server.name}\n").encode("latin-1") * b.get("times", 1)
         self.answer(b, seen, [body] if body else [], len(body))
+
+    def do_turns(self, b, seen):
+        self.read_body(seen)
+        with self.server.lock:
+            n = sum(s.target == seen.target for s in self.server.seen) - 1
+        turns = b["turns"]
+        turn = {**b, **turns[min(n, len(turns) - 1) if b.get("stay") else n % len(turns)]}
+        body = turn["body"].encode("latin-1")
+        self.answer(turn, seen, [body], len(body))
 
     def do_echo(self, b, seen):
         self.read_body(seen)

@@ -17,7 +17,7 @@ import tempfile
 from kit.failure import Failure, until
 
 LOWEST_PORT, HIGHEST_PORT = 12000, 32000
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 _libc = ctypes.CDLL(None)
 
 
@@ -67,9 +67,10 @@ class Process:
             raise Failure(f"{self.name} (pid {self.pid}) did not end within {patience:g} s") from None
 
     def kill(self):
+        """Also what it has started: a weir that is being upgraded."""
         if self.is_running():
-            self.popen.send_signal(signal.SIGCONT)
-            self.popen.kill()
+            os.killpg(self.pid, signal.SIGCONT)
+            os.killpg(self.pid, signal.SIGKILL)
         self.popen.wait()
 
     def stderr(self):
@@ -79,6 +80,60 @@ class Process:
     def stdout(self):
         with open(self.out_path, encoding="utf-8", errors="replace") as f:
             return f.read()
+
+
+def adopt_orphans():
+    """What a process of ours started and left behind when it ended becomes our child."""
+    _libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def children_of(pid):
+    """Processes whose parent it is, and that have not ended."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", encoding="ascii", errors="replace") as f:
+                state, parent = f.read().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue
+        if int(parent) == pid and state != "Z":
+            found.append(int(name))
+    return found
+
+
+class Adopted:
+    """A process that one of ours started (an upgrade), and that is ours when that one has ended."""
+
+    def __init__(self, name, pid, parent):
+        self.name, self.pid, self.parent = name, pid, parent
+        self.awaited = 0
+        self.code = None
+
+    def is_running(self):
+        if self.code is None:
+            self._look()
+        return self.code is None
+
+    def _look(self):
+        try:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+        except ChildProcessError:  # its parent lives
+            if not os.path.exists(f"/proc/{self.pid}"):
+                self.code = -signal.SIGKILL
+            return
+        if pid:
+            self.code = os.waitstatus_to_exitcode(status)
+
+    def signal(self, number):
+        if self.is_running():
+            os.kill(self.pid, number)
+
+    def wait(self, patience):
+        until(lambda: not self.is_running(), f"{self.name} (pid {self.pid}) ends", patience=patience)
+        return self.code
+
+    def stderr(self):
+        return self.parent.stderr()  # they share the file
 
 
 class Place:
@@ -99,12 +154,19 @@ class Place:
             f.write(text if isinstance(text, bytes) else text.encode())
         return path
 
+    def program(self, name, text):
+        path = self.write(name, text)
+        os.chmod(path, 0o700)
+        return path
+
     def start(self, name, command, **more):
         return Process(self, name, command, **more)
 
     def end_all(self):
         for process in reversed(self.processes):
             process.kill()
+        for pid in children_of(os.getpid()):  # orphans that became ours
+            os.kill(pid, signal.SIGKILL)
 
     def remove(self):
         shutil.rmtree(self.dir, ignore_errors=True)

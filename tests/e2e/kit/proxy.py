@@ -9,6 +9,7 @@ import subprocess
 import urllib.parse
 
 from kit.failure import Failure, expect, until
+from kit.place import Adopted
 from kit.wire import Wire, read_answer
 
 TROUBLE = re.compile(r"^BUG |ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|runtime error:|ERROR: ThreadSanitizer",
@@ -91,6 +92,8 @@ class Metrics:
 class Weir:
     def __init__(self, place, program):
         self.place, self.program = place, program
+        self.link = place.path("weir")  # as which it is started: an upgrade finds what it names then
+        os.symlink(os.path.realpath(program), self.link)
         self.config_path = place.path("weir.json")
         self.state_dir = place.path("state")
         self.sanitizer = which_sanitizer(program)
@@ -107,7 +110,7 @@ class Weir:
 
     def start(self, args=None, env=None, wait=True):
         args = args or ["run", "--config", self.config_path]
-        self.process = self.place.start(f"weir-{self.starts}", [self.program, *args], env={**SANITIZERS, **(env or {})})
+        self.process = self.place.start(f"weir-{self.starts}", [self.link, *args], env={**SANITIZERS, **(env or {})})
         self.starts += 1
         if wait:
             until(self._is_ready, "weir is ready", patience=END_PATIENCE)
@@ -121,6 +124,14 @@ class Weir:
             return self.admin("GET", "/readyz").status == 200
         except OSError:
             return False
+
+    def upgraded(self):
+        """After an upgrade: the process in charge is this one's; returns the one before."""
+        before = self.process
+        self.process = Adopted(f"heir-{self.starts}", self.status()["pid"], before)
+        self.starts += 1
+        self.find_listeners()
+        return before
 
     def is_running(self):
         return self.process is not None and self.process.is_running()

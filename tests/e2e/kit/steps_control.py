@@ -259,10 +259,10 @@ def findings(run, t):
 @step("nothing-left", "files")
 def nothing_left(run, t):
     """weir has ended, and nobody it started still runs; in the scenario's directory are `files` and nothing else, but
-    for the output of processes; nobody listens where it did."""
+    for the output of processes and the program; nobody listens where it did."""
     left = [pid for pid in os.listdir("/proc") if pid.isdigit() and _session(pid) == run.weir.process.pid]
     expect(not left, "no process is left", left)
-    there = sorted(f for f in os.listdir(run.place.dir) if not f.endswith((".out", ".err")))
+    there = sorted(f for f in os.listdir(run.place.dir) if not f.endswith((".out", ".err")) and f != "weir")
     expect(there == sorted(t["files"]), f"there is {t['files']} and no other file", there)
     for url in run.weir.listeners:
         expect(not listens(url.port, url.hostname), f"nobody listens on {url.geturl()}")

@@ -100,6 +100,24 @@ def reload(run, t):
     run.weir.find_listeners()
 
 
+@step("reloads", "times", "sets", warm=100, growth_mib=4)
+def reloads(run, t):
+    """Reload after reload through the admin socket, each with the next of the configurations `sets`; from the `warm`th on
+    weir's memory does not grow by more than growth_mib, and its descriptors not at all."""
+    limit = t["growth_mib"] + (48 if run.weir.sanitizer else 0)
+    for i in range(t["times"]):
+        run.config = proxy.merge(run.config, t["sets"][i % len(t["sets"])])
+        run.weir.configure(run.config)
+        answer = run.weir.admin("POST", "/reload", timeout=60)
+        expect(answer.status == 200, f"reload {i + 1} is accepted", answer.body)
+        if i + 1 == t["warm"]:
+            before = run.weir.rss_kib()
+    grown = (run.weir.rss_kib() - before) / 1024
+    expect(grown <= limit, f"{t['times'] - t['warm']} reloads grow memory by at most {limit} MiB", f"{grown:.1f} MiB")
+    run.weir.check_descriptors()
+    run.weir.find_listeners()
+
+
 @step("weir", "args", exit=0, env={}, json={}, save=None, **TEXTS)
 def weir_command(run, t):
     """A weir command beside the running one; `json` looks into its standard output; `save` keeps that output."""

@@ -207,6 +207,18 @@ static void test_rotation(void **state)
     expect_file("a", "new\n");
 }
 
+/* Another process does. */
+static void test_rotation_no_more(void **state)
+{
+    UNUSED(state);
+    struct scribe_file *f = open_file("a", 10);
+    scribe_rotate_no_more(scribe);
+    assert_true(scribe_put(f, SPAN("12345\n")));
+    assert_true(scribe_put(f, SPAN("67890\n")));
+    scribe_stop(&scribe);
+    expect_file("a", "12345\n67890\n");
+}
+
 static void test_rotation_counts_what_was_there(void **state)
 {
     UNUSED(state);
@@ -499,6 +511,7 @@ int main(void)
         TEST(test_many_writers),
         TEST(test_longest_lines),
         TEST(test_rotation),
+        TEST(test_rotation_no_more),
         TEST(test_rotation_counts_what_was_there),
         TEST(test_rotation_impossible),
         TEST(test_reopen),

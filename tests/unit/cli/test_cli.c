@@ -290,8 +290,8 @@ static void test_finding(void **state)
 static void socket_nobody_listens_on(const char *path)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
-    assert_true(strlen(path) < sizeof(a.sun_path));
-    memcpy(a.sun_path, path, strlen(path) + 1);
+    int n = snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+    assert_in_range(n, 1, sizeof(a.sun_path) - 1);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);

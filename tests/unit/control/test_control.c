@@ -44,6 +44,17 @@ static void spill(const struct rig_weir *w, const char *name, const char *text)
 
 /* --- without Redis --- */
 
+static void test_upgrade_refused(void **state)
+{
+    struct rig_weir w;
+    UNUSED(state);
+    rig_weir_start(&w, "upgrade", NULL);
+    assert_int_equal(post(&w, "/upgrade", "{\"wait\": true}"), 409);
+    expect_in("only `weir run` can be upgraded");
+    assert_true(rig_says(&w, "\"upgrade\": null"));
+    rig_weir_end(&w);
+}
+
 static void test_flip_and_undo(void **state)
 {
     struct rig_weir w;
@@ -516,6 +527,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_flip_and_undo),
+        cmocka_unit_test(test_upgrade_refused),
         cmocka_unit_test(test_weight_and_route),
         cmocka_unit_test(test_refused_orders),
         cmocka_unit_test(test_explain),

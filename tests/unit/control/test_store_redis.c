@@ -476,6 +476,33 @@ static void test_acks(void **state)
     rig_redis_kill(&r);
 }
 
+static void yield_now(void *arg)
+{
+    const struct watch *w = arg;
+    store_yield(w->store);
+}
+
+/* After an upgrade: another process acknowledges under the same name. */
+static void test_acks_yielded(void **state)
+{
+    struct rig_redis r;
+    struct watch w;
+    UNUSED(state);
+    rig_redis_begin(&r);
+    rig_redis_start(&r, NULL);
+    asked = &r;
+    watch_begin(&w, unix_url(&r), ", \"poll\": \"60s\", \"ack_ttl\": \"1s\"");
+    expect(is_pushed, &w, "pushed");
+    rig_on_loop(&w.loop, ack_now, &w);
+    assert_true(rig_wait(ack_is_there, (char[]){"me"}, 5000));
+    rig_on_loop(&w.loop, yield_now, &w);
+    rig_redis_do(&r, "SET weir:ack:me theirs");
+    rig_on_loop(&w.loop, ack_now, &w);
+    watch_end(&w);
+    assert_int_equal(rig_redis_number(&r, "STRLEN weir:ack:me"), 6); /* as they left it */
+    rig_redis_kill(&r);
+}
+
 static void test_peers_without_redis(void **state)
 {
     struct rig_redis r;
@@ -512,6 +539,7 @@ int main(void)
         cmocka_unit_test(test_user_and_database),
         cmocka_unit_test(test_push_not_allowed),
         cmocka_unit_test(test_acks),
+        cmocka_unit_test(test_acks_yielded),
         cmocka_unit_test(test_peers_without_redis),
     };
     if (!rig_have_redis()) {

@@ -293,6 +293,64 @@ static void whole_users_are_mirrored(void **state)
     request_end(&r);
 }
 
+static struct snapshot *mirroring(unsigned percent)
+{
+    char routes[1024];
+    (void)snprintf(routes, sizeof(routes),
+                   "{\"name\": \"one\", \"match\": {\"prefix\": \"/one\"}, \"new_percent\": 30,"
+                   " \"sticky\": [\"header:x-user\"], \"shadow\": {\"percent\": %u}},"
+                   "{\"name\": \"two\", \"match\": {\"prefix\": \"/two\"}, \"cohort\": \"other\","
+                   " \"sticky\": [\"header:x-user\"], \"shadow\": {\"percent\": %u}}",
+                   percent, percent);
+    return snapshot_of(routes);
+}
+
+/* For users and shares by chance: a session is mirrored on all routes of one share or on none, a
+ * larger share only adds users, and who is mirrored says nothing about who goes to new. */
+static void the_mirrored_share_is_a_cohort(void **state)
+{
+    enum { USERS = 20000, SHARES = 6 };
+    static const unsigned shares[SHARES] = {1, 7, 20, 50, 80, 99};
+    struct snapshot *s[SHARES];
+    struct request r;
+    uint64_t chance = 7;
+    unsigned mirrored[SHARES] = {0}, to_new[SHARES] = {0};
+    UNUSED(state);
+    for (size_t i = 0; i < SHARES; i++)
+        s[i] = mirroring(shares[i]);
+    request_begin(&r, "/");
+    with(&r, "x-user", "");
+    for (unsigned u = 0; u < USERS; u++) {
+        char user[32];
+        int n = snprintf(user, sizeof(user), "%llx", (unsigned long long)next_random(&chance));
+        bool before = false;
+        r.head.fields[0].value = span_of(user, (size_t)n);
+        for (size_t i = 0; i < SHARES; i++) {
+            r.q.path = SPAN("/one/page");
+            struct decision one = decide(s[i], &r);
+            r.q.path = SPAN("/two");
+            struct decision two = decide(s[i], &r);
+            s[i]->pin = u % 2 == 0 ? PIN_NEW : PIN_NONE;
+            assert_int_equal(decide(s[i], &r).shadow, two.shadow); /* whoever serves */
+            s[i]->pin = PIN_NONE;
+            assert_int_equal(one.shadow, two.shadow);
+            assert_true(one.shadow || !before);
+            before = one.shadow;
+            mirrored[i] += one.shadow;
+            to_new[i] += one.shadow && one.side == SIDE_NEW;
+        }
+    }
+    for (size_t i = 0; i < SHARES; i++) {
+        double share = (double)mirrored[i] / USERS, expected = shares[i] / 100.0;
+        assert_true(share > expected - 0.02 && share < expected + 0.02);
+        double split = (double)to_new[i] / mirrored[i];
+        double room = shares[i] == 1 ? 0.15 : 0.06;
+        assert_true(split > 0.3 - room && split < 0.3 + room);
+        snapshot_free(&s[i]);
+    }
+    request_end(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -306,6 +364,7 @@ int main(void)
         cmocka_unit_test(lots_are_drawn_once),
         cmocka_unit_test(random_is_even),
         cmocka_unit_test(whole_users_are_mirrored),
+        cmocka_unit_test(the_mirrored_share_is_a_cohort),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

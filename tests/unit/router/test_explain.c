@@ -5,7 +5,9 @@ static const char routes[] =
     "{\"name\": \"half\", \"match\": {\"prefix\": \"/half/\", \"host\": \"shop.example\"},"
     " \"new_percent\": 50, \"sticky\": [\"header:x-user-id\", \"ip\"], \"shadow\": {\"percent\": "
     "100}},"
-    "{\"name\": \"exact\", \"match\": {\"path\": \"/exact\"}, \"new_percent\": 12.5}";
+    "{\"name\": \"exact\", \"match\": {\"path\": \"/exact\"}, \"new_percent\": 12.5},"
+    "{\"name\": \"writes\", \"match\": {\"path\": \"/writes\"},"
+    " \"shadow\": {\"percent\": 100, \"unsafe\": \"sandbox\"}}";
 
 static struct snapshot *snapshot_of_routes(void)
 {
@@ -53,6 +55,15 @@ static void decisions_in_words(void **state)
          "goes to  legacy, backend a\n"
          "reason   weight: bucket 8698 is not below 5000: 50 % for new, as configured (epoch 7)\n"
          "shadow   none: only GET, HEAD and OPTIONS are mirrored\n");
+    says(s, &(struct explain_request){.url = "/writes", .method = "POST", .ip = "192.0.2.7"},
+         ERR_OK,
+         "request  POST /writes\n"
+         "route    writes: path /writes\n"
+         "bucket   8698 of 0..9999, by ip\n"
+         "goes to  legacy, backend a\n"
+         "reason   weight: bucket 8698 is not below 0: 0 % for new, as configured (epoch 7)\n"
+         "shadow   a copy goes to new, backend b, as long as that confirms to be a sandbox, and is "
+         "compared\n");
     says(s, &(struct explain_request){.url = "/half/"}, ERR_NO_ROUTE,
          "request  GET /half/\nroute    none matches: weir answers 404 (no_route)\n");
     s->states[1].weight = 1;

@@ -569,8 +569,8 @@ static void junit_fails_endpoints_that_differ(void **state)
     pair("GET /c", 1000, 200, 0, 10, "failed", ",\"reason\":\"x\"");
     struct span text = render((struct report_options){.format = REPORT_JUNIT});
     must(text, "tests=\"3\" failures=\"1\" errors=\"0\" skipped=\"1\"");
-    must(text,
-         "name=\"GET /&lt;a&gt;\"><failure message=\"1 of 1 pairs differ: type $.price (1)\"/>");
+    must(text, "name=\"GET /&lt;a&gt;\"><failure message=\"1 of 1 pairs differ: type $.price (1, "
+               "thin)\"/>");
     must(text, "name=\"GET /b\"/>");
     must(text, "name=\"GET /c\"><skipped");
 }

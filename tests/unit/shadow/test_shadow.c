@@ -439,11 +439,218 @@ static void failing_allocations_are_survived(void **state)
     room_clean(&r);
 }
 
+/* --- asking again --- */
+
+static bool woken(void *arg)
+{
+    _Atomic unsigned *n = arg;
+    (void)atomic_fetch_add(n, 1);
+    return true;
+}
+
+static bool deaf(void *arg)
+{
+    UNUSED(arg);
+    return false;
+}
+
+static struct shadow_pair *wait_back(struct shadow_lane *lane)
+{
+    struct shadow_pair *p = NULL;
+    while ((p = shadow_lane_take(lane)) == NULL)
+        (void)usleep(500);
+    return p;
+}
+
+/* What the worker does: both sides asked once more. */
+static void ask_again(struct shadow_pair *p, const char *legacy, const char *new_)
+{
+    const char *texts[2] = {legacy, new_};
+    for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++) {
+        struct shadow_answer *a = &p->again[p->rounds][s];
+        http_head_begin(&a->head, &p->arena, true);
+        a->head.status = 200;
+        a->has_head = true;
+        a->body = BUF_INIT(0);
+        assert_int_equal(buf_append(&a->body, span_str(texts[s])), ERR_OK);
+        a->body_length = a->body.n;
+    }
+    p->rounds++;
+}
+
+static void expect_line(const struct room *r, const char *part)
+{
+    struct buf text = BUF_INIT(0);
+    assert_true(slurp(r->path, &text));
+    if (memmem(text.p, text.n, part, strlen(part)) == NULL)
+        fail_msg("%s is not in:\n%.*s", part, (int)text.n, text.p);
+    buf_free(&text);
+}
+
+static void a_difference_comes_back_twice(void **state)
+{
+    struct room r;
+    _Atomic unsigned wakes = 0;
+    UNUSED(state);
+    room_prepare(&r);
+    r.bench.config.shadow.rechecks = 1;
+    room_open(&r, 1);
+    struct shadow_lane *lane = shadow_lane(r.shadow, 0);
+    shadow_lane_open(lane, woken, &wakes);
+    struct shadow_pair *p = pair_of(&r, 0, "{\"a\":1}", "{\"a\":2}");
+    shadow_submit(lane, &p);
+    for (unsigned round = 0; round < SHADOW_ROUNDS; round++) {
+        p = wait_back(lane);
+        assert_int_equal(metric_read(METRIC_SHADOW_RECHECKING), 1);
+        ask_again(p, "{\"a\":1}", "{\"a\":3}");
+        shadow_submit(lane, &p);
+    }
+    wait_until_idle(&r);
+    assert_null(shadow_lane_take(lane));
+    assert_int_equal(atomic_load(&wakes), 2);
+    assert_int_equal(metric_read(METRIC_SHADOW_RECHECKING), 0);
+    room_stop(&r);
+    expect_line(&r, "\"recheck\":{\"said\":\"persistent\",\"rounds\":2}");
+    room_clean(&r);
+}
+
+static void what_is_gone_comes_back_once(void **state)
+{
+    struct room r;
+    _Atomic unsigned wakes = 0;
+    UNUSED(state);
+    room_prepare(&r);
+    r.bench.config.shadow.rechecks = 1;
+    room_open(&r, 1);
+    struct shadow_lane *lane = shadow_lane(r.shadow, 0);
+    shadow_lane_open(lane, woken, &wakes);
+    struct shadow_pair *p = pair_of(&r, 0, "{\"a\":1}", "{\"a\":2}");
+    shadow_submit(lane, &p);
+    p = wait_back(lane);
+    ask_again(p, "{\"a\":2}", "{\"a\":2}");
+    shadow_submit(lane, &p);
+    wait_until_idle(&r);
+    assert_int_equal(atomic_load(&wakes), 1);
+    room_stop(&r);
+    expect_line(&r, "\"gone\":true");
+    expect_line(&r, "\"recheck\":{\"said\":\"transient\",\"rounds\":1}");
+    room_clean(&r);
+}
+
+static void beyond_the_budget_it_is_recorded(void **state)
+{
+    struct room r;
+    _Atomic unsigned wakes = 0;
+    UNUSED(state);
+    room_prepare(&r);
+    r.bench.config.shadow.rechecks = 1;
+    room_open(&r, 1);
+    struct shadow_lane *lane = shadow_lane(r.shadow, 0);
+    shadow_lane_open(lane, woken, &wakes);
+    for (unsigned i = 0; i < 3; i++) {
+        struct shadow_pair *p = pair_of(&r, 0, "{\"a\":1}", "{\"a\":2}");
+        shadow_submit(lane, &p);
+    }
+    wait_until_idle(&r);
+    struct shadow_pair *p = wait_back(lane);
+    assert_null(shadow_lane_take(lane));
+    shadow_lane_close(lane);
+    p->recheck = SHADOW_RECHECK_SHED; /* weir ends */
+    shadow_submit(lane, &p);
+    room_stop(&r);
+    assert_int_equal(tally_file(r.path).verdicts[VERDICT_MISMATCH], 3);
+    expect_line(&r, "\"reason\":\"budget\"");
+    expect_line(&r, "\"reason\":\"shed\"");
+    room_clean(&r);
+}
+
+/* A full queue does not lose what had been taken. */
+static void what_comes_back_finds_room(void **state)
+{
+    struct room r;
+    _Atomic unsigned wakes = 0;
+    UNUSED(state);
+    room_prepare(&r);
+    r.bench.config.shadow.queue = 1;
+    r.bench.config.shadow.rechecks = 20;
+    r.bench.config.shadow.compare_threads = 1;
+    room_open(&r, 1);
+    struct shadow_lane *lane = shadow_lane(r.shadow, 0);
+    struct shadow_pair *back[20];
+    shadow_lane_open(lane, woken, &wakes);
+    for (unsigned i = 0; i < 20; i++) {
+        struct shadow_pair *p = pair_of(&r, 0, "{\"a\":1}", "{\"a\":2}");
+        shadow_submit(lane, &p);
+        back[i] = wait_back(lane);
+    }
+    for (unsigned i = 0; i < 20; i++) {
+        back[i]->recheck = SHADOW_RECHECK_CHANGED;
+        shadow_submit(lane, &back[i]);
+    }
+    room_stop(&r);
+    assert_int_equal(tally_file(r.path).verdicts[VERDICT_MISMATCH], 20);
+    room_clean(&r);
+}
+
+static void a_worker_that_hears_nothing_is_not_waited_for(void **state)
+{
+    struct room r;
+    UNUSED(state);
+    room_prepare(&r);
+    r.bench.config.shadow.rechecks = 1;
+    room_open(&r, 1);
+    struct shadow_lane *lane = shadow_lane(r.shadow, 0);
+    shadow_lane_open(lane, deaf, NULL);
+    struct shadow_pair *p = pair_of(&r, 0, "{\"a\":1}", "{\"a\":2}");
+    shadow_submit(lane, &p);
+    wait_until_idle(&r);
+    assert_null(shadow_lane_take(lane));
+    room_stop(&r);
+    expect_line(&r, "\"recheck\":{\"said\":\"unchecked\",\"rounds\":0,\"reason\":\"shed\"}");
+    room_clean(&r);
+}
+
+/* The serving side with itself, under the same rules, beside the pair. */
+static void a_probe_is_compared_and_recorded(void **state)
+{
+    struct room r;
+    UNUSED(state);
+    room_prepare(&r);
+    room_open(&r, 1);
+    for (enum side served = SIDE_LEGACY; served <= SIDE_NEW; served++) {
+        struct shadow_pair *p = pair_of(&r, 0, "{\"a\":1}", "{\"a\":1}");
+        p->served = served;
+        p->probed = true;
+        p->probe = p->answers[served];
+        p->probe.body = BUF_INIT(0);
+        assert_int_equal(buf_append(&p->probe.body, SPAN("{\"a\":1,\"b\":2}")), ERR_OK);
+        p->probe.body_length = p->probe.body.n;
+        shadow_submit(p->lane, &p);
+        assert_null(p);
+    }
+    room_stop(&r);
+    expect_line(&r, "\"verdict\":\"match\",\"body\":\"equal\"");
+    expect_line(&r, "\"probe\":{\"status\":200,\"verdict\":\"mismatch\",\"body\":\"json\","
+                    "\"findings\":[{\"path\":\"$.b\",\"kind\":\"extra\"}]}}\n");
+    expect_line(&r, "\"findings\":[{\"path\":\"$.b\",\"kind\":\"missing\"}]}}\n");
+    room_clean(&r);
+}
+
+static void words_of_rechecks_are_stable(void **state)
+{
+    static const char *const words[] = {"open", "off",     "unsafe", "budget",
+                                        "shed", "changed", "failed"};
+    UNUSED(state);
+    for (enum shadow_recheck w = 0; w < SHADOW_RECHECK_COUNT; w++)
+        assert_string_equal(shadow_recheck_word(w), words[w]);
+    assert_int_equal(ARRAY_LEN(words), SHADOW_RECHECK_COUNT);
+}
+
 static void words_are_stable(void **state)
 {
-    static const char *const words[] = {"oversize",      "queue_full", "budget", "method",
-                                        "no_connection", "timeout",    "loop",   "upgrade",
-                                        "shed",          "fallback"};
+    static const char *const words[] = {"oversize",      "queue_full", "budget",  "method",
+                                        "no_connection", "timeout",    "loop",    "upgrade",
+                                        "shed",          "fallback",   "sandbox", "incomplete"};
     UNUSED(state);
     for (enum shadow_drop d = 0; d < SHADOW_DROP_COUNT; d++)
         assert_string_equal(shadow_drop_word(d), words[d]);
@@ -464,6 +671,13 @@ int main(void)
         cmocka_unit_test(workers_and_compare_threads_do_not_meet),
         cmocka_unit_test(findings_are_bounded),
         cmocka_unit_test(failing_allocations_are_survived),
+        cmocka_unit_test(a_difference_comes_back_twice),
+        cmocka_unit_test(what_is_gone_comes_back_once),
+        cmocka_unit_test(beyond_the_budget_it_is_recorded),
+        cmocka_unit_test(what_comes_back_finds_room),
+        cmocka_unit_test(a_worker_that_hears_nothing_is_not_waited_for),
+        cmocka_unit_test(a_probe_is_compared_and_recorded),
+        cmocka_unit_test(words_of_rechecks_are_stable),
         cmocka_unit_test(words_are_stable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,1 @@
+weir_micro(base LINKS weir_base)

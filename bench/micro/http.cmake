@@ -1,0 +1,1 @@
+weir_micro(http LINKS weir_http)
