@@ -14,7 +14,7 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends \
       ca-certificates libevent-core-2.1-7 libssl3 libnghttp2-14 libwebsockets17 libjansson4 libhiredis0.14 \
       libpcre2-8-0 libc-ares2 \
-      zlib1g libbrotli1 \
+      zlib1g libbrotli1 libutf8proc2 \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --uid 10001 --home-dir /var/lib/weir --create-home --shell /usr/sbin/nologin weir
 COPY --from=build /usr/bin/weir /usr/bin/weir

@@ -29,7 +29,7 @@ enum {
 };
 
 struct options {
-    const char *legacy, *new_, *rate, *format, *output;
+    const char *legacy, *new_, *rate, *format, *output, *records, *rules;
     struct cli_list headers;
 };
 
@@ -38,6 +38,7 @@ struct replay {
     struct options o;
     unsigned rate;
     char dir[64];
+    char file[4096]; /* the records */
     struct buf config;
     unsigned port;
     pthread_t thread;
@@ -74,10 +75,21 @@ static int dial(unsigned port)
     return -1;
 }
 
+/* HOST[:PORT] of a URL that the configuration has accepted. */
+static struct span host_of(const char *url)
+{
+    struct span s = span_str(url);
+    const char *slashes = strstr(url, "://");
+    if (slashes != NULL)
+        s = span_str(slashes + 3);
+    return span_until(s, span_find(s, '/'));
+}
+
 static enum err compose(const struct replay *r, const struct shadow_request *q, struct buf *out)
 {
+    struct span host = q->host.n > 0 ? q->host : host_of(r->o.legacy);
     TRY(buf_printf(out, SPAN_FMT " " SPAN_FMT " HTTP/1.1\r\nHost: " SPAN_FMT "\r\n",
-                   SPAN_ARG(q->method), SPAN_ARG(q->target), SPAN_ARG(q->host)));
+                   SPAN_ARG(q->method), SPAN_ARG(q->target), SPAN_ARG(host)));
     for (size_t i = 0; i < r->o.headers.n; i++)
         TRY(buf_printf(out, "%s\r\n", r->o.headers.list[i]));
     return buf_append(out, SPAN("Connection: close\r\n\r\n"));
@@ -192,6 +204,8 @@ static int configure(struct replay *r)
                                .shadow_percent = "100",
                                .once = true,
                                .state_dir = r->dir,
+                               .records = r->file,
+                               .rules = r->o.rules,
                                .log_level = "error",
                                .workers = "1"};
     enum err err = embedded_text(&e, &r->config, &wrong);
@@ -204,8 +218,7 @@ static int configure(struct replay *r)
 
 static int report(struct replay *r, enum report_format format)
 {
-    char file[128];
-    const char *files[] = {file};
+    const char *files[] = {r->file};
     struct buf text = BUF_INIT(0);
     struct complaints wrong = {.n = 0};
     struct report_options o = {.files = files,
@@ -213,7 +226,6 @@ static int report(struct replay *r, enum report_format format)
                                .format = format,
                                .width = r->call->terminal.width,
                                .colour = r->o.output == NULL && r->call->terminal.colour};
-    (void)snprintf(file, sizeof(file), "%s/shadow.ndjson", r->dir);
     enum err e = shadow_report(&o, &text, &wrong);
     if (e == ERR_OK)
         e = cli_write(r->o.output, buf_span(&text));
@@ -278,6 +290,23 @@ static int read_options(struct replay *r, enum report_format *format)
     return CLI_OK;
 }
 
+/* Those of another replay are not added to: nobody could tell them apart. */
+static int name_records(struct replay *r)
+{
+    const char *name = r->o.records;
+    int n = name != NULL ? snprintf(r->file, sizeof(r->file), "%s", name)
+                         : snprintf(r->file, sizeof(r->file), "%s/shadow.ndjson", r->dir);
+    if (n < 0 || (size_t)n >= sizeof(r->file)) {
+        cli_say("replay: --records: the name is too long");
+        return CLI_WRONG;
+    }
+    if (access(r->file, F_OK) == 0) {
+        cli_say("replay: --records %s: is there already; name a file that is not", r->file);
+        return CLI_WRONG;
+    }
+    return CLI_OK;
+}
+
 static int run(const struct cli_call *call)
 {
     struct replay r = {.call = call, .o = *(const struct options *)call->options};
@@ -291,7 +320,9 @@ static int run(const struct cli_call *call)
         cli_say("%s cannot be made: %s", r.dir, strerror(errno));
         return CLI_FAILED;
     }
-    status = replay_all(&r, format);
+    status = name_records(&r);
+    if (status == CLI_OK)
+        status = replay_all(&r, format);
     cli_remove_dir(r.dir);
     buf_free(&r.config);
     return status;
@@ -307,6 +338,10 @@ static const struct cli_option options[] = {
     {"format", CLI_TEXT, offsetof(struct options, format), "NAME",
      "text (default), json, html, md or junit"},
     {"output", CLI_TEXT, offsetof(struct options, output), "FILE", "Into a file"},
+    {"records", CLI_TEXT, offsetof(struct options, records), "FILE",
+     "Keeps the records of the replay, for `weir report` and `weir gate`; a new file"},
+    {"rules", CLI_TEXT, offsetof(struct options, rules), "FILE",
+     "Rules: differences that were looked at and accepted"},
 };
 
 const struct cli_command cmd_replay = {
@@ -316,7 +351,8 @@ const struct cli_command cmd_replay = {
     .about =
         "RECORDS are record files of a weir with shadow.store \"full\" (those hold the requests "
         "of\n"
-        "pairs that did not match) or access logs in JSON (all requests). Ctrl-C ends it early;\n"
+        "pairs that did not match) or access logs (all requests), in JSON or in the combined\n"
+        "format; that has no host, so the host of --legacy is asked for. Ctrl-C ends it early;\n"
         "what was compared by then is reported.\n\n"
         "Exit status: 0 done, whatever was found; 1 nothing could be sent.",
     .options = options,

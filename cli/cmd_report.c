@@ -14,6 +14,8 @@ struct report {
     const char *output;
     const char *rules;
     struct cli_source source;
+    bool seed_defects;
+    bool patches;
 };
 
 static int read_options(const struct report *o, struct report_options *r)
@@ -28,8 +30,13 @@ static int read_options(const struct report *o, struct report_options *r)
         cli_say("report: --format %s: must be text, json, html, md or junit", format);
         return CLI_WRONG;
     }
-    r->format = (enum report_format)i;
+    r->format = o->seed_defects ? REPORT_SEEDS : (enum report_format)i;
+    if (o->seed_defects && i != 0) {
+        cli_say("report: --seed-defects is text; the other formats have the self-test in them");
+        return CLI_WRONG;
+    }
     r->route = o->route;
+    r->patches = o->patches;
     r->rules = o->rules;
     if (o->since == NULL)
         return CLI_OK;
@@ -89,6 +96,10 @@ static const struct cli_option options[] = {
      "Only what was recorded within this time, such as 24h"},
     {"rules", CLI_TEXT, offsetof(struct report, rules), "FILE",
      "As it would be under these rules, as far as what was stored can tell"},
+    {"patches", CLI_FLAG, offsetof(struct report, patches), NULL,
+     "With examples, what makes the new answer of the legacy one: RFC 6902 (store \"full\")"},
+    {"seed-defects", CLI_FLAG, offsetof(struct report, seed_defects), NULL,
+     "Only the self-test: which planted defects were caught, hidden by a rule, or missed"},
     {"output", CLI_TEXT, offsetof(struct report, output), "FILE", "Into a file"},
     CLI_SOURCE_OPTIONS(struct report),
 };

@@ -9,6 +9,7 @@
 
 struct rules {
     const char *id, *path, *action, *kind, *route, *endpoint, *author, *reason, *expires;
+    const char *detail, *key;
     const char *abs, *rel, *within, *legacy, *new_;
 };
 
@@ -93,7 +94,9 @@ static enum err rule_text(const struct rules *o, struct buf *b)
     TRY(cli_json_string(b, "endpoint", o->endpoint));
     TRY(cli_json_string(b, "path", o->path));
     TRY(cli_json_string(b, "kind", o->kind));
+    TRY(cli_json_string(b, "detail", o->detail));
     TRY(cli_json_string(b, "action", o->action == NULL ? "ignore" : o->action));
+    TRY(cli_json_string(b, "key", o->key));
     TRY(value(b, "abs", o->abs));
     TRY(value(b, "rel", o->rel));
     TRY(cli_json_string(b, "within", o->within));
@@ -144,10 +147,13 @@ static int run(const struct cli_call *call)
 
 static const struct cli_option options[] = {
     TEXT("path", path, "PATH",
-         "add: where: $.items[].price, header:NAME, status, media, text, body"),
+         "add: where: $.items[].price, $form.name, header:NAME, status, media, text, body"),
     TEXT("action", action, "NAME",
-         "add: ignore (default), unordered, tolerance, time, class, expected"),
+         "add: ignore (default), unordered, tolerance, time, class, expected, key"),
     TEXT("kind", kind, "NAME", "add: only this kind of finding"),
+    TEXT("detail", detail, "WORD",
+         "add: only findings with this word more: \"unicode form\", \"letter case\" ..."),
+    TEXT("key", key, "FIELD", "add: key: what tells the elements of this array apart"),
     TEXT("route", route, "GLOB", "add: only on routes like this"),
     TEXT("endpoint", endpoint, "GLOB", "add: only on endpoints like this: \"GET /items/*\""),
     TEXT("abs", abs, "N", "add: tolerance: numbers that are so far apart at most"),

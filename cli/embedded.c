@@ -91,7 +91,7 @@ static enum err route(struct buf *out, const struct embedded *o)
     if (o->shadow_percent != NULL)
         TRY(buf_printf(out, ", \"shadow\": {\"percent\": %s%s}", o->shadow_percent,
                        o->once ? ", \"probe\": 0" : ""));
-    return buf_append(out, o->once ? SPAN("}], \"shadow\": {\"rechecks\": 0}") : SPAN("}]"));
+    return buf_append(out, SPAN("}]"));
 }
 
 static enum err section(struct buf *out, const char *name, const char *key1, const char *value1,
@@ -102,6 +102,14 @@ static enum err section(struct buf *out, const char *name, const char *key1, con
     TRY(buf_printf(out, ", \"%s\": {", name));
     TRY(member(out, key1, value1));
     TRY(member(out, key2, value2));
+    return buf_append(out, SPAN("}"));
+}
+
+static enum err shadow(struct buf *out, const struct embedded *o)
+{
+    TRY(buf_printf(out, ", \"shadow\": {%s", o->once ? "\"rechecks\": 0" : ""));
+    TRY(member(out, "records", o->records));
+    TRY(member(out, "rules", o->rules));
     return buf_append(out, SPAN("}"));
 }
 
@@ -139,6 +147,7 @@ enum err embedded_text(const struct embedded *o, struct buf *out, struct complai
     if (o->workers != NULL)
         TRY(buf_printf(out, ", \"workers\": %s", o->workers));
     TRY(section(out, "control", "redis", o->redis, "key", NULL));
+    TRY(shadow(out, o));
     TRY(section(out, "log", "access", o->access_log, "level", o->log_level));
     return buf_append(out, SPAN("}\n"));
 }

@@ -20,6 +20,8 @@ struct embedded {
     const char *access_log; /* NULL: none */
     const char *log_level;  /* NULL: info */
     const char *workers;    /* NULL: one per core */
+    const char *records;    /* of the shadow; NULL: the default */
+    const char *rules;      /* likewise; NULL: none */
 };
 
 enum err embedded_text(const struct embedded *e, struct buf *out,

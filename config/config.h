@@ -292,7 +292,8 @@ struct config_shadow {
     uint64_t total;
     const char *records;
     uint64_t records_max;
-    const char *rules; /* NULL: none */
+    const char *rules;  /* NULL: none */
+    unsigned self_test; /* 0: never */
     const char *template_header;
     uint64_t keep; /* milliseconds */
     uint64_t findings_every;

@@ -4,15 +4,19 @@
 #include "shadow/compare.h"
 
 #include "base/digest.h"
+#include "shadow/recast.h"
+#include "shadow/trailers.h"
 
 #include <stdio.h>
 
-enum { TRIM_KEEP = 4 * 1024 * 1024 };
+enum { TRIM_KEEP = 4 * 1024 * 1024, RECAST_MAX = 64 * 1024 * 1024 };
 
 /* How the bodies were compared. */
 static const char body_none[] = "none";   /* neither has one */
 static const char body_equal[] = "equal"; /* byte by byte, or by hash */
 static const char body_json[] = "json";
+static const char body_form[] = "form";
+static const char body_events[] = "events";
 static const char body_text[] = "text";
 static const char body_bytes[] = "bytes";
 static const char body_one_side[] = "one_side";
@@ -21,6 +25,7 @@ static const char body_not[] = "not_compared";      /* an earlier step stopped *
 static const char body_truncated[] = "truncated";   /* too large for the buffer */
 static const char body_undecodable[] = "undecodable";
 static const char body_too_deep[] = "too_deep";
+static const char body_too_costly[] = "too_costly"; /* what was found by then is found */
 
 /* What a comparison works with. */
 struct work_on {
@@ -219,6 +224,25 @@ static enum err by_json(struct work_on *w, struct span a, struct span b, bool sn
     return ERR_OK;
 }
 
+/* Fields or a list in another notation. */
+static enum err by_recast(struct work_on *w, struct span a, struct span b, bool form)
+{
+    struct buf *out = w->c->recast;
+    const struct span bodies[2] = {a, b};
+    out[SIDE_LEGACY].n = out[SIDE_NEW].n = 0;
+    enum err e = form ? recast_form(bodies, out) : recast_events(a, &out[SIDE_LEGACY]);
+    if (e == ERR_OK && !form)
+        e = recast_events(b, &out[SIDE_NEW]);
+    if (e == ERR_INVALID)
+        return by_text(w, a, b);
+    TRY(e);
+    diff_root(w->d, form ? SPAN("form") : SPAN("events"));
+    TRY(by_json(w, buf_span(&out[SIDE_LEGACY]), buf_span(&out[SIDE_NEW]), false));
+    if (w->out->body == body_json)
+        w->out->body = form ? body_form : body_events;
+    return ERR_OK;
+}
+
 static bool begins_like_json(struct span s)
 {
     size_t i = span_has_prefix(s, SPAN("\xef\xbb\xbf")) ? 3 : 0;
@@ -245,8 +269,15 @@ static enum err by_type(struct work_on *w, struct span a, struct span b)
         w->out->body = body_media_only;
         return ERR_OK;
     }
-    if (media_is_json(m))
+    if (media_is_json(m)) {
+        w->out->json[SIDE_LEGACY] = a;
+        w->out->json[SIDE_NEW] = b;
         return by_json(w, a, b, false);
+    }
+    if (media_is(m, "application/x-www-form-urlencoded"))
+        return by_recast(w, a, b, true);
+    if (media_is(m, "text/event-stream"))
+        return by_recast(w, a, b, false);
     if (untyped && begins_like_json(a) && begins_like_json(b))
         return by_json(w, a, b, true);
     if (media_is_text(m) || (untyped && is_printable(a) && is_printable(b)))
@@ -293,16 +324,22 @@ static enum err steps(struct work_on *w)
 {
     bool stop;
     TRY(status(w, &stop));
+    if (!stop && trailers_is_grpc(w->legacy) && trailers_is_grpc(w->new_))
+        TRY(trailers_status(w->d, w->legacy, w->new_, &stop));
     if (stop)
         return ERR_OK;
     TRY(headers_compare(w->d, &w->legacy->head, &w->new_->head));
     TRY(media(w, &stop));
-    return stop ? ERR_OK : body(w);
+    if (stop)
+        return ERR_OK;
+    TRY(body(w));
+    return trailers_compare(w->d, w->legacy, w->new_);
 }
 
 static bool is_unseen(const char *body)
 {
-    return body == body_truncated || body == body_undecodable || body == body_too_deep;
+    return body == body_truncated || body == body_undecodable || body == body_too_deep ||
+           body == body_too_costly;
 }
 
 bool compare_saw_bodies(const struct comparison *c)
@@ -313,11 +350,16 @@ bool compare_saw_bodies(const struct comparison *c)
 static void conclude(struct work_on *w, enum err e)
 {
     struct comparison *out = w->out;
+    if (e == ERR_SHADOW_COSTLY) {
+        out->body = body_too_costly;
+        e = ERR_OK;
+    }
     out->findings = w->d->findings;
     out->nfindings = w->d->n;
     out->more = w->d->more;
     out->hidden = w->d->hidden;
     out->nhidden = w->d->nhidden;
+    out->costly = w->d->work > DIFF_WORK_MAX;
     if (e != ERR_OK) {
         out->verdict = VERDICT_SKIPPED;
         out->reason = err_word(ERR_NO_MEMORY);
@@ -405,6 +447,7 @@ void compare_begin(struct comparer *c, size_t decoded_max)
 {
     memset(c, 0, sizeof(*c));
     c->decoded_max = decoded_max;
+    c->recast[SIDE_LEGACY] = c->recast[SIDE_NEW] = BUF_INIT(RECAST_MAX);
 }
 
 void compare_end(struct comparer *c)
@@ -412,6 +455,8 @@ void compare_end(struct comparer *c)
     diff_free(&c->diff);
     decode_free(&c->decoders[SIDE_LEGACY]);
     decode_free(&c->decoders[SIDE_NEW]);
+    buf_free(&c->recast[SIDE_LEGACY]);
+    buf_free(&c->recast[SIDE_NEW]);
 }
 
 void compare_trim(struct comparer *c)
@@ -419,4 +464,7 @@ void compare_trim(struct comparer *c)
     diff_trim(&c->diff);
     decode_trim(&c->decoders[SIDE_LEGACY], TRIM_KEEP);
     decode_trim(&c->decoders[SIDE_NEW], TRIM_KEEP);
+    for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++)
+        if (c->recast[s].cap > TRIM_KEEP)
+            buf_free(&c->recast[s]);
 }

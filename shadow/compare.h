@@ -12,6 +12,7 @@
 struct comparer {
     struct diff diff;
     struct decoder decoders[2]; /* by enum side */
+    struct buf recast[2];       /* likewise: forms and events, written as JSON */
     size_t decoded_max;         /* bytes of a decoded body */
     struct endpoint endpoint;   /* of the pair, when there are rules that ask for it */
 };
@@ -25,8 +26,11 @@ struct comparison {
     const char *reason;            /* of skipped and failed: a word; otherwise NULL. Static */
     const char *body;              /* how far the bodies were compared, a word. Static */
     struct headers_stack stack[2]; /* by enum side */
+    struct span json[2]; /* likewise: the bodies, decoded, when they were compared as JSON */
+    struct span patch;   /* RFC 6902; empty: none was made. The caller of compare_pair() does */
     const struct finding *findings;
     size_t nfindings;
+    bool costly;   /* the work that a pair may take was not enough for all of it */
     uint64_t more; /* differing places beyond those listed */
     const struct diff_hidden *hidden;
     size_t nhidden;

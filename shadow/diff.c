@@ -3,6 +3,7 @@
 
 #include "shadow/mix.h"
 #include "shadow/redact.h"
+#include "shadow/unicode.h"
 
 #include <stdlib.h>
 
@@ -29,17 +30,35 @@ void diff_begin(struct diff *d, const struct shadow_rules *rules, struct span ow
     d->tolerates = rules->tolerance.n > 0;
     d->flip = false;
     d->frame = NULL;
-    d->npending = d->n = d->nhidden = 0;
+    d->npending = d->n = d->nhidden = d->nactive = 0;
     d->book = NULL;
+    d->details = false;
     d->work = d->more = 0;
-    path_begin(&d->path);
+    path_begin(&d->path, SPAN_NULL);
+}
+
+void diff_root(struct diff *d, struct span root)
+{
+    path_begin(&d->path, root);
 }
 
 void diff_apply(struct diff *d, const struct rulebook *book, struct span endpoint, uint64_t wall_ms)
 {
-    d->book = book->n == 0 ? NULL : book;
-    d->endpoint = endpoint;
-    d->wall_ms = wall_ms;
+    struct span route = d->rules->route == NULL ? SPAN_NULL : span_str(d->rules->route);
+    for (size_t i = 0; i < book->n; i++) {
+        const struct rule *r = &book->list[i];
+        if (rule_expired(r, wall_ms) || !rule_is_for(r, route, endpoint))
+            continue;
+        d->active[d->nactive++] = r;
+        d->details = d->details || r->detail != NULL;
+    }
+    d->book = d->nactive == 0 ? NULL : book;
+}
+
+enum err diff_work(struct diff *d, uint64_t steps)
+{
+    d->work += steps;
+    return d->work > DIFF_WORK_STOP ? ERR_SHADOW_COSTLY : ERR_OK;
 }
 
 void diff_free(struct diff *d)
@@ -112,6 +131,33 @@ static void values_of(const struct diff *d, uint32_t l, uint32_t r, bool root,
         out[SIDE_NEW] = diff_node_value(&d->docs[SIDE_NEW], r);
 }
 
+/* What kind of difference two strings have, when it is a small one. */
+static const char *string_detail(const struct diff_value v[2])
+{
+    int64_t s[2];
+    uint32_t ns[2];
+    struct span a = v[SIDE_LEGACY].text, b = v[SIDE_NEW].text;
+    if (v[0].vclass == VCLASS_TIME && v[1].vclass == VCLASS_TIME &&
+        vclass_instant(a, &s[0], &ns[0]) && vclass_instant(b, &s[1], &ns[1]) && s[0] == s[1] &&
+        ns[0] == ns[1])
+        return "same instant";
+    if (unicode_same_text(a, b))
+        return "unicode form";
+    if (span_eq_nocase(a, b))
+        return "letter case";
+    return span_eq(span_trim(a), span_trim(b)) ? "white space" : NULL;
+}
+
+/* Of two values; NULL when there is nothing to say. */
+static const char *value_detail(const struct diff *d, uint32_t l, uint32_t r,
+                                const struct diff_value v[2])
+{
+    bool strings = v[0].present && v[1].present &&
+                   d->docs[SIDE_LEGACY].nodes[l].kind == JDOC_STRING &&
+                   d->docs[SIDE_NEW].nodes[r].kind == JDOC_STRING;
+    return strings ? string_detail(v) : NULL;
+}
+
 /* --- rules that hide --- */
 
 static enum err copy_text(struct diff *d, struct span *s);
@@ -140,15 +186,25 @@ static const struct rule *hider(const struct diff *d, struct rule_place *p,
 {
     p->values[SIDE_LEGACY] = rule_value(&values[SIDE_LEGACY]);
     p->values[SIDE_NEW] = rule_value(&values[SIDE_NEW]);
-    for (size_t i = 0; i < d->book->n; i++) {
-        const struct rule *r = &d->book->list[i];
-        if (!rule_expired(r, d->wall_ms) &&
-            rule_is_for(r, d->rules->route == NULL ? SPAN_NULL : span_str(d->rules->route),
-                        d->endpoint) &&
-            rule_ask(d->book, r, p) == RULE_HIDES)
-            return r;
-    }
+    for (size_t i = 0; i < d->nactive; i++)
+        if (rule_ask(d->book, d->active[i], p) == RULE_HIDES)
+            return d->active[i];
     return NULL;
+}
+
+struct span diff_array_key(const struct diff *d)
+{
+    struct selector_place steps[JDOC_DEPTH_MAX + 1];
+    struct rule_place p = {.root = d->path.root, .steps = steps};
+    if (d->book == NULL)
+        return SPAN_NULL;
+    p.nsteps = place_of(d, NULL, steps);
+    for (size_t i = 0; i < d->nactive; i++) {
+        const char *key = rulebook_key(d->book, d->active[i], &p);
+        if (key != NULL)
+            return span_str(key);
+    }
+    return SPAN_NULL;
 }
 
 static enum err note_hidden(struct diff *d, const struct rule *rule, enum finding_kind kind,
@@ -179,7 +235,11 @@ static enum err hides_leaf(struct diff *d, enum finding_kind kind, const struct 
     if (d->book == NULL)
         return ERR_OK;
     values_of(d, l, r, leaf == NULL, values);
-    struct rule_place p = {.kind = kind, .steps = steps, .nsteps = place_of(d, leaf, steps)};
+    const char *detail = kind == KIND_VALUE && d->details ? value_detail(d, l, r, values) : NULL;
+    struct rule_place p = {.kind = kind, .root = d->path.root, .steps = steps};
+    p.nsteps = place_of(d, leaf, steps);
+    p.detail = detail == NULL ? SPAN_NULL : span_str(detail);
+    TRY(diff_work(d, d->nactive * (1 + p.nsteps)));
     const struct rule *rule = hider(d, &p, values);
     if (rule == NULL)
         return ERR_OK;
@@ -195,6 +255,7 @@ static enum err hides_field(struct diff *d, const struct finding *f, bool *yes)
     if (d->book == NULL)
         return ERR_OK;
     struct rule_place p = {.kind = f->kind, .path = f->path};
+    p.detail = f->detail == NULL ? SPAN_NULL : span_str(f->detail);
     const struct rule *rule = hider(d, &p, f->values);
     *yes = rule != NULL;
     return rule == NULL ? ERR_OK : note_hidden(d, rule, f->kind, f->path, f->key);
@@ -320,21 +381,6 @@ static bool same_leaf(const struct diff_pending *p, enum finding_kind kind, cons
     return seg->kind != SEG_MEMBER || span_eq(p->seg.name, seg->name);
 }
 
-/* What kind of difference two strings have, when it is a small one. */
-static const char *string_detail(const struct diff_value v[2])
-{
-    int64_t s[2];
-    uint32_t ns[2];
-    struct span a = v[SIDE_LEGACY].text, b = v[SIDE_NEW].text;
-    if (v[0].vclass == VCLASS_TIME && v[1].vclass == VCLASS_TIME &&
-        vclass_instant(a, &s[0], &ns[0]) && vclass_instant(b, &s[1], &ns[1]) && s[0] == s[1] &&
-        ns[0] == ns[1])
-        return "same instant";
-    if (span_eq_nocase(a, b))
-        return "letter case";
-    return span_eq(span_trim(a), span_trim(b)) ? "white space" : NULL;
-}
-
 static enum err pending_add(struct diff *d, const struct diff_pending *p)
 {
     if (d->npending == d->pending_cap) {
@@ -354,11 +400,8 @@ static struct diff_pending leaf_of(const struct diff *d, enum finding_kind kind,
 {
     struct diff_pending p = {.kind = kind, .n = 1, .method = root ? NULL : d->frame->method};
     values_of(d, l, r, root, p.values);
-    bool strings = p.values[0].present && p.values[1].present &&
-                   d->docs[SIDE_LEGACY].nodes[l].kind == JDOC_STRING &&
-                   d->docs[SIDE_NEW].nodes[r].kind == JDOC_STRING;
-    if (kind == KIND_VALUE && strings)
-        p.detail = string_detail(p.values);
+    if (kind == KIND_VALUE)
+        p.detail = value_detail(d, l, r, p.values);
     return p;
 }
 
@@ -367,6 +410,7 @@ enum err diff_leaf(struct diff *d, enum finding_kind kind, const struct seg *seg
 {
     struct diff_frame *f = d->frame;
     bool hidden;
+    TRY(diff_work(d, 1));
     TRY(hides_leaf(d, kind, seg, l, r, &hidden));
     if (hidden)
         return ERR_OK;

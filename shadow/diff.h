@@ -20,6 +20,7 @@ enum {
     DIFF_LCS_MAX = 2000,  /* elements */
     DIFF_LCS_DISTANCE = 64,
     DIFF_WORK_MAX = 16 * 1000 * 1000, /* steps; beyond, arrays are compared by position or count */
+    DIFF_WORK_STOP = 2 * DIFF_WORK_MAX, /* beyond, nothing more is compared */
 };
 
 /* One side of a finding. The text is borrowed from what was compared. */
@@ -77,9 +78,10 @@ struct diff_hidden {
 struct diff {
     /* what is compared */
     const struct shadow_rules *rules;
-    const struct rulebook *book; /* the rules file; NULL: none */
-    struct span endpoint;        /* of the pair; empty: not known */
-    uint64_t wall_ms;
+    const struct rulebook *book; /* the rules file; NULL: none that is for this endpoint */
+    const struct rule *active[RULEBOOK_MAX]; /* of it: those for this endpoint and not over */
+    size_t nactive;
+    bool details;      /* one of them asks for the detail of a finding */
     struct span own;   /* the host the request was for */
     bool error_answer; /* both answers are errors: sentences and ids of the failure do not count */
     struct jdoc docs[2]; /* by enum side */
@@ -117,6 +119,9 @@ void diff_apply(struct diff *d, const struct rulebook *book, struct span endpoin
 /* After diff_begin(): rules that hide findings, those that are for this endpoint and not over by
  * then. */
 
+void diff_root(struct diff *d, struct span root);
+/* What the paths of the document begin with after the $; static. Otherwise nothing. */
+
 void diff_free(struct diff *d);
 
 void diff_trim(struct diff *d);
@@ -146,6 +151,12 @@ enum err diff_leaf(struct diff *d, enum finding_kind kind, const struct seg *seg
 enum err diff_here(struct diff *d, enum finding_kind kind, uint32_t l, uint32_t r,
                    const char *method, struct span note) MUST_USE;
 /* order or count at the path itself. */
+
+struct span diff_array_key(const struct diff *d);
+/* The field that a rule names for the array at the path; SPAN_NULL: none does. */
+
+enum err diff_work(struct diff *d, uint64_t steps) MUST_USE;
+/* Counts them; ERR_SHADOW_COSTLY when there were too many. */
 
 enum err diff_json(struct diff *d) MUST_USE;
 /* Compares d->docs, which have been parsed. diff_json.c */

@@ -129,7 +129,8 @@ static void pair_by_key(struct align *a, struct span key, const struct table *le
     a->key = key;
 }
 
-static enum err try_key(struct align *a, struct span key, bool *done)
+/* trusted: a person said so; otherwise the values of both sides must have half in common. */
+static enum err try_key(struct align *a, struct span key, bool trusted, bool *done)
 {
     struct table left, right;
     struct scratch *s = &a->d->scratch;
@@ -141,7 +142,7 @@ static enum err try_key(struct align *a, struct span key, bool *done)
     TRY(table_begin(&right, s, a->n[SIDE_NEW]));
     if (index_by_key(a, SIDE_LEGACY, key, &left) && index_by_key(a, SIDE_NEW, key, &right)) {
         uint32_t least = a->n[0] < a->n[1] ? a->n[0] : a->n[1];
-        *done = (uint64_t)overlap(a, key, &right) * 2 >= least;
+        *done = trusted || (uint64_t)overlap(a, key, &right) * 2 >= least;
         if (*done)
             pair_by_key(a, key, &left, &right);
     }
@@ -154,8 +155,11 @@ static enum err by_key(struct align *a, bool *done)
     static const char *const keys[] = {"id", "_id", "uuid", "key", "code", "name", "sku", "href"};
     if (a->n[SIDE_LEGACY] == 0 || a->n[SIDE_NEW] == 0)
         return ERR_OK;
+    struct span named = diff_array_key(a->d);
+    if (named.p != NULL)
+        TRY(try_key(a, named, true, done));
     for (size_t i = 0; i < ARRAY_LEN(keys) && !*done; i++)
-        TRY(try_key(a, span_str(keys[i]), done));
+        TRY(try_key(a, span_str(keys[i]), false, done));
     return ERR_OK;
 }
 

@@ -111,7 +111,7 @@ static enum err patch(struct files *f, struct buf *out, enum shadow_diff_result 
     TRY(decode(f, SIDE_LEGACY, &bodies[SIDE_LEGACY]));
     TRY(decode(f, SIDE_NEW, &bodies[SIDE_NEW]));
     struct diff *d = &f->comparer.diff;
-    enum err e = patch_make(d, bodies[SIDE_LEGACY], bodies[SIDE_NEW], out, &steps);
+    enum err e = patch_make(d, bodies[SIDE_LEGACY], bodies[SIDE_NEW], false, out, &steps);
     if (e == ERR_OK)
         *result = steps == 0 ? SHADOW_DIFF_SAME : SHADOW_DIFF_DIFFER;
     for (enum side s = SIDE_LEGACY; s <= SIDE_NEW && e == ERR_SHADOW_MALFORMED; s++)

@@ -243,6 +243,6 @@ enum err diff_json(struct diff *d)
     if (node(d, SIDE_LEGACY, 0)->flags & JDOC_IGNORED)
         return ERR_OK;
     d->flip = comes_second(d->docs[SIDE_LEGACY].text, d->docs[SIDE_NEW].text);
-    TRY(selector_walk_begin(&d->tolerance, &d->rules->tolerance));
+    TRY(selector_walk_begin(&d->tolerance, &d->rules->tolerance, d->path.root));
     return diff_nodes(d, 0, 0, NULL);
 }

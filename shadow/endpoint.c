@@ -1,6 +1,7 @@
 /* Folding by the looks of a segment. Escapes are decoded for looking only; the text keeps them. */
 #include "shadow/endpoint.h"
 
+#include "shadow/mix.h"
 #include "shadow/rules.h"
 #include "shadow/vclass.h"
 
@@ -24,6 +25,14 @@ bool endpoint_is_number(struct span segment)
         if (segment.p[i] < '0' || segment.p[i] > '9')
             return false;
     return segment.n > 0 && segment.n <= ENDPOINT_NUMBER_MAX;
+}
+
+uint64_t endpoint_hash(uint64_t seed, const struct endpoint *e)
+{
+    struct span rest = span_of(e->text, e->n), segment;
+    while (span_cut(&rest, '/', &segment))
+        seed = mix_bytes(seed, endpoint_is_number(segment) ? SPAN(ENDPOINT_ID) : segment);
+    return seed;
 }
 
 static bool is_folded(struct span segment)

@@ -32,6 +32,9 @@ bool endpoint_of_template(enum http_method method, struct span value, struct end
 void endpoint_of_pair(const struct shadow_pair *pair, struct endpoint *out);
 /* By whatever comes first. Of two templates that of legacy counts. */
 
+uint64_t endpoint_hash(uint64_t seed, const struct endpoint *e);
+/* The same for endpoints that differ in numbers only, which may turn out to be one. */
+
 bool endpoint_is_number(struct span segment);
 /* Digits that may be one of many, or a name. */
 

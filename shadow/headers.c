@@ -15,7 +15,7 @@ static const struct {
 #undef HEADER
 };
 
-enum { ITEMS_MAX = 128 };
+enum { ITEMS_MAX = 128, PREFIX_MAX = 8 };
 
 static enum how how_of(struct span name)
 {
@@ -223,14 +223,16 @@ enum err headers_finding(struct diff *d, struct span path, struct span legacy, s
     return diff_report(d, &f);
 }
 
-static enum err report(struct diff *d, struct span name, struct span legacy, struct span new_)
+static enum err report(struct diff *d, const char *prefix, struct span name, struct span legacy,
+                       struct span new_)
 {
-    char path[8 + PATH_KEY_MAX];
-    size_t n = min_size(name.n, PATH_KEY_MAX);
-    memcpy(path, "header:", 7);
+    char path[PREFIX_MAX + PATH_KEY_MAX];
+    size_t n = min_size(name.n, PATH_KEY_MAX), at = strlen(prefix);
+    BUG_IF(at > PREFIX_MAX);
+    memcpy(path, prefix, at);
     for (size_t i = 0; i < n; i++)
-        path[7 + i] = byte_lower(name.p[i]);
-    return headers_finding(d, span_of(path, 7 + n), legacy, new_, false);
+        path[at + i] = byte_lower(name.p[i]);
+    return headers_finding(d, span_of(path, at + n), legacy, new_, false);
 }
 
 /* A Vary that names nothing but accept-encoding is as good as none. */
@@ -253,7 +255,7 @@ static bool nominated(const struct http_head *h, struct span name)
     return false;
 }
 
-static enum err compare_field(struct diff *d, const struct http_head *legacy,
+static enum err compare_field(struct diff *d, const char *prefix, const struct http_head *legacy,
                               const struct http_head *new_, struct span name)
 {
     struct span a, b;
@@ -273,7 +275,7 @@ static enum err compare_field(struct diff *d, const struct http_head *legacy,
     same = false;
     if (a.p != NULL && b.p != NULL)
         TRY(same_value(d, how, a, b, &same));
-    return same ? ERR_OK : report(d, name, a, b);
+    return same ? ERR_OK : report(d, prefix, name, a, b);
 }
 
 static bool seen_before(const struct http_head *h, size_t i)
@@ -292,21 +294,27 @@ static bool has_name(const struct http_head *h, struct span name)
     return false;
 }
 
-enum err headers_compare(struct diff *d, const struct http_head *legacy,
-                         const struct http_head *new_)
+enum err headers_compare_as(struct diff *d, const char *prefix, const struct http_head *legacy,
+                            const struct http_head *new_)
 {
     struct scratch_mark back = scratch_mark(&d->scratch);
     for (size_t i = 0; i < legacy->nfields; i++)
         if (is_kept(&legacy->fields[i]) && !seen_before(legacy, i))
-            TRY(compare_field(d, legacy, new_, legacy->fields[i].name));
+            TRY(compare_field(d, prefix, legacy, new_, legacy->fields[i].name));
     for (size_t i = 0; i < new_->nfields; i++)
         if (is_kept(&new_->fields[i]) && !seen_before(new_, i) &&
             !has_name(legacy, new_->fields[i].name))
-            TRY(compare_field(d, legacy, new_, new_->fields[i].name));
-    if (!rules_ignore_header(d->rules, SPAN("set-cookie")))
-        TRY(headers_cookies(d, legacy, new_));
+            TRY(compare_field(d, prefix, legacy, new_, new_->fields[i].name));
     scratch_back(&d->scratch, back);
     return ERR_OK;
+}
+
+enum err headers_compare(struct diff *d, const struct http_head *legacy,
+                         const struct http_head *new_)
+{
+    TRY(headers_compare_as(d, "header:", legacy, new_));
+    return rules_ignore_header(d->rules, SPAN("set-cookie")) ? ERR_OK
+                                                             : headers_cookies(d, legacy, new_);
 }
 
 void headers_stack(const struct http_head *h, struct headers_stack *out)

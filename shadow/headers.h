@@ -16,6 +16,11 @@ enum err headers_compare(struct diff *d, const struct http_head *legacy,
                          const struct http_head *new_) MUST_USE;
 /* Adds a finding (kind header) per field that differs. */
 
+enum err headers_compare_as(struct diff *d, const char *prefix, const struct http_head *legacy,
+                            const struct http_head *new_) MUST_USE;
+/* The same for other fields than those of a head; prefix: what their paths begin with, at most 8
+ * bytes. Cookies are not looked at. */
+
 enum err headers_cookies(struct diff *d, const struct http_head *legacy,
                          const struct http_head *new_) MUST_USE;
 /* Set-Cookie alone; called by headers_compare(). cookies.c */
@@ -35,6 +40,7 @@ struct media {
 
 struct media media_of(const struct http_head *h);
 bool media_same(const struct media *a, const struct media *b);
+bool media_is(const struct media *m, const char *type);
 bool media_is_json(const struct media *m);
 bool media_is_text(const struct media *m);
 

@@ -98,7 +98,21 @@ enum err journal_begin(struct journal *j, const struct config *config, struct sc
 
 /* --- writing --- */
 
-/* Whether this pair of fingerprints has not been written for a while. */
+/* Whether what has this hash has not been written for a while. */
+static bool is_news(struct journal *j, uint64_t h, uint64_t wall_ms)
+{
+    size_t at = h % JOURNAL_STACKS;
+    pthread_mutex_lock(&j->lock);
+    bool news =
+        j->shared.stacks[at].hash != h || wall_ms - j->shared.stacks[at].at_ms >= JOURNAL_STACK_MS;
+    if (news) {
+        j->shared.stacks[at].hash = h;
+        j->shared.stacks[at].at_ms = wall_ms;
+    }
+    pthread_mutex_unlock(&j->lock);
+    return news;
+}
+
 static bool stack_is_news(struct journal *j, const struct shadow_pair *pair,
                           const struct comparison *c)
 {
@@ -107,16 +121,7 @@ static bool stack_is_news(struct journal *j, const struct shadow_pair *pair,
         return false;
     uint64_t h = mix_bytes(1, span_str(pair->rules->route));
     h = mix_bytes(mix_bytes(h, span_of(l->text, l->n)), span_of(r->text, r->n));
-    size_t at = h % JOURNAL_STACKS;
-    pthread_mutex_lock(&j->lock);
-    bool news = j->shared.stacks[at].hash != h ||
-                pair->wall_ms - j->shared.stacks[at].at_ms >= JOURNAL_STACK_MS;
-    if (news) {
-        j->shared.stacks[at].hash = h;
-        j->shared.stacks[at].at_ms = pair->wall_ms;
-    }
-    pthread_mutex_unlock(&j->lock);
-    return news;
+    return is_news(j, h, pair->wall_ms);
 }
 
 static void drops_locked(struct journal *j, bool now)
@@ -152,13 +157,34 @@ static void line_put(struct journal *j, struct span line)
     pthread_mutex_unlock(&j->lock);
 }
 
+static void put_options(struct journal *j, const struct shadow_pair *pair, struct buf *line)
+{
+    if (!is_news(j, pair->rules->options_hash, pair->wall_ms))
+        return;
+    line->n = 0;
+    if (record_options(pair->rules, pair->wall_ms, line) == ERR_OK)
+        line_put(j, buf_span(line));
+}
+
 void journal_pair(struct journal *j, const struct shadow_pair *pair,
                   const struct endpoint *endpoint, const struct comparison *c, struct buf *line)
 {
     if (j->redactor.store == SHADOW_STORE_NONE)
         return;
+    put_options(j, pair, line);
     line->n = 0;
     if (record_pair(&j->redactor, pair, endpoint, c, stack_is_news(j, pair, c), line) == ERR_OK)
+        line_put(j, buf_span(line));
+    else
+        metric_inc(METRIC_LOG_DROPPED);
+}
+
+void journal_seeds(struct journal *j, const struct shadow_pair *pair,
+                   const struct endpoint *endpoint, const struct seed_result results[SEED_KINDS],
+                   struct buf *line)
+{
+    line->n = 0;
+    if (record_seeds(pair, endpoint, results, line) == ERR_OK)
         line_put(j, buf_span(line));
     else
         metric_inc(METRIC_LOG_DROPPED);

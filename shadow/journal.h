@@ -12,7 +12,7 @@ struct scribe_file;
 struct scribe_writer;
 
 enum {
-    JOURNAL_STACKS = 64,               /* pairs of software fingerprints remembered */
+    JOURNAL_STACKS = 64, /* software fingerprints and options of routes that are remembered */
     JOURNAL_STACK_MS = 10 * 60 * 1000, /* written again after this */
     JOURNAL_DROPS_MS = 10 * 1000,      /* how often drops are written, when there are any */
 };
@@ -45,6 +45,11 @@ void journal_end(struct journal *j);
 void journal_pair(struct journal *j, const struct shadow_pair *pair,
                   const struct endpoint *endpoint, const struct comparison *c, struct buf *line);
 /* Any thread. line: the caller's, for making the line in. */
+
+void journal_seeds(struct journal *j, const struct shadow_pair *pair,
+                   const struct endpoint *endpoint, const struct seed_result results[SEED_KINDS],
+                   struct buf *line);
+/* Any thread. What came of a self-test. */
 
 void journal_flush(struct journal *j);
 

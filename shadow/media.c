@@ -35,6 +35,11 @@ bool media_same(const struct media *a, const struct media *b)
     return span_eq_nocase(a->type, b->type) && span_eq_nocase(a->charset, b->charset);
 }
 
+bool media_is(const struct media *m, const char *type)
+{
+    return span_eq_nocase(m->type, span_str(type));
+}
+
 static bool has_suffix_nocase(struct span s, struct span suffix)
 {
     return s.n >= suffix.n && span_eq_nocase(span_from(s, s.n - suffix.n), suffix);

@@ -110,11 +110,7 @@ bool parent_exists(const struct jdoc *d, struct span path)
 
 static uint64_t key_of(const struct shadow_pair *pair, const struct endpoint *endpoint)
 {
-    uint64_t h = mix_bytes(5, span_str(pair->rules->route));
-    struct span rest = span_of(endpoint->text, endpoint->n), segment;
-    while (span_cut(&rest, '/', &segment)) /* 7 and 8 have the same parents, whatever they are */
-        h = mix_bytes(h, endpoint_is_number(segment) ? SPAN(ENDPOINT_ID) : segment);
-    return h | 1;
+    return endpoint_hash(mix_bytes(5, span_str(pair->rules->route)), endpoint) | 1;
 }
 
 /* NULL: not there, and no room or not to be made. */

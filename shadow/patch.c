@@ -7,6 +7,7 @@
 
 #include "shadow/jwrite.h"
 #include "shadow/lcs.h"
+#include "shadow/redact.h"
 
 #include <stdlib.h>
 
@@ -15,6 +16,8 @@ struct patch {
     struct buf *out;
     struct buf pointer; /* where we are, as RFC 6901 writes it */
     size_t steps;
+    bool redacted;
+    unsigned secrets; /* names on the way here that say so */
 };
 
 static const struct jdoc *doc(const struct patch *p, enum side side)
@@ -24,8 +27,14 @@ static const struct jdoc *doc(const struct patch *p, enum side side)
 
 /* --- pointers --- */
 
+static bool is_secret(const struct patch *p, struct span key)
+{
+    return p->redacted && redact_is_secret_name(key);
+}
+
 static enum err go_to_key(struct patch *p, struct span key)
 {
+    p->secrets += is_secret(p, key) ? 1 : 0;
     TRY(buf_append(&p->pointer, SPAN("/")));
     for (size_t i = 0; i < key.n; i++) {
         struct span c = span_of(key.p + i, 1);
@@ -38,6 +47,12 @@ static enum err go_to_key(struct patch *p, struct span key)
     return ERR_OK;
 }
 
+static void leave_key(struct patch *p, struct span key, size_t back)
+{
+    p->secrets -= is_secret(p, key) ? 1 : 0;
+    p->pointer.n = back;
+}
+
 static enum err go_to_index(struct patch *p, size_t i)
 {
     return buf_printf(&p->pointer, "/%zu", i);
@@ -45,14 +60,12 @@ static enum err go_to_index(struct patch *p, size_t i)
 
 /* --- operations --- */
 
-static enum err write_value(const struct jdoc *d, uint32_t i, struct buf *out);
-
 static bool is_superseded(const struct jdoc *d, uint32_t key)
 {
     return (d->nodes[key].flags & JDOC_SUPERSEDED) != 0;
 }
 
-static enum err write_members(const struct jdoc *d, uint32_t object, struct buf *out)
+static enum err write_members(const struct jdoc *d, uint32_t object, bool redacted, struct buf *out)
 {
     const char *sep = "";
     for (uint32_t i = object + 1; i < d->nodes[object].next; i = d->nodes[i + 1].next) {
@@ -61,31 +74,34 @@ static enum err write_members(const struct jdoc *d, uint32_t object, struct buf 
         TRY(buf_append(out, span_str(sep)));
         TRY(jwrite_string(out, jdoc_text(d, i)));
         TRY(buf_append(out, SPAN(": ")));
-        TRY(write_value(d, i + 1, out));
+        if (redacted && redact_is_secret_name(jdoc_text(d, i)))
+            TRY(buf_append(out, SPAN("\"<secret>\"")));
+        else
+            TRY(patch_write_value(d, i + 1, redacted, out));
         sep = ", ";
     }
     return ERR_OK;
 }
 
-static enum err write_elements(const struct jdoc *d, uint32_t array, struct buf *out)
+static enum err write_elements(const struct jdoc *d, uint32_t array, bool redacted, struct buf *out)
 {
     for (uint32_t i = array + 1; i < d->nodes[array].next; i = d->nodes[i].next) {
         TRY(buf_append(out, i == array + 1 ? SPAN("") : SPAN(", ")));
-        TRY(write_value(d, i, out));
+        TRY(patch_write_value(d, i, redacted, out));
     }
     return ERR_OK;
 }
 
-static enum err write_value(const struct jdoc *d, uint32_t i, struct buf *out)
+enum err patch_write_value(const struct jdoc *d, uint32_t i, bool redacted, struct buf *out)
 {
     switch ((enum jdoc_kind)d->nodes[i].kind) {
     case JDOC_OBJECT:
         TRY(buf_append(out, SPAN("{")));
-        TRY(write_members(d, i, out));
+        TRY(write_members(d, i, redacted, out));
         return buf_append(out, SPAN("}"));
     case JDOC_ARRAY:
         TRY(buf_append(out, SPAN("[")));
-        TRY(write_elements(d, i, out));
+        TRY(write_elements(d, i, redacted, out));
         return buf_append(out, SPAN("]"));
     case JDOC_STRING:
         return jwrite_string(out, jdoc_text(d, i));
@@ -102,7 +118,8 @@ static enum err operation(struct patch *p, const char *op, uint32_t new_)
     p->steps++;
     if (strcmp(op, "remove") != 0) {
         TRY(buf_append(p->out, SPAN(", \"value\": ")));
-        TRY(write_value(doc(p, SIDE_NEW), new_, p->out));
+        TRY(p->secrets > 0 ? buf_append(p->out, SPAN("\"<secret>\""))
+                           : patch_write_value(doc(p, SIDE_NEW), new_, p->redacted, p->out));
     }
     return buf_append(p->out, SPAN("}"));
 }
@@ -112,7 +129,7 @@ static enum err at_key(struct patch *p, const char *op, struct span key, uint32_
     size_t back = p->pointer.n;
     TRY(go_to_key(p, key));
     TRY(operation(p, op, new_));
-    p->pointer.n = back;
+    leave_key(p, key, back);
     return ERR_OK;
 }
 
@@ -157,7 +174,7 @@ static enum err objects(struct patch *p, uint32_t l, uint32_t r)
         }
         TRY(go_to_key(p, key));
         TRY(values(p, i + 1, other));
-        p->pointer.n = back;
+        leave_key(p, key, back);
     }
     hint = l + 1;
     for (uint32_t i = r + 1; i < b->nodes[r].next; i = b->nodes[i + 1].next)
@@ -253,11 +270,11 @@ static enum err values(struct patch *p, uint32_t l, uint32_t r)
     return operation(p, "replace", r);
 }
 
-enum err patch_make(struct diff *d, struct span from, struct span to, struct buf *out,
-                    size_t *steps)
+enum err patch_make(struct diff *d, struct span from, struct span to, bool redacted,
+                    struct buf *out, size_t *steps)
 {
     static const struct shadow_rules none;
-    struct patch p = {.d = d, .out = out};
+    struct patch p = {.d = d, .out = out, .redacted = redacted};
     diff_begin(d, &none, SPAN_NULL, false);
     TRY(jdoc_parse(&d->docs[SIDE_LEGACY], from));
     TRY(jdoc_parse(&d->docs[SIDE_NEW], to));

@@ -5,10 +5,11 @@
 
 #include <stdio.h>
 
-void path_begin(struct path *p)
+void path_begin(struct path *p, struct span root)
 {
     p->n = 0;
-    p->hashes[0] = mix_secret();
+    p->root = root;
+    p->hashes[0] = root.n == 0 ? mix_secret() : mix_bytes(mix_secret(), root);
 }
 
 static uint64_t hash_with(uint64_t h, const struct seg *s)
@@ -51,7 +52,8 @@ static void put(struct text *t, struct span s)
         t->cut = true;
         return;
     }
-    memcpy(t->p + t->n, s.p, s.n);
+    if (s.n > 0)
+        memcpy(t->p + t->n, s.p, s.n);
     t->n += s.n;
 }
 
@@ -131,6 +133,7 @@ size_t path_render(const struct path *p, const struct seg *leaf, char out[PATH_T
 {
     struct text t = {.p = out};
     put(&t, SPAN("$"));
+    put(&t, p->root);
     for (size_t i = 0; i < p->n; i++)
         put_seg(&t, &p->segs[i]);
     if (leaf != NULL)

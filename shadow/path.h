@@ -22,10 +22,12 @@ enum { PATH_TEXT_MAX = 512, PATH_KEY_MAX = 64 };
 struct path {
     struct seg segs[JDOC_DEPTH_MAX];
     uint64_t hashes[JDOC_DEPTH_MAX + 1];
+    struct span root;
     size_t n;
 };
 
-void path_begin(struct path *p);
+void path_begin(struct path *p, struct span root);
+/* root: what follows the $, such as "form"; empty: nothing. It lasts as long as the path. */
 void path_push(struct path *p, struct seg s);
 void path_pop(struct path *p);
 

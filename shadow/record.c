@@ -44,15 +44,21 @@ static bool stores_values(const struct redactor *r)
 
 /* --- a pair --- */
 
+static enum err whereabouts(const struct shadow_pair *p, const struct endpoint *endpoint,
+                            struct buf *b)
+{
+    TRY(jwrite_member(b, "route", span_str(p->rules->route)));
+    TRY(jwrite_member(b, "endpoint", span_of(endpoint->text, endpoint->n)));
+    if (!endpoint->fixed)
+        return ERR_OK;
+    return jwrite_member(b, "endpoint_by", p->rules->exact_path ? SPAN("route") : SPAN("template"));
+}
+
 static enum err what(const struct shadow_pair *p, const struct endpoint *endpoint, struct buf *b)
 {
     TRY(begin(b, "pair", p->wall_ms));
     TRY(jwrite_member(b, "id", span_str(p->id)));
-    TRY(jwrite_member(b, "route", span_str(p->rules->route)));
-    TRY(jwrite_member(b, "endpoint", span_of(endpoint->text, endpoint->n)));
-    if (endpoint->fixed)
-        TRY(jwrite_member(b, "endpoint_by",
-                          p->rules->exact_path ? SPAN("route") : SPAN("template")));
+    TRY(whereabouts(p, endpoint, b));
     return buf_printf(b, ",\"served\":\"%s\",\"epoch\":%llu,\"bucket\":%u", side_word(p->served),
                       (unsigned long long)p->epoch, p->bucket);
 }
@@ -72,6 +78,8 @@ static enum err verdict(const struct comparison *c, struct buf *b)
     TRY(jwrite_member(b, "verdict", span_str(verdict_word(c->verdict))));
     if (c->reason != NULL)
         TRY(jwrite_member(b, "reason", span_str(c->reason)));
+    if (c->costly)
+        TRY(buf_append(b, SPAN(",\"costly\":true")));
     return jwrite_member(b, "body", span_str(c->body));
 }
 
@@ -222,6 +230,20 @@ static enum err request(const struct redactor *r, const struct shadow_pair *p, s
     return redact_target(r, p->target, b);
 }
 
+/* On one line, when there is room for it. */
+static enum err patch(const struct comparison *c, struct buf *b)
+{
+    if (c->patch.n == 0 || b->n + c->patch.n + 32 > RECORD_LINE_MAX)
+        return ERR_OK;
+    TRY(buf_append(b, SPAN(",\"patch\":")));
+    size_t from = b->n;
+    TRY(buf_append(b, c->patch));
+    for (size_t i = from; i < b->n; i++)
+        if (b->p[i] == '\n') /* in texts it is written \\n */
+            b->p[i] = ' ';
+    return ERR_OK;
+}
+
 enum err record_pair(const struct redactor *r, const struct shadow_pair *pair,
                      const struct endpoint *endpoint, const struct comparison *c, bool with_stack,
                      struct buf *line)
@@ -242,6 +264,7 @@ enum err record_pair(const struct redactor *r, const struct shadow_pair *pair,
         TRY(recheck(c->settled, line));
     if (c->probe != NULL)
         TRY(probe(pair, c->probe, line));
+    TRY(patch(c, line));
     return buf_append(line, SPAN("}\n"));
 }
 
@@ -298,4 +321,33 @@ enum err record_drops(uint64_t wall_ms, const uint64_t counts[SHADOW_DROP_COUNT]
         sep = ",";
     }
     return buf_append(line, SPAN("}}\n"));
+}
+
+enum err record_options(const struct shadow_rules *rules, uint64_t wall_ms, struct buf *b)
+{
+    TRY(begin(b, "options", wall_ms));
+    TRY(jwrite_member(b, "route", span_str(rules->route)));
+    return buf_printf(b, "%s}\n", rules->options);
+}
+
+enum err record_seeds(const struct shadow_pair *p, const struct endpoint *endpoint,
+                      const struct seed_result results[SEED_KINDS], struct buf *b)
+{
+    const char *sep = "";
+    TRY(begin(b, "selftest", p->wall_ms));
+    TRY(whereabouts(p, endpoint, b));
+    TRY(buf_append(b, SPAN(",\"defects\":[")));
+    for (enum seed_kind k = 0; k < SEED_KINDS; k++) {
+        const struct seed_result *r = &results[k];
+        if (r->outcome == SEED_NOWHERE)
+            continue;
+        TRY(buf_printf(b, "%s{\"defect\":\"%s\"", sep, seed_word(k)));
+        TRY(jwrite_member(b, "outcome", span_str(seed_outcome_word(r->outcome))));
+        TRY(jwrite_member(b, "path", span_of(r->path, r->path_n)));
+        if (r->by[0] != '\0')
+            TRY(jwrite_member(b, "by", span_str(r->by)));
+        TRY(buf_append(b, SPAN("}")));
+        sep = ",";
+    }
+    return buf_append(b, SPAN("]}\n"));
 }

@@ -5,10 +5,12 @@
 #include "shadow/compare.h"
 #include "shadow/endpoint.h"
 #include "shadow/redact.h"
+#include "shadow/seeds.h"
 
 enum {
     RECORD_VERSION = 1,
     RECORD_LINE_MAX = 64 * 1024,
+    RECORD_PATCH_MAX = 8 * 1024,
     RECORD_EXAMPLE_FINDINGS = DIFF_FINDINGS_MAX
 };
 
@@ -28,6 +30,14 @@ enum err record_run(const struct redactor *r, uint64_t wall_ms, struct buf *line
 enum err record_drops(uint64_t wall_ms, const uint64_t counts[SHADOW_DROP_COUNT],
                       struct buf *line) MUST_USE;
 /* Copies that were not sent or not compared since the line before. */
+
+enum err record_options(const struct shadow_rules *rules, uint64_t wall_ms,
+                        struct buf *line) MUST_USE;
+/* What is compared how on a route from here on. */
+
+enum err record_seeds(const struct shadow_pair *pair, const struct endpoint *endpoint,
+                      const struct seed_result results[SEED_KINDS], struct buf *line) MUST_USE;
+/* What came of a self-test: words and paths, no values. */
 
 const char *record_store_word(enum shadow_store s);
 

@@ -162,6 +162,7 @@ static bool read_pair(const struct jdoc *d, struct record *r)
     r->more = 0;
     (void)jdoc_u64(d, 0, "more", &r->more);
     two_texts(d, "stack", r->stack);
+    r->patch = jdoc_member(d, 0, SPAN("patch"));
     return r->route.n > 0 && r->endpoint.n > 0 && served.n > 0 &&
            verdict_of(text(d, 0, "verdict"), &r->verdict) && two_numbers(d, "status", r->status) &&
            two_numbers(d, "first_us", r->first_us) && two_numbers(d, "total_us", r->total_us) &&
@@ -179,6 +180,25 @@ static bool read_drops(const struct jdoc *d, struct record *r)
         return false;
     for (enum shadow_drop k = 0; k < SHADOW_DROP_COUNT; k++)
         (void)jdoc_u64(d, object, shadow_drop_word(k), &r->drops[k]);
+    return true;
+}
+
+static bool read_seeds(const struct jdoc *d, struct record *r)
+{
+    uint32_t list = jdoc_member(d, 0, SPAN("defects"));
+    r->nseeds = 0;
+    r->route = text(d, 0, "route");
+    r->endpoint = text(d, 0, "endpoint");
+    r->endpoint_fixed = text(d, 0, "endpoint_by").n > 0;
+    if (list == JDOC_NONE || d->nodes[list].kind != JDOC_ARRAY || r->route.n == 0 ||
+        r->endpoint.n == 0)
+        return false;
+    for (uint32_t i = list + 1; i < d->nodes[list].next; i = d->nodes[i].next) {
+        struct record_seed x = {.path = text(d, i, "path"), .by = text(d, i, "by")};
+        if (seed_of(text(d, i, "defect"), &x.kind) &&
+            seed_outcome_of(text(d, i, "outcome"), &x.outcome) && r->nseeds < SEED_KINDS)
+            r->seeds[r->nseeds++] = x; /* defects of a later weir are not known here */
+    }
     return true;
 }
 
@@ -206,7 +226,8 @@ static bool read_by_type(const struct jdoc *d, struct span type, struct record *
     } types[] = {{"pair", RECORD_PAIR},         {"run", RECORD_RUN},
                  {"drops", RECORD_DROPS},       {"table", RECORD_TABLE},
                  {"endpoint", RECORD_ENDPOINT}, {"finding", RECORD_FINDING},
-                 {"end", RECORD_END},           {"missing", RECORD_MISSING}};
+                 {"end", RECORD_END},           {"missing", RECORD_MISSING},
+                 {"selftest", RECORD_SEEDS},    {"options", RECORD_OPTIONS}};
     r->type = RECORD_OTHER;
     for (size_t i = 0; i < ARRAY_LEN(types); i++)
         if (span_eq(type, span_str(types[i].word)))
@@ -221,6 +242,11 @@ static bool read_by_type(const struct jdoc *d, struct span type, struct record *
     case RECORD_RUN:
         read_run(d, r);
         return true;
+    case RECORD_SEEDS:
+        return read_seeds(d, r);
+    case RECORD_OPTIONS:
+        r->route = text(d, 0, "route");
+        return r->route.n > 0;
     case RECORD_MISSING:
         r->instance = text(d, 0, "instance");
         return true;
@@ -251,6 +277,7 @@ enum err record_read(struct record_reader *reader, struct span line)
     struct span type = text(d, 0, "t");
     if (type.n == 0 || !jdoc_u64(d, 0, "at", &r->at_ms))
         return ERR_INVALID;
+    r->doc = d;
     return read_by_type(d, type, r) ? ERR_OK : ERR_INVALID;
 }
 

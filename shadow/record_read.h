@@ -10,6 +10,8 @@ enum record_type {
     RECORD_PAIR,
     RECORD_RUN,
     RECORD_DROPS,
+    RECORD_SEEDS,
+    RECORD_OPTIONS,
     RECORD_TABLE,    /* begins somebody's table of findings; its lines follow */
     RECORD_ENDPOINT, /* of the table; findings_take() reads it */
     RECORD_FINDING,  /* likewise */
@@ -32,6 +34,12 @@ struct record_hidden {
     struct span rule, path;
     enum finding_kind kind;
     uint64_t n;
+};
+
+struct record_seed {
+    enum seed_kind kind;
+    enum seed_outcome outcome;
+    struct span path, by; /* by: empty: nothing */
 };
 
 struct record_place {
@@ -71,6 +79,12 @@ struct record {
     struct span absent[PARENTS_MAX]; /* places that were not in both bodies */
     size_t nabsent;
     bool endpoint_fixed;
+    uint32_t patch; /* node of doc; JDOC_NONE: there is none */
+    /* RECORD_SEEDS, and route and endpoint */
+    struct record_seed seeds[SEED_KINDS];
+    size_t nseeds;
+    /* RECORD_OPTIONS, and route */
+    const struct jdoc *doc; /* the whole line */
     /* RECORD_TABLE, RECORD_MISSING; at_ms is the generation of a table */
     struct span instance;
     uint64_t begun_ms, lost, left_out;

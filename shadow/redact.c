@@ -61,7 +61,10 @@ bool redact_is_secret_name(struct span name)
 
 bool redact_is_secret_path(struct span path)
 {
-    return span_has_prefix(path, SPAN("header:")) && redact_is_secret_name(span_from(path, 7));
+    size_t n = span_has_prefix(path, SPAN("header:"))    ? 7
+               : span_has_prefix(path, SPAN("trailer:")) ? 8
+                                                         : 0;
+    return n > 0 && redact_is_secret_name(span_from(path, n));
 }
 
 /* --- values --- */

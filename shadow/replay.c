@@ -27,6 +27,24 @@ static bool read_request(const struct jdoc *d, struct shadow_request *q)
            is_safe(q->method) && is_whole(q->host) && is_whole(q->target) && q->target.p[0] == '/';
 }
 
+/* ADDRESS - - [DATE] "METHOD TARGET VERSION" ... What had to be escaped is left out. */
+static bool read_combined(struct span line, struct shadow_request *q)
+{
+    size_t from = span_find(line, '"');
+    struct span rest = span_from(line, min_size(from + 1, line.n));
+    rest = span_until(rest, span_find(rest, '"'));
+    *q = (struct shadow_request){.host = SPAN_NULL};
+    return from < line.n && memchr(rest.p, '\\', rest.n) == NULL &&
+           span_cut(&rest, ' ', &q->method) && span_cut(&rest, ' ', &q->target) &&
+           span_has_prefix(rest, SPAN("HTTP/")) && is_safe(q->method) && is_whole(q->target) &&
+           q->target.p[0] == '/';
+}
+
+static bool read_line(struct jdoc *doc, enum err parsed, struct span line, struct shadow_request *q)
+{
+    return parsed == ERR_OK ? read_request(doc, q) : read_combined(line, q);
+}
+
 static enum err read_file(const char *file, struct jdoc *doc, struct shadow_requests *r)
 {
     struct record_file f;
@@ -37,7 +55,7 @@ static enum err read_file(const char *file, struct jdoc *doc, struct shadow_requ
         enum err parsed = jdoc_parse(doc, line);
         if (parsed == ERR_NO_MEMORY)
             e = parsed;
-        else if (parsed != ERR_OK || !read_request(doc, &q))
+        else if (!read_line(doc, parsed, line, &q))
             r->left_out++;
         else if (!r->take(r->arg, &q))
             break;
@@ -56,8 +74,8 @@ enum err shadow_requests_read(const char *const *files, size_t n, struct shadow_
     for (size_t i = 0; i < n && e == ERR_OK; i++) {
         e = read_file(files[i], &doc, r);
         if (e == ERR_SYSTEM)
-            complain(wrong, files[i], "give record files, or access logs in JSON",
-                     "cannot be read: %s", strerror(errno));
+            complain(wrong, files[i], "give record files or access logs", "cannot be read: %s",
+                     strerror(errno));
     }
     jdoc_free(&doc);
     return e;

@@ -175,6 +175,7 @@ static enum err add_example(struct report *r, struct report_finding *f, const st
         if (e->values[s] == NULL)
             return ERR_NO_MEMORY;
     }
+    TRY(report_patch_keep(r, x, &e->patch));
     while (*last != NULL)
         last = &(*last)->next;
     *last = e;
@@ -283,6 +284,13 @@ static void count_errors(struct report_endpoint *e, const struct record *x)
             e->errors[s]++;
 }
 
+static struct report_endpoint *endpoint_named(struct report *r, const struct record *x)
+{
+    struct endpoint name;
+    report_name(r, x, &name);
+    return report_endpoint_of(r, x->route, span_of(name.text, name.n));
+}
+
 static enum err count_pair(struct report *r, struct record *x)
 {
     struct report_lasting lasting;
@@ -290,9 +298,7 @@ static enum err count_pair(struct report *r, struct record *x)
         r->outside++;
         return ERR_OK;
     }
-    struct endpoint name;
-    report_name(r, x, &name);
-    struct report_endpoint *e = report_endpoint_of(r, x->route, span_of(name.text, name.n));
+    struct report_endpoint *e = endpoint_named(r, x);
     if (e == NULL)
         return ERR_NO_MEMORY;
     TRY(report_rules_apply(r, x));
@@ -310,6 +316,8 @@ static enum err count_pair(struct report *r, struct record *x)
         return ERR_OK;
     r->compared++;
     e->compared++;
+    trend_add(&r->trend, x->at_ms, x->verdict == VERDICT_MISMATCH);
+    trend_add(&e->trend, x->at_ms, x->verdict == VERDICT_MISMATCH);
     count_status(e, x);
     stats_add(&e->times[SIDE_LEGACY], x->total_us[SIDE_LEGACY]);
     stats_add(&e->times[SIDE_NEW], x->total_us[SIDE_NEW]);
@@ -317,6 +325,14 @@ static enum err count_pair(struct report *r, struct record *x)
     if (x->verdict == VERDICT_MISMATCH)
         noise_count_pair(r, e, x, &lasting);
     return noise_count_probe(r, e, x, &lasting);
+}
+
+static enum err count_seeds(struct report *r, const struct record *x)
+{
+    if (r->pairs == 0 || (r->options->route != NULL && !is_same(r->options->route, x->route)))
+        return ERR_OK;
+    struct report_endpoint *e = endpoint_named(r, x);
+    return e == NULL ? ERR_NO_MEMORY : report_seeds_add(r, e, x);
 }
 
 static enum err count_run(struct report *r, const struct record *x)
@@ -335,12 +351,18 @@ static enum err count_record(struct report *r, struct record_reader *reader)
         return report_tables_line(r, reader);
     if (x->type == RECORD_RUN) /* however old: it says how the records after it were made */
         return count_run(r, x);
+    if (x->type == RECORD_OPTIONS)
+        return r->options->route == NULL || is_same(r->options->route, x->route)
+                   ? report_options_add(r, x)
+                   : ERR_OK;
     if (x->at_ms < r->options->since_ms) {
         r->outside++;
         return ERR_OK;
     }
     if (x->type == RECORD_PAIR)
         return count_pair(r, x);
+    if (x->type == RECORD_SEEDS)
+        return count_seeds(r, x);
     for (size_t d = 0; d < SHADOW_DROP_COUNT && x->type == RECORD_DROPS; d++)
         r->drops[d] += x->drops[d];
     return ERR_OK;
@@ -596,6 +618,9 @@ enum err shadow_report(const struct report_options *o, struct buf *out, struct c
         break;
     case REPORT_RULES:
         e = report_text_rules(&r, out);
+        break;
+    case REPORT_SEEDS:
+        e = report_text_seeds(&r, out);
         break;
     case REPORT_JSON:
         e = report_json(&r, out);

@@ -6,6 +6,7 @@
 
 #include "shadow/evidence.h"
 #include "shadow/record_read.h"
+#include "shadow/report_trend.h"
 #include "shadow/stats.h"
 
 enum {
@@ -18,6 +19,7 @@ enum {
     REPORT_RULES_MAX = 2 * RULEBOOK_MAX,
     REPORT_RULE_PATHS = 5,
     REPORT_INSTANCES_MAX = 200, /* more are left out of the list, not of the sums */
+    REPORT_IN_FORCE_MAX = 100,
 };
 
 struct report_example {
@@ -26,6 +28,7 @@ struct report_example {
     const char *id, *method, *host, *target; /* "" when not stored */
     const char *values[2];                   /* by enum side; NULL: not there or not stored */
     const char *note;
+    const char *patch; /* RFC 6902, a line for each step; NULL: none, or not asked for */
 };
 
 struct report_finding {
@@ -50,6 +53,12 @@ struct report_finding {
 struct report_status {
     uint16_t legacy, new_;
     uint64_t n;
+};
+
+/* What came of planting one kind of defect. */
+struct report_seed {
+    uint64_t n[SEED_OUTCOMES];
+    const char *by, *path; /* the last one that was hidden or missed; NULL: none */
 };
 
 /* A place that was not always there. */
@@ -83,6 +92,8 @@ struct report_endpoint {
     size_t nfindings;
     struct report_absent *absent;
     uint64_t more; /* differing places beyond 64 in a pair */
+    struct report_seed seeds[SEED_KINDS];
+    struct report_trend trend; /* of the compared */
 };
 
 struct report_reason {
@@ -116,6 +127,12 @@ struct report_instance {
     bool missing; /* it runs, and its table is not there */
 };
 
+/* The options of a route, in words, as last recorded. */
+struct report_in_force {
+    const char *route, *text;
+    bool changed; /* they were others before */
+};
+
 struct report {
     const struct report_options *options;
     struct arena arena;
@@ -139,6 +156,9 @@ struct report {
     struct rulebook book; /* of the options */
     struct report_rule rules[REPORT_RULES_MAX];
     size_t nrules;
+    struct report_in_force in_force[REPORT_IN_FORCE_MAX];
+    size_t nin_force;
+    struct report_trend trend;          /* of the compared */
     uint64_t hidden_pairs;              /* matches that would be mismatches without rules */
     struct report_endpoint **endpoints; /* sorted: what matters first */
     size_t nendpoints;
@@ -164,6 +184,21 @@ enum err report_make(const struct report_options *o, struct report *r,
 void report_free(struct report *r);
 
 enum err report_text(const struct report *r, struct buf *out) MUST_USE;
+enum err report_text_seeds(const struct report *r, struct buf *out) MUST_USE;
+/* Only what the self-tests came to. */
+
+enum err report_patch_keep(struct report *r, const struct record *x, const char **out) MUST_USE;
+/* The patch of a record as text. report_options.c */
+
+enum err report_options_add(struct report *r, const struct record *x) MUST_USE;
+/* report_options.c */
+
+enum err report_seeds_add(struct report *r, struct report_endpoint *e,
+                          const struct record *x) MUST_USE;
+uint64_t report_seeds_planted(const struct report_seed *s);
+void report_seeds_total(const struct report *r, uint64_t out[SEED_OUTCOMES]);
+/* report_seeds.c */
+
 enum err report_text_rules(const struct report *r, struct buf *out) MUST_USE;
 /* Only the part about rules. */
 

@@ -1,15 +1,17 @@
-/* The report as one page that needs nothing else: no script, no font, no image from elsewhere, and
- * a policy that forbids them. Bars are SVG, because a style attribute would need a weaker policy.
+/* The report as one page that needs nothing else: no font, no image, no script from elsewhere, and
+ * a policy that forbids them; its own script only filters. Bars are SVG, because a style attribute
+ * would need a weaker policy.
  */
 #include "shadow/report_html.h"
 
 #include "base/clock.h"
 #include "base/digest.h"
+#include "shadow/jwrite.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { OPEN_FIRST = 3, DETAILED_MAX = 200, STRIP_WIDTH = 1000 };
+enum { OPEN_FIRST = 3, DETAILED_MAX = 200, STRIP_WIDTH = 1000, HASH_TEXT = 48 };
 
 /* --- writing --- */
 
@@ -52,6 +54,21 @@ void html_text(struct html *h, const char *text)
     html_raw(h, from);
 }
 
+void html_lines(struct html *h, const char *text)
+{
+    struct span rest = span_str(text), line;
+    char piece[512];
+    for (bool first = true; span_cut(&rest, '\n', &line); first = false) {
+        html_raw(h, first ? "" : "\n");
+        for (size_t n; line.n > 0; line = span_from(line, n)) {
+            n = jwrite_cut(line, sizeof(piece) - 1);
+            memcpy(piece, line.p, n);
+            piece[n] = '\0';
+            html_text(h, piece);
+        }
+    }
+}
+
 void html_format(struct html *h, const char *fmt, ...)
 {
     char text[512];
@@ -67,21 +84,27 @@ void html_format(struct html *h, const char *fmt, ...)
 
 /* --- head --- */
 
-static void head(struct html *h)
+static void hash_of(struct html *h, const char *text, char out[HASH_TEXT])
 {
     unsigned char hash[DIGEST_BYTES];
-    char encoded[48] = {0};
+    memset(out, 0, HASH_TEXT);
     if (h->err == ERR_OK)
-        h->err = digest_of(span_str(report_style), hash);
-    if (h->err != ERR_OK)
-        return;
-    (void)bytes_base64(encoded, hash, sizeof(hash));
+        h->err = digest_of(span_str(text), hash);
+    if (h->err == ERR_OK)
+        (void)bytes_base64(out, hash, sizeof(hash));
+}
+
+static void head(struct html *h)
+{
+    char style[HASH_TEXT], script[HASH_TEXT];
+    hash_of(h, report_style, style);
+    hash_of(h, report_script, script);
     html_raw(h, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n");
     html_format(
         h,
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
-        "'sha256-%s'; base-uri 'none'; form-action 'none'\">\n",
-        encoded);
+        "'sha256-%s'; script-src 'sha256-%s'; base-uri 'none'; form-action 'none'\">\n",
+        style, script);
     html_raw(h, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
                 "<meta name=\"color-scheme\" content=\"light dark\">\n"
                 "<meta name=\"referrer\" content=\"no-referrer\">\n"
@@ -221,7 +244,9 @@ static void verdicts(struct html *h, const struct report *r)
     tile(h, "dropped", "not sent", dropped, NULL);
     drops(h, r);
     tile_end(h);
-    html_raw(h, "</dl></section>\n");
+    html_raw(h, "</dl>\n");
+    html_trend(h, r, &r->trend, "wide");
+    html_raw(h, "</section>\n");
 }
 
 static void notice(struct html *h, uint64_t n, const char *what)
@@ -274,14 +299,20 @@ static void row(struct html *h, const struct report *r, size_t i)
     uint64_t bad = e->verdicts[VERDICT_MISMATCH];
     double rate = e->compared == 0 ? 0 : (double)bad / (double)e->compared;
     bool linked = e->nfindings > 0 && i < DETAILED_MAX;
-    html_format(h, "<tr><td class=\"n dim\">%zu</td><th scope=\"row\">", i + 1);
+    html_raw(h, "<tr data-text=\"");
+    html_text(h, e->name);
+    html_raw(h, " ");
+    html_text(h, e->route);
+    html_format(h, "\"><td class=\"n dim\">%zu</td><th scope=\"row\">", i + 1);
     if (linked)
         html_format(h, "<a href=\"#e%zu\">", i + 1);
     html_text(h, e->name);
     html_raw(h, linked ? "</a>" : "");
     html_raw(h, "</th><td><span class=\"tag\">");
     html_text(h, e->route);
-    html_raw(h, "</span></td>");
+    html_raw(h, "</span></td><td>");
+    html_trend(h, r, &e->trend, "small");
+    html_raw(h, "</td>");
     html_format(h, "<td class=\"n\">%s</td>", phrase_count(text, e->pairs));
     html_format(h, "<td class=\"n\">%s</td>",
                 phrase_percent(text, (double)e->pairs / (double)r->pairs));
@@ -298,9 +329,11 @@ static void table(struct html *h, const struct report *r)
     html_raw(h,
              "<section id=\"endpoints\"><h2>Endpoints</h2>\n"
              "<p class=\"dim\">Sorted by share of traffic times rate of mismatch (its lower 95 % "
-             "bound).</p>\n"
+             "bound). Over time: pairs, and in red the rate of mismatch, full height at 2 % or "
+             "at the highest.</p>\n"
              "<div class=\"scroll\"><table><thead><tr><th></th><th scope=\"col\">Endpoint</th>"
-             "<th scope=\"col\">Route</th><th scope=\"col\" class=\"n\">Pairs</th>"
+             "<th scope=\"col\">Route</th><th scope=\"col\">Over time</th>"
+             "<th scope=\"col\" class=\"n\">Pairs</th>"
              "<th scope=\"col\" class=\"n\">Share</th><th scope=\"col\" class=\"n\">Mismatch</th>"
              "<th scope=\"col\" class=\"n\">95 %</th><th scope=\"col\" class=\"n\">p95 legacy</th>"
              "<th scope=\"col\" class=\"n\">p95 new</th><th scope=\"col\" class=\"n\">Ratio</th>"
@@ -320,7 +353,8 @@ static void details(struct html *h, const struct report *r)
         html_raw(h, r->compared > 0 ? "<p class=\"good\">Nothing differs.</p>\n" : "");
         return;
     }
-    html_raw(h, "<section><h2>What differs</h2>\n");
+    html_raw(h, "<section id=\"differs\"><h2>What differs</h2>\n");
+    html_filters(h, r);
     for (size_t i = 0; i < r->nendpoints; i++) {
         if (r->endpoints[i]->nfindings == 0)
             continue;
@@ -406,12 +440,16 @@ enum err report_html(const struct report *r, struct buf *out)
         table(&h, r);
         details(&h, r);
         rules(&h, r);
+        html_seeds(&h, r);
+        html_in_force(&h, r);
     }
     html_raw(
         &h,
         "<footer>In a curl line <code>BASE</code> is the address to ask: weir, or either backend. "
         "A value like <code>&lt;int#5e6ba2,3&gt;</code> stands for an int of 3 characters; within "
         "a run of "
-        "weir equal values have equal tokens.</footer>\n</main>\n</body></html>\n");
+        "weir equal values have equal tokens.</footer>\n</main>\n<script>");
+    html_raw(&h, report_script);
+    html_raw(&h, "</script>\n</body></html>\n");
     return h.err;
 }

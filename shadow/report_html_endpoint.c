@@ -100,16 +100,6 @@ static void code(struct html *h, const char *text)
     html_raw(h, "</code>");
 }
 
-static void value(struct html *h, const char *label, const char *text)
-{
-    html_format(h, "<dt>%s</dt><dd>", label);
-    if (text == NULL)
-        html_raw(h, "<span class=\"dim\">absent</span>");
-    else
-        code(h, text);
-    html_raw(h, "</dd>");
-}
-
 static void example(struct html *h, const struct report_example *x)
 {
     char text[PHRASE_MAX];
@@ -120,12 +110,8 @@ static void example(struct html *h, const struct report_example *x)
         code(h, x->id);
     }
     html_raw(h, "</p>");
-    if (x->values[SIDE_LEGACY] != NULL || x->values[SIDE_NEW] != NULL) {
-        html_raw(h, "<dl class=\"sides\">");
-        value(h, "legacy", x->values[SIDE_LEGACY]);
-        value(h, "new", x->values[SIDE_NEW]);
-        html_raw(h, "</dl>");
-    }
+    if (x->values[SIDE_LEGACY] != NULL || x->values[SIDE_NEW] != NULL)
+        html_sides(h, x->values);
     if (x->note[0] != '\0') {
         html_raw(h, "<p>");
         html_text(h, x->note);
@@ -138,6 +124,12 @@ static void example(struct html *h, const struct report_example *x)
         html_raw(h, "</pre>");
     }
     buf_free(&line);
+    if (x->patch != NULL) {
+        html_raw(h, "<details class=\"patch\"><summary>From legacy to new (RFC 6902)</summary>"
+                    "<pre tabindex=\"0\">");
+        html_lines(h, x->patch);
+        html_raw(h, "</pre></details>");
+    }
     html_raw(h, "</li>\n");
 }
 
@@ -186,8 +178,14 @@ static void finding(struct html *h, const struct report_finding *f)
     bool grave = f->state == EVIDENCE_REGRESS || f->state == EVIDENCE_THIN;
     const char *severity = grave ? finding_severity_word(finding_severity(f->kind)) : "low";
     double rate = (double)f->pairs / (double)f->within;
-    html_format(h, "<details class=\"finding\"><summary><span class=\"severity %s\">%s</span> ",
-                severity, grave ? severity : evidence_word(f->state));
+    html_format(h,
+                "<details class=\"finding\" data-kind=\"%s\" data-severity=\"%s\" "
+                "data-state=\"%s\" data-text=\"",
+                finding_kind_word(f->kind), finding_severity_word(finding_severity(f->kind)),
+                evidence_word(f->state));
+    html_text(h, f->path);
+    html_format(h, "\"><summary><span class=\"severity %s\">%s</span> ", severity,
+                grave ? severity : evidence_word(f->state));
     html_format(h, "<span class=\"kind\">%s</span> ", finding_kind_word(f->kind));
     code(h, f->path);
     html_format(h, "<span class=\"n\">%s</span>", phrase_count(text, f->pairs));
@@ -206,9 +204,12 @@ void html_endpoint(struct html *h, const struct report_endpoint *e, size_t numbe
 {
     char text[PHRASE_MAX];
     double rate = (double)e->verdicts[VERDICT_MISMATCH] / (double)e->compared;
-    html_format(
-        h, "<details class=\"endpoint\" id=\"e%zu\"%s><summary><span class=\"dim\">%zu</span> <h3>",
-        number, open ? " open" : "", number);
+    html_format(h, "<details class=\"endpoint\" id=\"e%zu\"%s data-text=\"", number,
+                open ? " open" : "");
+    html_text(h, e->name);
+    html_raw(h, " ");
+    html_text(h, e->route);
+    html_format(h, "\"><summary><span class=\"dim\">%zu</span> <h3>", number);
     html_text(h, e->name);
     html_raw(h, "</h3> <span class=\"tag\">");
     html_text(h, e->route);

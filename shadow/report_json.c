@@ -140,6 +140,10 @@ static enum err example(const struct report_example *e, struct buf *b)
         TRY(jwrite_member(b, "legacy", span_str(e->values[SIDE_LEGACY])));
     if (e->values[SIDE_NEW] != NULL)
         TRY(jwrite_member(b, "new", span_str(e->values[SIDE_NEW])));
+    if (e->patch != NULL) {
+        TRY(buf_append(b, SPAN(",\"patch\":")));
+        TRY(buf_append(b, span_str(e->patch)));
+    }
     return buf_append(b, SPAN("}"));
 }
 
@@ -206,6 +210,26 @@ static enum err statuses(const struct report_endpoint *e, struct buf *b)
     return buf_append(b, SPAN("]"));
 }
 
+static enum err seeds(const struct report_endpoint *e, struct buf *b)
+{
+    const char *sep = "";
+    TRY(buf_append(b, SPAN(",\"self_test\":[")));
+    for (enum seed_kind k = 0; k < SEED_KINDS; k++) {
+        const struct report_seed *s = &e->seeds[k];
+        if (report_seeds_planted(s) == 0)
+            continue;
+        TRY(buf_printf(b, "%s{\"defect\":\"%s\"", sep, seed_word(k)));
+        TRY(number(b, "caught", s->n[SEED_CAUGHT]));
+        TRY(number(b, "hidden", s->n[SEED_HIDDEN]));
+        TRY(number(b, "missed", s->n[SEED_MISSED]));
+        TRY(member(b, "path", s->path));
+        TRY(member(b, "by", s->by));
+        TRY(buf_append(b, SPAN("}")));
+        sep = ",";
+    }
+    return buf_append(b, SPAN("]"));
+}
+
 static enum err endpoint(const struct report *r, const struct report_endpoint *e, struct buf *b)
 {
     TRY(buf_append(b, SPAN("{\"endpoint\":")));
@@ -220,6 +244,7 @@ static enum err endpoint(const struct report *r, const struct report_endpoint *e
     TRY(number(b, "probes", e->probes[0]));
     TRY(statuses(e, b));
     TRY(latency(e, b));
+    TRY(seeds(e, b));
     TRY(number(b, "places_left_out", e->more));
     TRY(buf_append(b, SPAN(",\"findings\":[")));
     for (const struct report_finding *f = e->findings; f != NULL; f = f->next) {
@@ -264,10 +289,23 @@ static enum err rules(const struct report *r, struct buf *b)
     return buf_append(b, SPAN("]"));
 }
 
+static enum err in_force(const struct report *r, struct buf *b)
+{
+    TRY(buf_append(b, SPAN(",\"options\":[")));
+    for (size_t i = 0; i < r->nin_force; i++) {
+        TRY(buf_append(b, i == 0 ? SPAN("{\"route\":") : SPAN(",{\"route\":")));
+        TRY(jwrite_string(b, span_str(r->in_force[i].route)));
+        TRY(jwrite_member(b, "in_force", span_str(r->in_force[i].text)));
+        TRY(buf_printf(b, ",\"changed\":%s}", r->in_force[i].changed ? "true" : "false"));
+    }
+    return buf_append(b, SPAN("]"));
+}
+
 enum err report_json(const struct report *r, struct buf *out)
 {
     TRY(totals(r, out));
     TRY(rules(r, out));
+    TRY(in_force(r, out));
     TRY(buf_append(out, SPAN(",\"endpoints\":[")));
     for (size_t i = 0; i < r->nendpoints; i++) {
         TRY(buf_append(out, i == 0 ? SPAN("\n") : SPAN(",\n")));

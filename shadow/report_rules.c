@@ -75,14 +75,16 @@ static struct rule_value value_of(const struct report *r, const struct record_fi
 }
 
 /* The steps of a path as records have it. False: it is none (it was cut). */
-static bool steps_of(struct arena *a, struct span path, struct selector_place *out, size_t *n)
+static bool steps_of(struct arena *a, struct span path, struct selector_place *out,
+                     struct rule_place *p)
 {
     struct selector_set set = {.list = NULL};
     struct selector_wrong wrong;
     if (selector_add(&set, a, path, 0, &wrong) != ERR_OK)
         return false;
-    *n = set.list[0].n;
-    for (size_t i = 0; i < *n; i++) {
+    p->root = set.list[0].root;
+    p->nsteps = set.list[0].n;
+    for (size_t i = 0; i < p->nsteps; i++) {
         const struct selector_step *s = &set.list[0].steps[i];
         out[i] = (struct selector_place){s->kind == STEP_ELEMENT, s->key};
     }
@@ -93,14 +95,14 @@ static const struct rule *hider(struct report *r, const struct record *x,
                                 const struct record_finding *f)
 {
     struct selector_place steps[SELECTOR_STEPS_MAX];
-    struct rule_place p = {.kind = f->kind, .path = f->path, .steps = steps};
+    struct rule_place p = {.kind = f->kind, .detail = f->detail, .path = f->path, .steps = steps};
     struct arena a;
     const struct rule *hit = NULL;
     uint64_t now = clock_wall_ms();
     arena_begin(&a, PLACE_ARENA_MAX);
     p.values[SIDE_LEGACY] = value_of(r, f, SIDE_LEGACY);
     p.values[SIDE_NEW] = value_of(r, f, SIDE_NEW);
-    bool known = f->path.p[0] != '$' || steps_of(&a, f->path, steps, &p.nsteps);
+    bool known = f->path.p[0] != '$' || steps_of(&a, f->path, steps, &p);
     for (size_t i = 0; i < r->book.n && hit == NULL && known; i++) {
         const struct rule *rule = &r->book.list[i];
         if (rule_expired(rule, now) || !rule_is_for(rule, x->route, x->endpoint))

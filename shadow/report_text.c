@@ -359,7 +359,9 @@ enum err report_text(const struct report *r, struct buf *out)
     if (r->pairs > 0) {
         table(&p, r);
         details(&p, r);
+        text_options(&p, r);
         text_rules(&p, r);
+        text_seeds(&p, r);
     }
     return p.err;
 }

@@ -16,8 +16,14 @@ void text_count(struct term *p, uint64_t n, const char *one, const char *many);
 
 enum term_style text_rate_style(const struct report_endpoint *e);
 
+void text_options(struct term *p, const struct report *r);
+/* What was in force on each route. report_text_rules.c */
+
 void text_rules(struct term *p, const struct report *r);
 /* What rules hide, and what they cost; nothing when there are none. report_text_rules.c */
+
+void text_seeds(struct term *p, const struct report *r);
+/* What the self-tests came to, in a line; nothing when there were none. report_text_seeds.c */
 
 void text_endpoint(struct term *p, const struct report_endpoint *e, size_t number);
 /* Everything about one endpoint. */

@@ -194,6 +194,20 @@ static void example_value(struct term *p, const char *label, const char *value)
     term_put(p, TERM_PLAIN, value == NULL ? "(absent)" : value);
 }
 
+static void example_patch(struct term *p, const char *patch)
+{
+    struct span rest = span_str(patch == NULL ? "" : patch), line;
+    char text[512];
+    while (rest.n > 0 && span_cut(&rest, '\n', &line)) {
+        size_t n = min_size(line.n, sizeof(text) - 1);
+        memcpy(text, line.p, n);
+        text[n] = '\0';
+        term_space(p, BELOW);
+        term_put(p, TERM_DIM, text);
+        term_end(p);
+    }
+}
+
 static void example(struct term *p, const struct report_example *x, bool with_curl)
 {
     if (x->values[0] != NULL || x->values[1] != NULL) {
@@ -223,6 +237,8 @@ static void example(struct term *p, const struct report_example *x, bool with_cu
         term_end(p);
     }
     buf_free(&line);
+    if (with_curl)
+        example_patch(p, x->patch);
 }
 
 static void detail_findings(struct term *p, const struct report_endpoint *e)

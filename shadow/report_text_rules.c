@@ -62,6 +62,30 @@ static void one(struct term *p, const struct report *r, const struct report_rule
     who(p, x->rule);
 }
 
+static void in_force(struct term *p, const struct report *r)
+{
+    for (size_t i = 0; i < r->nin_force; i++) {
+        const struct report_in_force *f = &r->in_force[i];
+        term_put(p, TERM_BOLD, i == 0 ? "Options" : "");
+        term_put(p, TERM_DIM, i == 0 ? " in force" : "");
+        if (i == 0)
+            term_end(p);
+        term_space(p, 2);
+        term_left(p, TERM_PLAIN, f->route, ID);
+        term_space(p, 1);
+        term_put(p, TERM_DIM, f->text);
+        term_put(p, TERM_YELLOW, f->changed ? "; changed meanwhile" : "");
+        term_end(p);
+    }
+}
+
+void text_options(struct term *p, const struct report *r)
+{
+    if (r->nin_force > 0)
+        term_end(p);
+    in_force(p, r);
+}
+
 void text_rules(struct term *p, const struct report *r)
 {
     char text[PHRASE_MAX];

@@ -14,8 +14,8 @@
 
 enum { ARENA_MAX = 4 * 1024 * 1024, FILE_MAX = 1024 * 1024, DAY_MS = 24 * 60 * 60 * 1000 };
 
-static const char *const actions[RULE_ACTIONS] = {"ignore", "unordered", "tolerance",
-                                                  "time",   "class",     "expected"};
+static const char *const actions[RULE_ACTIONS] = {"ignore", "unordered", "tolerance", "time",
+                                                  "class",  "expected",  "key"};
 
 const char *rule_action_word(enum rule_action a)
 {
@@ -161,13 +161,13 @@ static bool read_duration(const char *s, uint64_t *ms)
 
 static void read_action(struct reader *r, struct rule *rule)
 {
-    const char *word =
-        must_text(r, "action", "ignore, unordered, tolerance, time, class, expected");
+    static const char all[] = "ignore, unordered, tolerance, time, class, expected, key";
+    const char *word = must_text(r, "action", all);
     rule->action = 0;
     while (rule->action < RULE_ACTIONS && strcmp(word, actions[rule->action]) != 0)
         rule->action++;
     if (rule->action == RULE_ACTIONS && word[0] != '\0')
-        refuse(r, "action", "is no action", "ignore, unordered, tolerance, time, class, expected");
+        refuse(r, "action", "is no action", all);
     if (rule->action == RULE_TOLERANCE) {
         rule->abs = amount(r, "abs");
         rule->rel = amount(r, "rel");
@@ -180,6 +180,8 @@ static void read_action(struct reader *r, struct rule *rule)
     } else if (rule->action == RULE_EXPECTED) {
         rule->values[SIDE_LEGACY] = scalar(r, "legacy");
         rule->values[SIDE_NEW] = scalar(r, "new");
+    } else if (rule->action == RULE_KEY) {
+        rule->key = must_text(r, "key", "the field that tells elements apart");
     }
 }
 
@@ -188,6 +190,8 @@ static enum err read_path(struct reader *r, struct rule *rule)
     struct selector_wrong wrong;
     rule->path = must_text(r, "path", "$.a.b, header:NAME, status, media, text or body");
     rule->in_body = rule->path[0] == '$';
+    if (!rule->in_body && rule->action == RULE_KEY)
+        refuse(r, "path", "is no array", "a key is for the array at a path such as $.items");
     if (!rule->in_body)
         return ERR_OK;
     rule->selector = r->book->selectors.n;
@@ -201,9 +205,9 @@ static enum err read_path(struct reader *r, struct rule *rule)
 
 static bool is_known(struct span key)
 {
-    static const char *const keys[] = {"id",     "route",  "endpoint", "path",   "kind",
-                                       "action", "abs",    "rel",      "within", "legacy",
-                                       "new",    "author", "reason",   "added",  "expires"};
+    static const char *const keys[] = {"id",     "route", "endpoint", "path",   "kind", "action",
+                                       "abs",    "rel",   "within",   "legacy", "new",  "author",
+                                       "reason", "added", "expires",  "detail", "key"};
     for (size_t i = 0; i < ARRAY_LEN(keys); i++)
         if (span_eq(key, span_str(keys[i])))
             return true;
@@ -220,7 +224,7 @@ static void check_keys(struct reader *r)
             continue;
         (void)snprintf(name, sizeof(name), "%.*s", (int)min_size(key.n, 60), key.p);
         refuse(r, name, "is not known",
-               "a rule has id, route, endpoint, path, kind, action, "
+               "a rule has id, route, endpoint, path, kind, detail, action, "
                "author, reason, added, expires");
     }
 }
@@ -248,6 +252,7 @@ static enum err read_rule(struct reader *r)
     const char *route = text(r, "route"), *endpoint = text(r, "endpoint");
     rule.route = route == NULL ? "*" : route;
     rule.endpoint = endpoint == NULL ? "*" : endpoint;
+    rule.detail = text(r, "detail");
     read_kind(r, &rule);
     read_action(r, &rule);
     read_end(r, &rule);
@@ -397,7 +402,7 @@ static bool reaches(const struct rulebook *b, const struct rule *r, const struct
         return p->path.n > 0 && p->path.p[0] != '$' && glob(r->path, p->path);
     if (p->path.n > 0 && p->path.p[0] != '$')
         return false;
-    return selector_reaches(&b->selectors.list[r->selector], p->steps, p->nsteps,
+    return selector_reaches(&b->selectors.list[r->selector], p->root, p->steps, p->nsteps,
                             r->action == RULE_IGNORE);
 }
 
@@ -430,11 +435,17 @@ static bool agree(const struct rule *r, const struct rule_value v[2])
     return decimal_within(&a, &b, r->abs, r->rel);
 }
 
+const char *rulebook_key(const struct rulebook *b, const struct rule *r, const struct rule_place *p)
+{
+    return r->action == RULE_KEY && reaches(b, r, p) ? r->key : NULL;
+}
+
 enum rule_answer rule_ask(const struct rulebook *b, const struct rule *r,
                           const struct rule_place *p)
 {
     const struct rule_value *v = p->values;
-    if ((!r->any_kind && r->kind != p->kind) || !reaches(b, r, p))
+    if (r->action == RULE_KEY || (!r->any_kind && r->kind != p->kind) ||
+        (r->detail != NULL && !span_eq(span_str(r->detail), p->detail)) || !reaches(b, r, p))
         return RULE_NOT;
     if (r->action == RULE_IGNORE)
         return RULE_HIDES;

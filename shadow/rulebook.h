@@ -23,6 +23,7 @@ enum rule_action {
     RULE_TIME,      /* times within a duration, whatever their notation */
     RULE_CLASS,     /* any two values that look alike: two uuids, two times */
     RULE_EXPECTED,  /* exactly this value became exactly that one */
+    RULE_KEY,       /* hides nothing: the field that tells the elements of an array apart */
     RULE_ACTIONS
 };
 
@@ -34,6 +35,8 @@ struct rule {
     const char *author;
     const char *reason;
     enum rule_action action;
+    const char *detail; /* only findings with this word more; NULL: all */
+    const char *key;    /* RULE_KEY */
     bool any_kind;
     enum finding_kind kind;
     double abs, rel;
@@ -76,11 +79,17 @@ struct rule_value {
 
 struct rule_place {
     enum finding_kind kind;
+    struct span detail;
     struct span path; /* when it does not begin with $ */
+    struct span root; /* otherwise: see struct selector */
     const struct selector_place *steps;
     size_t nsteps;
     struct rule_value values[2];
 };
+
+const char *rulebook_key(const struct rulebook *b, const struct rule *r,
+                         const struct rule_place *p);
+/* The key field that the rule gives the array at that place, or NULL. */
 
 enum rule_answer { RULE_NOT, RULE_HIDES, RULE_UNKNOWN };
 

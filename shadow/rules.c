@@ -1,11 +1,14 @@
 /* Compiling a route's rules. Every complaint names the rule by its place in the configuration. */
 #include "shadow/rules.h"
 
+#include "shadow/jwrite.h"
+#include "shadow/mix.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { RULES_MAGIC = 0x52554c45, RULES_ARENA_MAX = 16 * 1024 * 1024 };
+enum { RULES_MAGIC = 0x52554c45, RULES_ARENA_MAX = 16 * 1024 * 1024, OPTIONS_MAX = 32 * 1024 };
 
 struct compiler {
     struct shadow_rules *rules;
@@ -155,6 +158,51 @@ static enum err copy_name(struct arena *a, const char *name, struct span *out)
     return out->p == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
+/* --- what is in force, for the records --- */
+
+static enum err write_paths(const struct config_names *names, struct buf *b)
+{
+    TRY(buf_append(b, SPAN(",\"ignore\":[")));
+    for (size_t i = 0; i < names->n; i++) {
+        TRY(buf_append(b, i == 0 ? SPAN("") : SPAN(",")));
+        TRY(jwrite_string(b, span_str(names->list[i])));
+    }
+    return buf_append(b, SPAN("]"));
+}
+
+static enum err write_options(const struct compiler *c, const struct config_route *route,
+                              struct buf *b)
+{
+    const struct config_route_shadow *s = &route->shadow;
+    TRY(buf_printf(b, ",\"percent\":%u.%02u", s->percent / 100, s->percent % 100));
+    TRY(write_paths(&s->ignore, b));
+    TRY(buf_append(b, SPAN(",\"tolerance\":[")));
+    for (size_t i = 0; i < s->ntolerance; i++) {
+        TRY(buf_append(b, i == 0 ? SPAN("{\"path\":") : SPAN(",{\"path\":")));
+        TRY(jwrite_string(b, span_str(s->tolerance[i].path)));
+        TRY(buf_printf(b, ",\"abs\":%g,\"rel\":%g}", s->tolerance[i].abs, s->tolerance[i].rel));
+    }
+    return buf_printf(b, "],\"rules\":%zu", c->rules->book.n);
+}
+
+static enum err keep_options(struct compiler *c, const struct config_route *route)
+{
+    struct buf b = BUF_INIT(OPTIONS_MAX);
+    struct shadow_rules *r = c->rules;
+    enum err e = write_options(c, route, &b);
+    if (e == ERR_TOO_LARGE) { /* of a thousand paths a line has no room for all */
+        b.n = 0;
+        e = buf_append(&b, SPAN(",\"too_long\":true"));
+    }
+    if (e == ERR_OK) {
+        r->options = arena_copy(&r->arena, buf_span(&b));
+        e = r->options == NULL ? ERR_NO_MEMORY : ERR_OK;
+        r->options_hash = mix_bytes(mix_bytes(3, span_str(r->route)), buf_span(&b));
+    }
+    buf_free(&b);
+    return e;
+}
+
 static enum err compile(struct compiler *c, const struct config_route *route)
 {
     struct shadow_rules *r = c->rules;
@@ -171,6 +219,7 @@ static enum err compile(struct compiler *c, const struct config_route *route)
     TRY(add_series(r));
     if (c->config->shadow.rules != NULL)
         TRY(rulebook_load(&r->book, c->config->shadow.rules, c->wrong));
+    TRY(keep_options(c, route));
     return c->refused ? ERR_CONFIG : ERR_OK;
 }
 

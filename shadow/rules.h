@@ -36,7 +36,9 @@ struct shadow_rules {
     struct span version_header;  /* empty: none */
     bool exact_path;             /* the route matches one path alone */
     struct span template_header; /* in which a backend names its route; empty: none */
-    struct rulebook book;        /* of the whole configuration: shadow.rules */
+    const char *options;         /* what is in force, as JSON: members of an object */
+    uint64_t options_hash;
+    struct rulebook book; /* of the whole configuration: shadow.rules */
     metric_slot verdicts[VERDICT_KINDS];
 };
 

@@ -127,6 +127,22 @@ static enum err read_step(struct reader *r)
                   "steps are .name, .*, .**, [], {} and [\"a b\"]");
 }
 
+/* What may follow the $. */
+static struct span read_root(struct reader *r)
+{
+    static const char *const roots[] = {"form", "events"};
+    for (size_t i = 0; i < ARRAY_LEN(roots); i++) {
+        struct span root = span_str(roots[i]),
+                    after = span_from(r->rest, min_size(root.n, r->rest.n));
+        if (!span_has_prefix(r->rest, root) ||
+            (after.n > 0 && memchr(".[{", after.p[0], 3) == NULL))
+            continue;
+        r->rest = after;
+        return root;
+    }
+    return SPAN_NULL;
+}
+
 enum err selector_add(struct selector_set *set, struct arena *a, struct span text, size_t tag,
                       struct selector_wrong *wrong)
 {
@@ -135,6 +151,7 @@ enum err selector_add(struct selector_set *set, struct arena *a, struct span tex
     if (!span_has_prefix(text, SPAN("$")))
         return refuse(&r, "does not begin with $", "write $.name or header:NAME");
     r.rest = span_from(text, 1);
+    struct span root = read_root(&r);
     while (r.rest.n > 0)
         TRY(read_step(&r));
     void *list = set->list;
@@ -145,7 +162,7 @@ enum err selector_add(struct selector_set *set, struct arena *a, struct span tex
     if (steps == NULL)
         return ERR_NO_MEMORY;
     memcpy(steps, r.steps, r.n * sizeof(*steps));
-    set->list[set->n++] = (struct selector){steps, r.n, tag};
+    set->list[set->n++] = (struct selector){root, steps, r.n, tag};
     return ERR_OK;
 }
 
@@ -186,13 +203,15 @@ static enum err level_add(struct selector_walk *w)
     return ERR_OK;
 }
 
-enum err selector_walk_begin(struct selector_walk *w, const struct selector_set *set)
+enum err selector_walk_begin(struct selector_walk *w, const struct selector_set *set,
+                             struct span root)
 {
     w->set = set;
     w->n = w->depth = 0;
     TRY(level_add(w));
     for (size_t i = 0; i < set->n; i++)
-        TRY(state_add(w, (uint32_t)i, 0));
+        if (span_eq(set->list[i].root, root))
+            TRY(state_add(w, (uint32_t)i, 0));
     return ERR_OK;
 }
 
@@ -265,9 +284,11 @@ static uint64_t skipped(const struct selector *s, uint64_t next)
 
 _Static_assert((int)SELECTOR_STEPS_MAX < 64, "a bit for each step and one for the end");
 
-bool selector_reaches(const struct selector *s, const struct selector_place *place, size_t n,
-                      bool below)
+bool selector_reaches(const struct selector *s, struct span root,
+                      const struct selector_place *place, size_t n, bool below)
 {
+    if (!span_eq(s->root, root))
+        return false;
     uint64_t next = skipped(s, 1);
     for (size_t i = 0; i < n; i++) {
         uint64_t after = 0;

@@ -2,6 +2,7 @@
  * with a document: at each step down it knows which selectors still apply, so that a value costs
  * what the rules that reach it cost, not what all do.
  *
+ *   $  $form  $events    JSON; the fields of a form; the list of a stream of events
  *   .name  ["any text"]   the member of that name
  *   .*                    any member or element, one level
  *   .**                   any number of levels, none included
@@ -20,6 +21,7 @@ struct selector_step {
 };
 
 struct selector {
+    struct span root; /* what follows the $: empty, "form" or "events". Static */
     struct selector_step *steps;
     size_t n;
     size_t tag; /* the owner's */
@@ -52,8 +54,8 @@ struct selector_place {
     struct span key;
 };
 
-bool selector_reaches(const struct selector *s, const struct selector_place *place, size_t n,
-                      bool below);
+bool selector_reaches(const struct selector *s, struct span root,
+                      const struct selector_place *place, size_t n, bool below);
 /* Whether it selects the place; below: or something around it. */
 
 /* --- walking --- */
@@ -74,8 +76,10 @@ struct selector_walk {
     size_t depth_cap;
 };
 
-enum err selector_walk_begin(struct selector_walk *w, const struct selector_set *set) MUST_USE;
-/* Stands at the root. The walk may have been used before; its memory is reused. */
+enum err selector_walk_begin(struct selector_walk *w, const struct selector_set *set,
+                             struct span root) MUST_USE;
+/* Stands at the root, with the selectors for it. The walk may have been used before; its memory is
+ * reused. */
 
 void selector_walk_free(struct selector_walk *w);
 
@@ -84,6 +88,12 @@ void selector_pop(struct selector_walk *w);
 
 const struct selector *selector_next(const struct selector_walk *w, size_t *at);
 /* The selectors that select the value we stand at, one by one; *at begins as 0. NULL: no more. */
+
+static inline size_t selector_width(const struct selector_walk *w)
+{
+    return w->n - w->levels[w->depth];
+}
+/* How many selectors are still followed here. */
 
 static inline bool selector_selects(const struct selector_walk *w)
 {

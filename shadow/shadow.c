@@ -9,7 +9,9 @@
 #include "shadow/journal.h"
 #include "shadow/looks.h"
 #include "shadow/parents.h"
+#include "shadow/patch.h"
 #include "shadow/readiness.h"
+#include "shadow/seeds.h"
 #include "shadow/settle.h"
 
 #include <stdatomic.h>
@@ -20,8 +22,10 @@ enum {
     SHADOW_MAGIC = 0x53484144,
     LANE_MAGIC = 0x4c414e45,
     PAIR_MAGIC = 0x50414952,
-    PAIR_FLAT = 4096,             /* what a pair counts for before its bodies */
-    PAIR_ARENA_MAX = 1024 * 1024, /* two heads of 256 KiB and the request */
+    PATCH_BODIES_MAX = 256 * 1024, /* larger bodies are not patched */
+    SELF_TEST_WAITING = 16,        /* pairs; with more there is no time for it */
+    PAIR_FLAT = 4096,              /* what a pair counts for before its bodies */
+    PAIR_ARENA_MAX = 1024 * 1024,  /* two heads of 256 KiB and the request */
     DECODED_FACTOR = 4, /* a decoded body may be this much larger than what is kept of it */
 };
 
@@ -46,8 +50,10 @@ struct shadow_lane {
 struct bench {
     struct bench *next;
     struct comparer comparer;
+    struct seeder seeder;
     struct comparer second; /* for what is compared beside the pair itself */
     struct buf line;
+    struct buf patch;
 };
 
 struct shadow {
@@ -57,6 +63,8 @@ struct shadow {
     unsigned nlanes;
     struct bench *benches;
     unsigned nbenches;
+    unsigned self_test;
+    bool patches; /* records hold values in full, patches too */
     struct findings findings;
     struct parents parents;
     struct readiness readiness;
@@ -165,6 +173,36 @@ static void bench_give(struct shadow *s, struct bench *b)
     pthread_mutex_unlock(&s->lock);
 }
 
+/* What changed, step by step, for the examples of reports. */
+static void make_patch(const struct shadow *s, struct bench *b, struct comparison *c)
+{
+    size_t steps;
+    if (!s->patches || c->verdict != VERDICT_MISMATCH || c->json[SIDE_LEGACY].n == 0 ||
+        c->json[SIDE_LEGACY].n + c->json[SIDE_NEW].n > PATCH_BODIES_MAX)
+        return;
+    b->patch.n = 0;
+    if (patch_make(&b->seeder.plain, c->json[SIDE_LEGACY], c->json[SIDE_NEW], true, &b->patch,
+                   &steps) == ERR_OK)
+        c->patch = buf_span(&b->patch);
+}
+
+/* Only while nothing waits for the thread: it is the first thing to be left out. */
+static void self_test(struct shadow *s, struct bench *b, const struct shadow_pair *pair,
+                      const struct endpoint *endpoint)
+{
+    if (atomic_load_explicit(&s->taken, memory_order_relaxed) > SELF_TEST_WAITING ||
+        !seeds_due(&b->seeder, pair, endpoint, s->self_test) || !seeds_run(&b->seeder, pair))
+        return;
+    for (enum seed_kind k = 0; k < SEED_KINDS; k++) {
+        enum seed_outcome o = b->seeder.results[k].outcome;
+        if (o != SEED_NOWHERE)
+            metric_inc(METRIC_SHADOW_SEEDS);
+        if (o == SEED_MISSED)
+            metric_inc(METRIC_SHADOW_SEEDS_MISSED);
+    }
+    journal_seeds(&s->journal, pair, endpoint, b->seeder.results, &b->line);
+}
+
 /* --- asking again --- */
 
 /* The slot is the pair's until it is freed: both rounds are one. */
@@ -252,7 +290,12 @@ static void record(struct shadow *s, struct bench *b, struct shadow_pair *pair,
     looks_count(result->settled);
     findings_add(&s->findings, pair, &endpoint, result);
     readiness_add(&s->readiness, pair, result);
+    make_patch(s, b, result);
     journal_pair(&s->journal, pair, &endpoint, result, &b->line);
+    if (result->costly)
+        metric_inc(METRIC_SHADOW_COSTLY);
+    if (result->verdict == VERDICT_MATCH || result->verdict == VERDICT_MISMATCH)
+        self_test(s, b, pair, &endpoint);
 }
 
 static void compare_job(void *arg)
@@ -330,6 +373,8 @@ static enum err make_benches(struct shadow *s, const struct config *config, unsi
     for (unsigned i = 0; i < n; i++) {
         struct bench *b = &s->benches[i];
         compare_begin(&b->comparer, DECODED_FACTOR * config->shadow.compare_body);
+        seeds_begin(&b->seeder);
+        b->patch = BUF_INIT(RECORD_PATCH_MAX);
         compare_begin(&b->second, DECODED_FACTOR * config->shadow.compare_body);
         b->line = BUF_INIT(RECORD_LINE_MAX);
         b->next = s->shared.idle;
@@ -342,6 +387,8 @@ static void release(struct shadow *s)
 {
     for (unsigned i = 0; i < s->nbenches; i++) {
         compare_end(&s->benches[i].comparer);
+        seeds_end(&s->benches[i].seeder);
+        buf_free(&s->benches[i].patch);
         compare_end(&s->benches[i].second);
         buf_free(&s->benches[i].line);
     }
@@ -396,6 +443,8 @@ enum err shadow_start(struct shadow **out, const struct config *config, unsigned
     OBJ_INIT(s, SHADOW_MAGIC);
     pthread_mutex_init(&s->lock, NULL);
     s->nlanes = lanes;
+    s->self_test = config->shadow.store == SHADOW_STORE_NONE ? 0 : config->shadow.self_test;
+    s->patches = config->shadow.store == SHADOW_STORE_FULL;
     enum err e = begin(s, config, scribe, wrong);
     if (e != ERR_OK) {
         release(s);

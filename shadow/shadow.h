@@ -200,6 +200,7 @@ enum report_format {
     REPORT_MD, /* at most 60 lines */
     REPORT_JUNIT,
     REPORT_RULES, /* text: only what rules hide */
+    REPORT_SEEDS, /* text: only what the self-tests came to */
 };
 
 struct report_options {
@@ -212,6 +213,7 @@ struct report_options {
     const char *rules; /* a file of rules, applied to what the records hold; NULL: none */
     unsigned width;    /* text: columns; 0: 80 */
     bool colour;       /* text */
+    bool patches;      /* text, json, html: with examples, the RFC 6902 patch that was recorded */
 };
 
 enum err shadow_report(const struct report_options *o, struct buf *out,
@@ -243,7 +245,7 @@ const char *shadow_records(const struct shadow *s);
 
 struct shadow_request {
     struct span method; /* GET, HEAD or OPTIONS */
-    struct span host;
+    struct span host;   /* empty: not known */
     struct span target;
 };
 
@@ -256,7 +258,7 @@ struct shadow_requests {
 
 enum err shadow_requests_read(const char *const *files, size_t n, struct shadow_requests *r,
                               struct complaints *wrong) MUST_USE;
-/* From records (store: full) and access logs in JSON. */
+/* From records (store: full) and access logs, in JSON and in the combined format. */
 
 /* --- may the weight go up? (weir gate) --- */
 

@@ -183,14 +183,21 @@ static enum err enter(struct shape *s, bool element, struct span key)
     return e;
 }
 
+static enum err visit_entered(struct shape *s, uint32_t i, struct span key)
+{
+    if (!s->ignores)
+        return visit(s, i, key);
+    TRY(diff_work(s->diff, selector_width(&s->diff->ignore)));
+    if (!selector_selects(&s->diff->ignore))
+        return visit(s, i, key);
+    s->doc->nodes[i].flags |= JDOC_IGNORED;
+    return ERR_OK;
+}
+
 static enum err visit_child(struct shape *s, uint32_t i, bool element, struct span key)
 {
     TRY(enter(s, element, key));
-    enum err e = ERR_OK;
-    if (s->ignores && selector_selects(&s->diff->ignore))
-        s->doc->nodes[i].flags |= JDOC_IGNORED;
-    else
-        e = visit(s, i, key);
+    enum err e = visit_entered(s, i, key);
     leave(s);
     return e;
 }
@@ -271,8 +278,8 @@ enum err shape_hash(struct diff *d, enum side side)
             return ERR_NO_MEMORY;
     }
     d->loose[side] = s.loose;
-    TRY(selector_walk_begin(&d->ignore, &d->rules->ignore));
-    TRY(selector_walk_begin(&d->tolerance, &d->rules->tolerance));
+    TRY(selector_walk_begin(&d->ignore, &d->rules->ignore, d->path.root));
+    TRY(selector_walk_begin(&d->tolerance, &d->rules->tolerance, d->path.root));
     if (selector_selects(&d->ignore)) {
         s.doc->nodes[0].flags |= JDOC_IGNORED;
         return ERR_OK;

@@ -8,9 +8,18 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+static unsigned scripts(struct span html)
+{
+    unsigned n = 0;
+    for (const char *at; (at = memmem(html.p, html.n, "<script", 7)) != NULL; n++)
+        html = span_from(html, (size_t)(at - html.p) + 7);
+    return n;
+}
+
 static void report(const char *file, enum report_format format)
 {
     struct report_options o = {.files = &file, .nfiles = 1, .format = format, .width = 80};
+    o.patches = true;
     struct complaints wrong = {.n = 0};
     struct buf out = BUF_INIT(0);
     struct jdoc d = JDOC_INIT;
@@ -18,7 +27,7 @@ static void report(const char *file, enum report_format format)
     if (format == REPORT_JSON)
         BUG_IF(jdoc_parse(&d, buf_span(&out)) != ERR_OK);
     if (format == REPORT_HTML)
-        BUG_IF(memmem(out.p, out.n, "<script", 7) != NULL);
+        BUG_IF(scripts(buf_span(&out)) != 1); /* our own */
     for (size_t i = 0; i < out.n && format == REPORT_TEXT; i++)
         BUG_IF((unsigned char)out.p[i] < 0x20 && out.p[i] != '\n');
     jdoc_free(&d);

@@ -37,6 +37,7 @@ GRANTS = [
     ("libwebsockets", ["libwebsockets.h", "libwebsockets/*"], ["control/admin*.[ch]"]),
     ("zlib", ["zlib.h"], ["shadow/decode.c"]),
     ("brotli", ["brotli/*"], ["shadow/decode.c"]),
+    ("utf8proc", ["utf8proc.h"], ["shadow/unicode.c"]),
     ("PCRE2", ["pcre2.h", "pcre2posix.h"], ["router/match*.[ch]", "shadow/rules.c"]),
     ("cmocka", ["cmocka.h"], []),
 ]

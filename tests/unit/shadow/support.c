@@ -106,6 +106,20 @@ void bench_answer(struct bench *b, enum side side, struct span text)
     a->total_us = side == SIDE_LEGACY ? 12000 : 30000;
 }
 
+void bench_trailers(struct bench *b, enum side side, struct span text)
+{
+    struct http_head *h = &b->pair.answers[side].trailers;
+    http_head_begin(h, &b->pair.arena, true);
+    while (text.n > 0) {
+        struct span line = keep(b, next_line(&text));
+        size_t colon = span_find(line, ':');
+        assert_true(colon < line.n);
+        assert_int_equal(
+            http_head_add(h, span_until(line, colon), span_trim(span_from(line, colon + 1))),
+            ERR_OK);
+    }
+}
+
 void bench_clear(struct bench *b)
 {
     for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++) {

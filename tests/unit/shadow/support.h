@@ -36,6 +36,9 @@ void bench_answer(struct bench *b, enum side side, struct span text);
 /* text: a body, or status line, fields, an empty line and a body when it begins with HTTP/. A body
  * without a head gets status 200 and no Content-Type. Everything is copied. */
 
+void bench_trailers(struct bench *b, enum side side, struct span text);
+/* Lines of fields; after bench_answer(). */
+
 void bench_clear(struct bench *b);
 /* Forgets both answers. */
 

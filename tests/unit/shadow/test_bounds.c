@@ -203,6 +203,87 @@ static void findings_are_capped(void **state)
     assert_int_equal(bench.result.more, 120 - DIFF_FINDINGS_MAX);
 }
 
+/* Compares two bodies of a type and checks the bound. */
+static void hurt_as(const char *type, struct texts *t, const char *body)
+{
+    for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++) {
+        struct buf whole = BUF_INIT(0);
+        assert_int_equal(buf_printf(&whole, "HTTP/1.1 200 X\nContent-Type: %s\n\n", type), ERR_OK);
+        assert_int_equal(buf_append(&whole, buf_span(&t->of[s])), ERR_OK);
+        bench_answer(&bench, s, buf_span(&whole));
+        buf_free(&whole);
+        buf_free(&t->of[s]);
+    }
+    bench_compare(&bench);
+    assert_int_equal(bench.result.verdict, VERDICT_MISMATCH);
+    assert_string_equal(bench.result.body, body);
+    uint64_t nodes = (uint64_t)bench.comparer.diff.docs[0].n + bench.comparer.diff.docs[1].n;
+    assert_true(bench.comparer.diff.work <= PER_NODE * nodes + 10000);
+}
+
+static void forms_with_very_many_fields(void **state)
+{
+    UNUSED(state);
+    for (unsigned n = 9999; n <= 10001; n += 2) { /* more than 10,000 are text */
+        struct texts t = {{BUF_INIT(0), BUF_INIT(0)}};
+        for (unsigned s = 0; s < 2; s++)
+            for (unsigned i = 0; i < n; i++) {
+                put_number(&t.of[s], i == 0 ? "f" : "&f", (i * 7919 + s) % 5000, "=");
+                put_number(&t.of[s], "", i, "");
+            }
+        hurt_as("application/x-www-form-urlencoded", &t, n < 10000 ? "form" : "text");
+    }
+}
+
+static void streams_of_very_many_events(void **state)
+{
+    struct texts t = {{BUF_INIT(0), BUF_INIT(0)}};
+    UNUSED(state);
+    for (unsigned s = 0; s < 2; s++)
+        for (unsigned i = 0; i < 20000; i++)
+            put_number(&t.of[s], "data: {\"n\":", i + s * 100, "}\n\n");
+    hurt_as("text/event-stream", &t, "events");
+    struct texts long_one = {{BUF_INIT(0), BUF_INIT(0)}};
+    for (unsigned s = 0; s < 2; s++)
+        for (unsigned i = 0; i < 100000; i++) /* all of one event */
+            put_number(&long_one.of[s], "data: [", i + s, "\n");
+    hurt_as("text/event-stream", &long_one, "events");
+}
+
+/* Many rules over many differing places: what is too much work is not done, and said. */
+static void a_pair_has_a_budget_of_work(void **state)
+{
+    struct texts t = {{BUF_INIT(0), BUF_INIT(0)}};
+    struct buf rules = BUF_INIT(0);
+    struct complaints wrong = {.n = 0};
+    UNUSED(state);
+    put(&rules, "{\"rules\":[");
+    for (unsigned i = 0; i < RULEBOOK_MAX; i++)
+        assert_int_equal(buf_printf(&rules,
+                                    "%s{\"id\":\"r%u\",\"path\":\"$.**.x%u\",\"action\":\"ignore\","
+                                    "\"author\":\"a\",\"reason\":\"r\",\"expires\":\"2100-01-01\"}",
+                                    i == 0 ? "" : ",", i, i),
+                         ERR_OK);
+    put(&rules, "]}");
+    assert_int_equal(rulebook_read(&bench.rules->book, buf_span(&rules), "rules", &wrong), ERR_OK);
+    for (unsigned s = 0; s < 2; s++) {
+        list_of(&t.of[s], 100000, s, 2);
+        assert_int_equal(buf_append(&t.of[s], span_of("", 1)), ERR_OK);
+    }
+    bench_json(&bench, t.of[0].p, t.of[1].p);
+    assert_int_equal(bench.result.verdict, VERDICT_SKIPPED);
+    assert_string_equal(bench.result.reason, "too_costly");
+    assert_true(bench.result.costly);
+    assert_true(bench.comparer.diff.work < DIFF_WORK_STOP + 1000);
+    rulebook_free(&bench.rules->book);
+    bench_json(&bench, t.of[0].p, t.of[1].p); /* without the rules it is cheap, and found */
+    bench_expect(&bench, "$[]", KIND_VALUE);
+    assert_false(bench.result.costly);
+    buf_free(&t.of[0]);
+    buf_free(&t.of[1]);
+    buf_free(&rules);
+}
+
 static void scratch_memory_has_a_ceiling(void **state)
 {
     struct scratch s;
@@ -349,6 +430,9 @@ int main(void)
         cmocka_unit_test(keys_that_look_unique_until_the_last),
         cmocka_unit_test(deep_and_different_at_the_bottom),
         cmocka_unit_test(findings_are_capped),
+        cmocka_unit_test(forms_with_very_many_fields),
+        cmocka_unit_test(streams_of_very_many_events),
+        cmocka_unit_test(a_pair_has_a_budget_of_work),
         cmocka_unit_test(scratch_memory_has_a_ceiling),
         cmocka_unit_test(subsequences_are_the_longest),
         cmocka_unit_test(tables_count),

@@ -5,6 +5,10 @@
  * "conditional": true, "method": "HEAD"} expected.json   {"verdict": ..., "reason": ..., "body":
  * ..., "findings": [{"path": ..., "kind": ..., ...}]}
  *
+ * "rules" in rules.json are those of a rules file; with "one_way" the sides are not exchanged.
+ * "hidden" in expected.json says what they must hide: [{"rule": ..., "path": ..., "kind": ...}].
+ * legacy-trailers, new-trailers: optional, fields like those of a head.
+ *
  * "n", "detail", "note", "method", "legacy" and "new" (the values) are compared when expected.json
  * names them; the list of findings must be complete. Every pair is compared a second time with the
  * sides exchanged. */
@@ -19,6 +23,8 @@ struct folder {
     struct buf rules_text;
     struct buf expected_text;
     struct buf answers[2];
+    struct buf trailers[2];
+    bool one_way;
     struct jdoc rules;
     struct jdoc expected;
     struct bench bench;
@@ -75,6 +81,12 @@ static void read_lists(struct folder *f)
     }
 }
 
+static bool is_true(const struct folder *f, const char *key)
+{
+    uint32_t i = jdoc_member(&f->rules, 0, span_str(key));
+    return i != JDOC_NONE && f->rules.nodes[i].kind == JDOC_TRUE;
+}
+
 static void read_rules(struct folder *f)
 {
     struct span word;
@@ -87,8 +99,19 @@ static void read_rules(struct folder *f)
         f->bench.pair.served = SIDE_NEW;
     if (jdoc_string(&f->rules, 0, "method", &word))
         f->bench.pair.method = http_method_lookup(word);
-    uint32_t c = jdoc_member(&f->rules, 0, SPAN("conditional"));
-    f->bench.pair.conditional = c != JDOC_NONE && f->rules.nodes[c].kind == JDOC_TRUE;
+    f->bench.pair.conditional = is_true(f, "conditional");
+    f->one_way = is_true(f, "one_way");
+}
+
+/* After bench_rules(): those of a rules file. */
+static void read_book(struct folder *f)
+{
+    struct complaints wrong = {.n = 0};
+    if (f->rules_text.n == 0 || jdoc_member(&f->rules, 0, SPAN("rules")) == JDOC_NONE)
+        return;
+    if (rulebook_read(&f->bench.rules->book, buf_span(&f->rules_text), f->name, &wrong) != ERR_OK)
+        fail_msg("%s: %s %s", f->name, wrong.list[0].where, wrong.list[0].what);
+    complaints_free(&wrong);
 }
 
 /* --- expected.json --- */
@@ -138,6 +161,34 @@ static void check_finding(const struct folder *f, uint32_t object, bool swapped)
     check_word(f, object, "new", shown(&found->values[SIDE_NEW]));
 }
 
+static bool has_hidden(const struct comparison *c, struct span rule, struct span path,
+                       struct span kind)
+{
+    for (size_t i = 0; i < c->nhidden; i++)
+        if (span_eq(span_str(c->hidden[i].rule->id), rule) && span_eq(c->hidden[i].path, path) &&
+            span_eq(span_str(finding_kind_word(c->hidden[i].kind)), kind))
+            return true;
+    return false;
+}
+
+static void check_hidden(const struct folder *f)
+{
+    const struct jdoc *d = &f->expected;
+    const struct comparison *c = &f->bench.result;
+    uint32_t list = jdoc_member(d, 0, SPAN("hidden")), n = 0;
+    for (uint32_t i = list + 1; list != JDOC_NONE && i < d->nodes[list].next;
+         i = d->nodes[i].next, n++) {
+        struct span rule, path, kind;
+        assert_true(jdoc_string(d, i, "rule", &rule));
+        assert_true(jdoc_string(d, i, "path", &path));
+        assert_true(jdoc_string(d, i, "kind", &kind));
+        if (!has_hidden(c, rule, path, kind))
+            fail_msg("%s: %.*s hid nothing at %.*s", f->name, SPAN_ARG(rule), SPAN_ARG(path));
+    }
+    if (n != c->nhidden)
+        fail_msg("%s: rules hid %zu places, not %u", f->name, c->nhidden, n);
+}
+
 static void check(const struct folder *f, bool swapped)
 {
     const struct jdoc *d = &f->expected;
@@ -152,12 +203,27 @@ static void check(const struct folder *f, bool swapped)
     check_word(f, 0, "verdict", span_str(verdict_word(c->verdict)));
     check_word(f, 0, "reason", span_str(c->reason == NULL ? "" : c->reason));
     check_word(f, 0, "body", span_str(c->body));
+    if (!swapped)
+        check_hidden(f);
     uint64_t more;
     if (jdoc_u64(d, 0, "more", &more) && more != c->more)
         fail_msg("%s: %llu more", f->name, (unsigned long long)c->more);
 }
 
 /* --- walking --- */
+
+static void compare(struct folder *f, bool swapped)
+{
+    for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++) {
+        enum side from = swapped ? side_other(s) : s;
+        bench_answer(&f->bench, s, buf_span(&f->answers[from]));
+        bench_trailers(&f->bench, s, buf_span(&f->trailers[from]));
+    }
+    if (swapped)
+        f->bench.pair.served = side_other(f->bench.pair.served);
+    bench_compare(&f->bench);
+    check(f, swapped);
+}
 
 static void run(const char *name)
 {
@@ -167,19 +233,16 @@ static void run(const char *name)
     bench_begin(&f->bench);
     read_rules(f);
     bench_rules(&f->bench);
+    read_book(f);
     read_part(f, "legacy", &f->answers[SIDE_LEGACY], true);
     read_part(f, "new", &f->answers[SIDE_NEW], true);
     read_part(f, "expected.json", &f->expected_text, true);
     parse(f, &f->expected, &f->expected_text, "expected.json");
-    bench_answer(&f->bench, SIDE_LEGACY, buf_span(&f->answers[SIDE_LEGACY]));
-    bench_answer(&f->bench, SIDE_NEW, buf_span(&f->answers[SIDE_NEW]));
-    bench_compare(&f->bench);
-    check(f, false);
-    bench_answer(&f->bench, SIDE_LEGACY, buf_span(&f->answers[SIDE_NEW]));
-    bench_answer(&f->bench, SIDE_NEW, buf_span(&f->answers[SIDE_LEGACY]));
-    f->bench.pair.served = side_other(f->bench.pair.served);
-    bench_compare(&f->bench);
-    check(f, true);
+    read_part(f, "legacy-trailers", &f->trailers[SIDE_LEGACY], false);
+    read_part(f, "new-trailers", &f->trailers[SIDE_NEW], false);
+    compare(f, false);
+    if (!f->one_way)
+        compare(f, true);
     bench_end(&f->bench);
     jdoc_free(&f->rules);
     jdoc_free(&f->expected);
@@ -187,6 +250,8 @@ static void run(const char *name)
     buf_free(&f->expected_text);
     buf_free(&f->answers[0]);
     buf_free(&f->answers[1]);
+    buf_free(&f->trailers[0]);
+    buf_free(&f->trailers[1]);
     free(f);
 }
 
@@ -200,7 +265,7 @@ static void every_case_comes_to_what_is_expected(void **state)
     struct dirent **list;
     UNUSED(state);
     int n = scandir(TESTS_DIR "/diff", &list, is_case, alphasort);
-    assert_true(n >= 40);
+    assert_true(n >= 150);
     for (int i = 0; i < n; i++) {
         run(list[i]->d_name);
         free(list[i]);

@@ -230,7 +230,7 @@ static void paths_are_cut_but_stay_apart(void **state)
     char a[PATH_TEXT_MAX], b[PATH_TEXT_MAX], key[300];
     struct seg seg = {SEG_MEMBER, SPAN_NULL};
     UNUSED(state);
-    path_begin(&p);
+    path_begin(&p, SPAN_NULL);
     memset(key, 'k', sizeof(key));
     seg.name = span_of(key, 300);
     struct seg other = {SEG_MEMBER, span_of(key, 299)};

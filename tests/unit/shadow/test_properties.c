@@ -437,6 +437,49 @@ static void lists_add_up(void **state)
     bench_end(&b);
 }
 
+/* --- tolerance --- */
+
+static bool agrees(const char *l, const char *r, double abs, double rel)
+{
+    struct bench b;
+    bench_begin(&b);
+    if (abs > 0 || rel > 0)
+        bench_tolerate(&b, "$.v", abs, rel);
+    bench_rules(&b);
+    bench_json(&b, l, r);
+    bool same = b.result.verdict == VERDICT_MATCH;
+    bench_end(&b);
+    return same;
+}
+
+/* What a tolerance covers, a larger one covers too; and it does not matter which side is which. */
+static void tolerance_is_monotone(void **state)
+{
+    static const double steps[] = {0, 0.001, 0.01, 0.1, 1, 10, 100};
+    struct dice dice = {11};
+    unsigned changes = 0;
+    UNUSED(state);
+    for (int round = 0; round < 300; round++) {
+        char texts[2][64];
+        unsigned base = (unsigned)dice_roll(&dice, 100000);
+        unsigned far = (unsigned)dice_roll(&dice, (uint64_t)1 << dice_roll(&dice, 16));
+        (void)snprintf(texts[0], sizeof(texts[0]), "{\"v\":%u.%03u}", base / 1000, base % 1000);
+        base += far;
+        (void)snprintf(texts[1], sizeof(texts[1]), "{\"v\":%u.%03u}", base / 1000, base % 1000);
+        bool relative = dice_roll(&dice, 2) == 1, before = false;
+        for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+            double abs = relative ? 0 : steps[i], rel = relative ? steps[i] : 0;
+            bool now = agrees(texts[0], texts[1], abs, rel);
+            assert_int_equal(now, agrees(texts[1], texts[0], abs, rel));
+            if (before && !now)
+                fail_msg("%s and %s agree within %g less than", texts[0], texts[1], steps[i]);
+            changes += now != before ? 1 : 0;
+            before = now;
+        }
+    }
+    assert_true(changes > 200);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -445,6 +488,7 @@ int main(void)
         cmocka_unit_test(a_found_path_is_a_rule),
         cmocka_unit_test(exchanging_the_sides_exchanges_missing_and_extra),
         cmocka_unit_test(lists_add_up),
+        cmocka_unit_test(tolerance_is_monotone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

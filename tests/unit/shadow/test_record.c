@@ -2,6 +2,8 @@
  * within bounds, and anything that is no record is told from one. */
 #include "tests/unit/shadow/support.h"
 
+#include "shadow/patch.h"
+
 #include "shadow/jwrite.h"
 #include "shadow/record_read.h"
 
@@ -170,6 +172,61 @@ static void full_keeps_values_but_no_named_secrets(void **state)
             fail_msg("%s:\n%.*s", never[i], (int)line.n, line.p);
     assert_false(line_has("deep[]\",\"kind\":\"value\",\"legacy_class\":\"text\",\"new_class\":"
                           "\"text\",\"legacy\":\"tok"));
+}
+
+/* Also in patches, at any depth: what is around a name that says so, and what is below one. */
+static void patches_hold_no_named_secrets(void **state)
+{
+    struct diff d = {.n = 0};
+    struct buf patch = BUF_INIT(0);
+    size_t steps;
+    UNUSED(state);
+    assert_int_equal(
+        patch_make(
+            &d,
+            SPAN("{\"a\":1,\"login\":{\"password\":\"hunter2\"},\"auth\":{\"deep\":[\"hunter2\"]},"
+                 "\"l\":[1]}"),
+            SPAN("{\"a\":2,\"login\":{\"password\":\"hunter22\"},\"auth\":{\"deep\":[\"hunter3\"]},"
+                 "\"l\":[{"
+                 "\"api_key\":\"hunter4\",\"x\":\"two\\nlines\"}],\"user\":{\"pin\":\"hunter5\"}}"),
+            true, &patch, &steps),
+        ERR_OK);
+    plant();
+    b.result.patch = buf_span(&patch);
+    write_line(SHADOW_STORE_FULL);
+    assert_true(line_has("\"patch\":["));
+    assert_true(line_has("{\"op\": \"replace\", \"path\": \"/a\", \"value\": 2}"));
+    assert_true(line_has("two\\nlines"));
+    assert_false(line_has("hunter"));
+    assert_ptr_equal(memchr(line.p, '\n', line.n), line.p + line.n - 1);
+    read_line();
+    assert_int_not_equal(reader.record.patch, JDOC_NONE);
+    diff_free(&d);
+    buf_free(&patch);
+}
+
+/* The names of fields of forms and of trailers say it as those of JSON and of headers do. */
+static void forms_and_trailers_are_redacted_too(void **state)
+{
+    UNUSED(state);
+    static const char head[] =
+        "HTTP/1.1 200 OK\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\n";
+    char texts[2][256];
+    for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++) {
+        (void)snprintf(texts[s], sizeof(texts[s]), "%spassword=hunter%u&plain=open%u", head, s, s);
+        bench_answer(&b, s, span_str(texts[s]));
+        (void)snprintf(texts[s], sizeof(texts[s]), "X-Api-Key: hunter%u\n", s);
+        bench_trailers(&b, s, span_str(texts[s]));
+    }
+    bench_compare(&b);
+    assert_int_equal(b.result.nfindings, 3);
+    for (enum shadow_store s = SHADOW_STORE_PATHS; s <= SHADOW_STORE_FULL; s++) {
+        write_line(s);
+        assert_false(line_has("hunter"));
+        assert_int_equal(line_has("open1"), s == SHADOW_STORE_FULL);
+    }
+    bench_trailers(&b, SIDE_LEGACY, SPAN(""));
+    bench_trailers(&b, SIDE_NEW, SPAN(""));
 }
 
 static void paths_store_no_values_and_no_target(void **state)
@@ -432,6 +489,8 @@ int main(void)
         cmocka_unit_test(tokens_show_same_and_different_and_nothing_else),
         cmocka_unit_test(planted_secrets_reach_no_record),
         cmocka_unit_test(full_keeps_values_but_no_named_secrets),
+        cmocka_unit_test(patches_hold_no_named_secrets),
+        cmocka_unit_test(forms_and_trailers_are_redacted_too),
         cmocka_unit_test(paths_store_no_values_and_no_target),
         cmocka_unit_test(text_bodies_are_redacted_too),
         cmocka_unit_test(path_segments_that_say_too_much_are_redacted),

@@ -60,17 +60,23 @@ static void save(void)
     lines.n = 0;
 }
 
-static struct span render(struct report_options o)
+/* The same records in another form. */
+static struct span again(struct report_options o)
 {
     static const char *files[1];
     struct complaints wrong = {.n = 0};
     files[0] = path;
     o.files = files;
     o.nfiles = 1;
-    save();
     out.n = 0;
     assert_int_equal(shadow_report(&o, &out, &wrong), ERR_OK);
     return buf_span(&out);
+}
+
+static struct span render(struct report_options o)
+{
+    save();
+    return again(o);
 }
 
 static bool has(struct span text, const char *part)
@@ -89,6 +95,108 @@ static const char value_finding[] =
     "7\",\"findings\":[{\"path\":\"$.price\",\"kind\":\"type\","
     "\"n\":2,\"legacy_class\":\"int\",\"new_class\":\"digits\",\"legacy\":\"<int#1,2>\",\"new\":\"<"
     "digits#1,2>\"}]";
+
+/* --- what is said beside findings --- */
+
+static void options_in_force_are_named(void **state)
+{
+    UNUSED(state);
+    line("{\"v\":1,\"t\":\"options\",\"at\":1,\"route\":\"default\",\"percent\":12.50,\"ignore\":["
+         "\"$.at\"],"
+         "\"tolerance\":[{\"path\":\"$.price\",\"abs\":0.01,\"rel\":0}],\"rules\":1}");
+    pair("GET /a", 1000, 200, 200, 10, "match", "");
+    must(render((struct report_options){.format = REPORT_TEXT, .width = 120}),
+         "12.50 % mirrored; ignore $.at; tolerance $.price abs 0.01; 1 rule");
+    must(again((struct report_options){.format = REPORT_JSON}), "\"changed\":false");
+    line("{\"v\":1,\"t\":\"options\",\"at\":1,\"route\":\"default\",\"percent\":1.00,\"ignore\":[],"
+         "\"tolerance\":[],\"rules\":0}");
+    pair("GET /a", 1000, 200, 200, 10, "match", "");
+    line("{\"v\":1,\"t\":\"options\",\"at\":2,\"route\":\"default\",\"percent\":100.00,\"ignore\":["
+         "],"
+         "\"tolerance\":[],\"rules\":0}");
+    must(render((struct report_options){.format = REPORT_HTML}),
+         "100 % mirrored <span class=\"tag\">changed meanwhile</span>");
+}
+
+static void self_tests_are_counted(void **state)
+{
+    UNUSED(state);
+    pair("GET /a", 1000, 200, 200, 10, "match", "");
+    for (int i = 0; i < 3; i++)
+        line(
+            "{\"v\":1,\"t\":\"selftest\",\"at\":1000,\"route\":\"default\",\"endpoint\":\"GET /a\","
+            "\"defects\":[{\"defect\":\"cent\",\"outcome\":\"hidden\",\"path\":\"$.p\",\"by\":"
+            "\"r1\"},"
+            "{\"defect\":\"type\",\"outcome\":\"caught\",\"path\":\"$.q\"},"
+            "{\"defect\":\"of a later weir\",\"outcome\":\"caught\",\"path\":\"$\"}]}");
+    line("{\"v\":1,\"t\":\"selftest\",\"at\":1000,\"route\":\"default\",\"endpoint\":\"GET /a\","
+         "\"defects\":[{\"defect\":\"cent\",\"outcome\":\"missed\",\"path\":\"$.z\"}]}");
+    struct span text = render((struct report_options){.format = REPORT_SEEDS});
+    must(text, "7 planted defects, 3 caught, 3 hidden by rules, 1 missed");
+    must(text, "$.z missed");
+    must(again((struct report_options){.format = REPORT_JSON}),
+         "{\"defect\":\"cent\",\"caught\":0,\"hidden\":3,\"missed\":1,\"path\":\"$.z\"");
+    must(again((struct report_options){.format = REPORT_HTML}), "<b class=\"bad\">1 missed</b>");
+}
+
+static void patches_are_shown_when_asked_for(void **state)
+{
+    static const char with_patch[] =
+        ",\"findings\":[{\"path\":\"$.p\",\"kind\":\"value\"}],\"patch\":[ "
+        "{\"op\":\"replace\",\"path\":\"/p\",\"value\":\"<b>\"}]";
+    UNUSED(state);
+    pair("GET /a", 1000, 200, 200, 10, "mismatch", with_patch);
+    assert_false(has(render((struct report_options){.format = REPORT_JSON}), "\"patch\""));
+    must(again((struct report_options){.format = REPORT_JSON, .patches = true}),
+         "\"patch\":[\n  {\"op\": \"replace\", \"path\": \"/p\", \"value\": \"<b>\"}\n]");
+    must(again((struct report_options){.format = REPORT_HTML, .patches = true}),
+         "&quot;value&quot;: &quot;&lt;b&gt;&quot;}\n]</pre>");
+}
+
+static void what_two_values_have_in_common_is_not_marked(void **state)
+{
+    static const char accents[] = ",\"findings\":[{\"path\":\"$.p\",\"kind\":\"value\",\"legacy\":"
+                                  "\"caf\u00e9 noir\",\"new\":\"caf\u00e8 noir\"}]";
+    UNUSED(state);
+    pair("GET /a", 1000, 200, 200, 10, "mismatch", accents);
+    struct span text = render((struct report_options){.format = REPORT_HTML});
+    must(text, "caf<mark>\xc3\xa9</mark> noir");
+    must(text, "caf<mark>\xc3\xa8</mark> noir");
+}
+
+static void nothing_compared_has_no_bars(void **state)
+{
+    UNUSED(state);
+    pair("GET /a", 1000, 200, 200, 10, "skipped", ",\"reason\":\"conditional\"");
+    assert_false(has(render((struct report_options){.format = REPORT_HTML}), "class=\"trend"));
+}
+
+/* Whatever order times come in, nothing is lost and the buckets reach around all of them. */
+static void trends_hold_any_time(void **state)
+{
+    UNUSED(state);
+    for (uint64_t seed = 1; seed < 200; seed++) {
+        struct dice dice = {seed};
+        struct report_trend t = {.width_ms = 0};
+        uint64_t pairs = 0, bad = 0, least = UINT64_MAX, most = 0;
+        uint64_t range = (uint64_t)1 << (1 + dice_roll(&dice, 36));
+        for (unsigned i = 0; i < 100; i++) {
+            uint64_t at = 1772330000000 + dice_roll(&dice, range);
+            trend_add(&t, at, i % 3 == 0);
+            least = at < least ? at : least;
+            most = at > most ? at : most;
+        }
+        for (size_t i = 0; i < TREND_BUCKETS; i++) {
+            pairs += t.pairs[i];
+            bad += t.bad[i];
+        }
+        trend_add(&t, UINT64_MAX, true); /* no time at all */
+        assert_int_equal(pairs, 100);
+        assert_int_equal(bad, 34);
+        assert_true(t.from_ms <= least && most < t.from_ms + TREND_BUCKETS * t.width_ms);
+        assert_true(t.width_ms == 1000 || t.width_ms <= (most - least) * 2);
+    }
+}
 
 /* --- numbers --- */
 
@@ -236,10 +344,11 @@ static void html_is_escaped(void **state)
     UNUSED(state);
     pair("GET /<b>&\\\"'", 1000, 200, 200, 10, "mismatch", evil_finding);
     struct span text = render((struct report_options){.format = REPORT_HTML});
-    assert_false(has(text, "<script") || has(text, "<img") || has(text, "<b>&") ||
-                 has(text, "\x1b"));
+    assert_false(has(text, "<script>alert") || has(text, "code><script>") || has(text, "<img") ||
+                 has(text, "<b>&") || has(text, "\x1b"));
     must(text, "GET /&lt;b&gt;&amp;&quot;&#39;");
     must(text, "Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-");
+    must(text, "; script-src 'sha256-");
     assert_false(has(text, " style=") || has(text, "http://") || has(text, "https://"));
 }
 
@@ -491,6 +600,12 @@ int main(void)
         cmocka_unit_test(markdown_never_has_more_than_60_lines),
         cmocka_unit_test(markdown_says_when_there_is_nothing),
         cmocka_unit_test(junit_fails_endpoints_that_differ),
+        cmocka_unit_test(options_in_force_are_named),
+        cmocka_unit_test(self_tests_are_counted),
+        cmocka_unit_test(patches_are_shown_when_asked_for),
+        cmocka_unit_test(what_two_values_have_in_common_is_not_marked),
+        cmocka_unit_test(nothing_compared_has_no_bars),
+        cmocka_unit_test(trends_hold_any_time),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

@@ -19,7 +19,7 @@ static bool selects(const char *selector, const char *path)
     arena_begin(&a, 65536);
     if (selector_add(&set, &a, span_str(selector), 7, &wrong) != ERR_OK)
         fail_msg("%s %s", selector, wrong.what);
-    assert_int_equal(selector_walk_begin(&w, &set), ERR_OK);
+    assert_int_equal(selector_walk_begin(&w, &set, SPAN_NULL), ERR_OK);
     size_t depth = 0;
     for (; rest.n > 0 && span_cut(&rest, '/', &part); depth++) {
         bool element = span_eq(part, SPAN("[]"));
@@ -101,7 +101,7 @@ static void the_automaton_is_bounded(void **state)
         assert_int_equal(selector_add(&set, &a, SPAN("$.**.a.**.a.**.a.**.a"), i, &wrong), ERR_OK);
         steps += 9;
     }
-    assert_int_equal(selector_walk_begin(&w, &set), ERR_OK);
+    assert_int_equal(selector_walk_begin(&w, &set, SPAN_NULL), ERR_OK);
     for (size_t i = 0; i < JDOC_DEPTH_MAX; i++) {
         assert_int_equal(selector_push(&w, false, SPAN("a")), ERR_OK);
         assert_true(w.n - w.levels[w.depth] <= steps);
