@@ -307,7 +307,8 @@ def _judge(row: Row, subject: Subject, watched: Watched, whole: Counts) -> None:
     """What the backends counted must be what the generator saw, but for what was on its way at the end."""
     flavour, answered = subject.flavour, watched.seen.requests
     served = whole.requests["legacy"] if flavour.mirror else whole.total
-    if not answered <= served <= answered + watched.cut:
+    probes = answered // 20 + 8 if flavour.mirror else 0  # weir asks the serving side again for 2 of 100 mirrored ones
+    if not answered <= served <= answered + watched.cut + probes:
         raise Failed(f"{subject.label}: the client got {answered} answers, the backends served {served}")
     if flavour.mirror and whole.requests["new"] > served:
         raise Failed(f"{subject.label}: {whole.requests['new']} copies of {served} requests")
