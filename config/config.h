@@ -53,6 +53,8 @@ enum err complaints_render(const struct complaints *c, struct buf *out) MUST_USE
 
 /* --- the tree --- */
 
+struct option; /* a row of the table */
+
 enum tls_version { TLS_1_2, TLS_1_3 };
 enum backend_protocol { BACKEND_HTTP1, BACKEND_H2, BACKEND_AUTO };
 enum client_verify { CLIENT_VERIFY_OFF, CLIENT_VERIFY_OPTIONAL, CLIENT_VERIFY_REQUIRED };
@@ -392,6 +394,23 @@ enum err config_print(const struct config *c, struct buf *out) MUST_USE;
 /* Appends the effective configuration as JSON, defaults included. Loading it again gives the same
  * tree, but for secrets: they are shown as "***", which the loader refuses, so that a printed file
  * cannot go live with a wrong password. */
+
+struct config_value {
+    const struct option *option; /* NULL: an object, also where it stands in a list */
+    const void *at;
+};
+
+typedef void config_differs_fn(void *arg, const char *path, const struct config_value *was,
+                               const struct config_value *is);
+/* path: "routes.api.new_percent". was or is may be NULL: there is none on that side. */
+
+enum err config_compare(const struct config *before, const struct config *after,
+                        config_differs_fn *fn, void *arg) MUST_USE;
+/* Calls fn for each value that is printed differently. Lists of named things are compared by name;
+ * their order means nothing. */
+
+enum err config_print_value(const struct config_value *v, struct buf *out) MUST_USE;
+/* Appends the JSON of one that is no object, as config_print() does. */
 
 enum err config_schema(struct buf *out) MUST_USE;
 /* The JSON Schema (draft 2020-12) of the file, made from the table. */

@@ -115,9 +115,7 @@ static void print_sequence(struct printer *p, const struct option *o, const void
     write_close(&p->w, map ? '}' : ']');
 }
 
-/* What is absent is not printed: NULL texts, optional sections, lists that may be left out but not
- * be empty. */
-static bool is_absent(const struct option *o, const void *value)
+bool option_is_absent(const struct option *o, const void *value)
 {
     const void *pointer = NULL;
     switch (o->type) {
@@ -142,7 +140,6 @@ static bool is_absent(const struct option *o, const void *value)
 static void print_option(struct printer *p, const struct option *o, const void *value)
 {
     const void *section = value;
-    write_key(&p->w, o->key);
     switch (o->type) {
     case OPTION_OPTIONAL:
         memcpy(&section, value, sizeof(section));
@@ -166,9 +163,13 @@ static void print_scope(struct printer *p, enum scope s, const void *at)
     size_t n;
     const struct option *o = scope_options(s, &n);
     write_open(&p->w, '{');
-    for (size_t i = 0; i < n; i++)
-        if (!is_absent(&o[i], option_value(&o[i], at)))
-            print_option(p, &o[i], option_value(&o[i], at));
+    for (size_t i = 0; i < n; i++) {
+        const void *value = option_value(&o[i], at);
+        if (option_is_absent(&o[i], value))
+            continue;
+        write_key(&p->w, o[i].key);
+        print_option(p, &o[i], value);
+    }
     write_close(&p->w, '}');
 }
 
@@ -183,4 +184,11 @@ enum err config_write(const struct config *c, bool secrets, struct buf *out)
 enum err config_print(const struct config *c, struct buf *out)
 {
     return config_write(c, false, out);
+}
+
+enum err config_print_value(const struct config_value *v, struct buf *out)
+{
+    struct printer p = {.w = {.out = out, .first = true}};
+    print_option(&p, v->option, v->at);
+    return p.w.err;
 }

@@ -100,6 +100,10 @@ static inline bool option_is_text(const struct option *o)
 void *option_member(const struct option *o, void *scope);
 const void *option_value(const struct option *o, const void *scope);
 
+bool option_is_absent(const struct option *o, const void *value);
+/* What is absent is not printed: NULL texts, optional sections, lists that may be left out but not
+ * be empty. */
+
 enum err option_expects(const struct option *o, struct buf *out) MUST_USE;
 /* Appends what a value must be: "a whole number from 0 to 256". */
 

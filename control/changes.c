@@ -1,6 +1,4 @@
-/* Two configurations are compared as they would be printed, so that every option takes part, also
- * one that is added to the table tomorrow. Lists of named things are compared by name; their order
- * means nothing. */
+/* What a reload changes, in sentences; config_compare() finds it. */
 #include "control/changes.h"
 
 #include <stdio.h>
@@ -34,13 +32,19 @@ static bool fits(struct walk *w)
     return false;
 }
 
-static void show(char out[VALUE_LEN], const json_t *v)
+static void show(char out[VALUE_LEN], const struct config_value *v)
 {
-    char *text = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
+    struct buf printed = BUF_INIT(0);
+    json_t *o = NULL;
+    if (config_print_value(v, &printed) == ERR_OK)
+        o = json_loadb(printed.p, printed.n, JSON_DECODE_ANY, NULL);
+    char *text = json_dumps(o, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
     size_t n = text == NULL ? 0 : strlen(text);
     (void)snprintf(out, VALUE_LEN, "%.*s%s", (int)(n < VALUE_LEN - 4 ? n : VALUE_LEN - 5),
                    text == NULL ? "?" : text, n < VALUE_LEN - 4 ? "" : "...");
     free(text);
+    json_decref(o);
+    buf_free(&printed);
 }
 
 static const char *note_of(const char *path)
@@ -51,99 +55,42 @@ static const char *note_of(const char *path)
     return "";
 }
 
-static void differs(struct walk *w, const char *path, const json_t *a, const json_t *b)
+static void two_sided(struct walk *w, const char *path, const struct config_value *a,
+                      const struct config_value *b)
 {
     char was[VALUE_LEN];
     char is[VALUE_LEN];
     char line[PATH_LEN + 2 * VALUE_LEN + 64];
-    if (!fits(w))
-        return;
     show(was, a);
     show(is, b);
     (void)snprintf(line, sizeof(line), "%s: %s (was %s)%s", path, is, was, note_of(path));
     say(w, line);
 }
 
-static void one_sided(struct walk *w, const char *path, const json_t *v, bool added)
+static void one_sided(struct walk *w, const char *path, const struct config_value *v, bool added)
 {
     char value[VALUE_LEN];
     char line[PATH_LEN + VALUE_LEN + 64];
-    if (!fits(w))
-        return;
-    show(value, v);
-    if (json_is_object(v))
+    if (v->option == NULL) {
         (void)snprintf(line, sizeof(line), "%s: %s", path, added ? "added" : "removed");
-    else
+    } else {
+        show(value, v);
         (void)snprintf(line, sizeof(line), "%s: %s%s%s", path, added ? value : "removed",
                        added ? "" : ", was ", added ? "" : value);
+    }
     say(w, line);
 }
 
-static void compare(struct walk *w, const char *path, json_t *a, json_t *b);
-
-static void member_path(char out[PATH_LEN], const char *path, const char *key)
+static void differs(void *arg, const char *path, const struct config_value *was,
+                    const struct config_value *is)
 {
-    (void)snprintf(out, PATH_LEN, "%.180s%s%.70s", path, path[0] == '\0' ? "" : ".", key);
-}
-
-static void compare_objects(struct walk *w, const char *path, json_t *a, json_t *b)
-{
-    char below[PATH_LEN];
-    for (void *it = json_object_iter(a); it != NULL; it = json_object_iter_next(a, it)) {
-        json_t *other = json_object_get(b, json_object_iter_key(it));
-        member_path(below, path, json_object_iter_key(it));
-        if (other == NULL)
-            one_sided(w, below, json_object_iter_value(it), false);
-        else
-            compare(w, below, json_object_iter_value(it), other);
-    }
-    for (void *it = json_object_iter(b); it != NULL; it = json_object_iter_next(b, it)) {
-        if (json_object_get(a, json_object_iter_key(it)) != NULL)
-            continue;
-        member_path(below, path, json_object_iter_key(it));
-        one_sided(w, below, json_object_iter_value(it), true);
-    }
-}
-
-/* A list of named things as an object; NULL when it is another kind of list, or a name is there
- * twice (header fields may be). */
-static json_t *by_name(const json_t *list)
-{
-    json_t *o = json_object();
-    for (size_t i = 0; o != NULL && i < json_array_size(list); i++) {
-        json_t *item = json_array_get(list, i);
-        const char *name = json_string_value(json_object_get(item, "name"));
-        if (name == NULL)
-            name = json_string_value(json_object_get(item, "address"));
-        if (name == NULL || json_object_get(o, name) != NULL ||
-            json_object_set(o, name, item) != 0) {
-            json_decref(o);
-            return NULL;
-        }
-    }
-    return o;
-}
-
-static void compare_lists(struct walk *w, const char *path, json_t *a, json_t *b)
-{
-    json_t *x = by_name(a);
-    json_t *y = by_name(b);
-    if (x != NULL && y != NULL)
-        compare_objects(w, path, x, y);
-    else if (json_equal(a, b) != 1)
-        differs(w, path, a, b);
-    json_decref(x);
-    json_decref(y);
-}
-
-static void compare(struct walk *w, const char *path, json_t *a, json_t *b)
-{
-    if (json_is_object(a) && json_is_object(b))
-        compare_objects(w, path, a, b);
-    else if (json_is_array(a) && json_is_array(b))
-        compare_lists(w, path, a, b);
-    else if (json_equal(a, b) != 1)
-        differs(w, path, a, b);
+    struct walk *w = arg;
+    if (!fits(w))
+        return;
+    if (was == NULL || is == NULL)
+        one_sided(w, path, is == NULL ? was : is, is != NULL);
+    else
+        two_sided(w, path, was, is);
 }
 
 static bool same_text(const char *a, const char *b)
@@ -211,34 +158,18 @@ static void compare_users(struct walk *w, const struct config *a, const struct c
     }
 }
 
-static json_t *printed(const struct config *c)
-{
-    struct buf text = BUF_INIT(0);
-    json_t *o = NULL;
-    if (config_print(c, &text) == ERR_OK)
-        o = json_loadb(text.p, text.n, 0, NULL);
-    buf_free(&text);
-    return o;
-}
-
 json_t *changes_between(const struct config *before, const struct config *after)
 {
     struct walk w = {json_array(), 0};
     char more[64];
-    json_t *a = printed(before);
-    json_t *b = printed(after);
-    if (a == NULL || b == NULL || w.said == NULL) {
+    if (w.said == NULL || config_compare(before, after, differs, &w) != ERR_OK) {
         json_decref(w.said);
-        w.said = NULL;
-    } else {
-        compare(&w, "", a, b);
-        compare_secrets(&w, before, after);
-        compare_users(&w, before, after);
-        (void)snprintf(more, sizeof(more), "and %zu more changes", w.n - (CHANGES_MAX - 1));
-        if (w.n >= CHANGES_MAX)
-            (void)json_array_append_new(w.said, json_string(more));
+        return NULL;
     }
-    json_decref(a);
-    json_decref(b);
+    compare_secrets(&w, before, after);
+    compare_users(&w, before, after);
+    (void)snprintf(more, sizeof(more), "and %zu more changes", w.n - (CHANGES_MAX - 1));
+    if (w.n >= CHANGES_MAX)
+        (void)json_array_append_new(w.said, json_string(more));
     return w.said;
 }

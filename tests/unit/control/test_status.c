@@ -292,6 +292,33 @@ static void test_changes(void **state)
     json_decref(list);
 }
 
+/* By name where there is one; what appears and goes is said as such; secrets within a text that is
+ * shown are left out of the comparison of what is shown. */
+static void test_changes_of_lists(void **state)
+{
+    static const char a[] = "{\"name\": \"x\", \"match\": {\"prefix\": \"/\", \"headers\": ["
+                            "{\"name\": \"q\", \"value\": \"1\"}, {\"name\": \"r\"}]}},"
+                            "{\"name\": \"gone\", \"match\": {\"prefix\": \"/g/\"}}";
+    static const char b[] = "{\"name\": \"here\", \"match\": {\"prefix\": \"/h/\"}},"
+                            "{\"name\": \"x\", \"deprecation\": {\"at\": \"2026-01-01\"},"
+                            " \"match\": {\"prefix\": \"/\", \"headers\": ["
+                            "{\"name\": \"r\"}, {\"name\": \"q\", \"value\": \"$${2}\"}]},"
+                            " \"shadow\": {\"tolerance\": [{\"path\": \"$.a\", \"abs\": 0.5}]}}";
+    static const char *const want[] = {
+        "routes.x.match.headers.q.value: \"$${2}\" (was \"1\")",
+        "routes.x.shadow.tolerance: [{\"path\":\"$.a\",\"abs\":0.5,\"rel\":0}] (was [])",
+        "routes.x.deprecation: added",
+        "routes.gone: removed",
+        "routes.here: added",
+        "trusted_proxies: [\"10.0.0.0/8\"] (was [])",
+        "log.access: removed, was \"/tmp/a\"",
+    };
+    UNUSED(state);
+    expect_changes(changes(a, "\"log\": {\"access\": \"/tmp/a\"},", b,
+                           "\"trusted_proxies\": [\"10.0.0.0/8\"],"),
+                   want, ARRAY_LEN(want));
+}
+
 static void write_users(const char *path, const char *text)
 {
     FILE *f = fopen(path, "w");
@@ -388,6 +415,7 @@ int main(void)
         cmocka_unit_test(test_bar),
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_changes_of_lists),
         cmocka_unit_test(test_changes_of_routing),
         cmocka_unit_test(test_many_changes),
         cmocka_unit_test(test_words),
