@@ -46,6 +46,7 @@ struct loop {
 };
 
 _Static_assert(sizeof(struct event) <= sizeof(((struct loop_io *)0)->event), "struct event grew");
+_Static_assert(alignof(struct event) <= alignof(struct loop_io), "and is aligned");
 
 static void refresh(struct loop *l)
 {

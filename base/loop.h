@@ -52,8 +52,8 @@ typedef void loop_io_fn(void *arg, unsigned what);
  * LOOP_CLOSED the peer will send no more, so read until the end shows. */
 
 struct loop_io {
-    alignas(16) unsigned char event[128]; /* struct event; its size is asserted in loop.c */
-    struct loop *loop;                    /* NULL: not registered */
+    alignas(void *) unsigned char event[128]; /* struct event; its size is asserted in loop.c */
+    struct loop *loop;                        /* NULL: not registered */
     loop_io_fn *fn;
     void *arg;
 };

@@ -28,7 +28,7 @@ void h1_pair_begin(struct h1 *h)
     h->scanned = h->held = 0;
     h->interim = 0;
     h->tx_full = h->tx_told = h->skipped = h->bodiless = false;
-    h->accept = SPAN_NULL;
+    h->accept = NULL;
 }
 
 void h1_detach(struct h1 *h)

@@ -10,36 +10,36 @@
 enum rx { RX_HEAD, RX_BODY, RX_COMPLETE, RX_CUT };
 enum tx { TX_HEAD, TX_BODY, TX_COMPLETE, TX_BROKEN };
 
+/* Every idle connection has one, so flags stand together. */
 struct h1 {
     struct codec codec;
-    bool client; /* the peer is a client */
     struct http_stream stream;
-    bool open;           /* stream has an owner */
-    bool busy;           /* a message pair is running, with an owner or without */
     struct arena *arena; /* of the open stream: heads live in it */
-    uint8_t method;      /* of the request */
-    uint8_t version;     /* of the client's request */
+    struct h1_body rx_body;
+    size_t scanned;     /* of an incomplete head or trailer section */
+    size_t held;        /* body bytes given to the owner and not yet consumed */
+    uint64_t tx_left;   /* HTTP_BODY_LENGTH */
+    const char *accept; /* towards a server: the Sec-WebSocket-Accept that is due, or NULL */
 
     enum rx rx;
-    bool bodiless; /* the head that is being given to the owner is the whole request */
-    unsigned interim;
-    struct h1_body rx_body;
-    size_t scanned; /* of an incomplete head or trailer section */
-    size_t held;    /* body bytes given to the owner and not yet consumed */
-
     enum tx tx;
     enum http_body_kind tx_kind;
-    uint64_t tx_left; /* HTTP_BODY_LENGTH */
-    bool tx_full;     /* send_body said 0 */
-    bool tx_told;     /* the owner knows that all of the request was sent */
+    uint8_t method;  /* of the request */
+    uint8_t version; /* of the client's request */
+    uint8_t interim; /* answers so far */
+    bool client;     /* the peer is a client */
+    bool open;       /* stream has an owner */
+    bool busy;       /* a message pair is running, with an owner or without */
+    bool bodiless;   /* the head that is being given to the owner is the whole request */
+    bool skipped;    /* the one empty line before a request was seen */
+    bool tx_full;    /* send_body said 0 */
+    bool tx_told;    /* the owner knows that all of the request was sent */
 
-    bool keep;          /* the connection may serve another pair */
-    bool draining;      /* codec_shutdown: this pair is the last */
-    bool done;          /* nothing more can happen */
-    bool abort;         /* what was sent would look complete: close with a reset */
-    bool tunnel;        /* the 101 was given or sent: both bodies are a tunnel's halves */
-    struct span accept; /* towards a server: the Sec-WebSocket-Accept that is due */
-    bool skipped;       /* the one empty line before a request was seen */
+    bool keep;     /* the connection may serve another pair */
+    bool draining; /* codec_shutdown: this pair is the last */
+    bool done;     /* nothing more can happen */
+    bool abort;    /* what was sent would look complete: close with a reset */
+    bool tunnel;   /* the 101 was given or sent: both bodies are a tunnel's halves */
 };
 
 static inline struct h1 *h1_of(const struct codec *c)

@@ -128,7 +128,8 @@ static void client_head(struct h1 *h, struct span raw, enum err known)
 static bool is_usable(struct h1 *h, struct http_head *head)
 {
     if (head->status == 101)
-        head->websocket = h->accept.n > 0 && ws_is_accepted(head, h->accept);
+        head->websocket =
+            h->accept != NULL && ws_is_accepted(head, span_of(h->accept, WS_ACCEPT_LEN));
     if (head->status == 101 || head->status >= 200)
         return head->status != 101 || head->websocket;
     return ++h->interim <= HTTP_INTERIM_MAX;

@@ -77,7 +77,7 @@ static enum err expect_accept(struct h1 *h, const struct http_head *head)
     if (accept == NULL)
         return ERR_NO_MEMORY;
     TRY(ws_accept_for(http_head_value(head, HTTP_SEC_WEBSOCKET_KEY), accept));
-    h->accept = span_of(accept, WS_ACCEPT_LEN);
+    h->accept = accept;
     return ERR_OK;
 }
 

@@ -24,19 +24,12 @@ void conn_wants_write(void *arg)
     worker_dirty(c->worker, c);
 }
 
-static void again(void *arg)
-{
-    struct conn *c;
-    OBJ_CAST(c, arg, CONN_MAGIC);
-    conn_turn(c);
-}
-
 void conn_wants_read(void *arg)
 {
     struct conn *c;
     OBJ_CAST(c, arg, CONN_MAGIC);
     if (!c->in_turn && c->state == CONN_OPEN && (c->readable || c->rx.n > 0))
-        loop_defer(c->worker->loop, &c->again, again, c);
+        conn_later(c, CONN_LATER_TURN);
 }
 
 void conn_ends_sending(void *arg)
@@ -74,10 +67,8 @@ static void count_rx(struct conn *c)
     c->rx_counted = c->rx.cap;
 }
 
-static void reap(void *arg)
+static void reap(struct conn *c)
 {
-    struct conn *c;
-    OBJ_CAST(c, arg, CONN_MAGIC);
     if (c->codec != NULL)
         codec_free(&c->codec);
     if (c->tls != NULL)
@@ -87,6 +78,30 @@ static void reap(void *arg)
     count_rx(c);
     c->magic = 0;
     c->role->free(c);
+}
+
+static void later(void *arg)
+{
+    struct conn *c;
+    OBJ_CAST(c, arg, CONN_MAGIC);
+    unsigned what = c->later;
+    c->later = 0;
+    if (what & CONN_LATER_REAP) {
+        reap(c);
+        return;
+    }
+    if (what & CONN_LATER_WRITE) {
+        conn_flush(c);
+        worker_flush(c->worker);
+    }
+    if ((what & CONN_LATER_TURN) && c->state != CONN_CLOSED)
+        conn_turn(c);
+}
+
+void conn_later(struct conn *c, enum conn_later what)
+{
+    c->later |= (uint8_t)what;
+    loop_defer(c->worker->loop, &c->task, later, c);
 }
 
 static void abort_socket(int fd)
@@ -108,13 +123,13 @@ void conn_close(struct conn *c, enum err why)
     }
     loop_io_del(&c->io);
     loop_timer_clear(l, &c->timer);
-    loop_undefer(l, &c->again);
-    loop_undefer(l, &c->late);
+    loop_undefer(l, &c->task);
+    c->later = 0;
     worker_clean(c->worker, c);
     close(c->fd);
     c->fd = -1;
     c->role->closed(c, why);
-    loop_defer(l, &c->reap, reap, c);
+    conn_later(c, CONN_LATER_REAP);
 }
 
 /* --- the socket --- */
@@ -253,7 +268,7 @@ static void read_and_feed(struct conn *c)
         if (!c->readable || !codec_is_reading(c->codec))
             return;
         if (budget == 0) {
-            loop_defer(c->worker->loop, &c->again, again, c);
+            conn_later(c, CONN_LATER_TURN);
             return;
         }
         if (!read_some(c, c->worker->scratch, WORKER_SCRATCH, &n, &end))
@@ -293,7 +308,7 @@ static void linger(struct conn *c, enum err why)
     c->ending = why;
     (void)shutdown(c->fd, SHUT_WR);
     loop_timer_set(c->worker->loop, &c->timer, LINGER_MS);
-    loop_defer(c->worker->loop, &c->again, again, c);
+    conn_later(c, CONN_LATER_TURN);
 }
 
 /* The alert says why: a client that is sending already must not lose it to a reset. */
@@ -380,13 +395,13 @@ static void throw_away(struct conn *c)
         ssize_t n = recv(c->fd, c->worker->scratch, WORKER_SCRATCH, 0);
         if (n < 0 && conn_is_again(errno))
             return;
-        c->lingered += n > 0 ? (size_t)n : 0;
+        c->lingered += n > 0 ? (unsigned)n : 0;
         if (n <= 0 || c->lingered > LINGER_BYTES) {
             conn_close(c, c->ending);
             return;
         }
     }
-    loop_defer(c->worker->loop, &c->again, again, c);
+    conn_later(c, CONN_LATER_TURN);
 }
 
 static void open_turn(struct conn *c)

@@ -42,12 +42,20 @@ enum conn_state {
     CONN_CLOSED
 };
 
+/* What is left for the end of the turn. */
+enum conn_later {
+    CONN_LATER_TURN = 1,
+    CONN_LATER_WRITE = 2, /* what was gathered */
+    CONN_LATER_REAP = 4,
+};
+
 enum { CONN_MAGIC = 0x434f4e4e };
 
 struct conn {
     unsigned magic;
     int fd;
     enum conn_state state;
+    enum err ending; /* why it is in CONN_LINGER */
     struct worker *worker;
     const struct conn_role *role;
     struct codec *codec; /* from CONN_OPEN on */
@@ -56,20 +64,18 @@ struct conn {
     struct buf rx;     /* read and not yet taken by the codec */
     size_t rx_counted; /* of its memory, in memory_in_buffers() */
     struct loop_io io;
-    struct timer timer; /* the role's */
-    struct loop_task again;
-    struct loop_task late; /* writes what was gathered */
-    struct loop_task reap;
+    struct timer timer;    /* the role's */
+    struct loop_task task; /* conn_later() */
     struct conn *next_dirty;
+    uint64_t wrote_ms; /* when bytes last went out, or out was empty */
+    unsigned lingered; /* bytes thrown away since CONN_LINGER */
+    uint8_t later;     /* enum conn_later */
     bool dirty;
     bool in_turn;  /* conn_turn is on the stack */
     bool readable; /* the socket may have bytes */
     bool writable;
-    bool half_close;   /* our sending ends when `out` is written */
-    bool peer_ended;   /* the kernel says the peer sends no more */
-    size_t lingered;   /* bytes thrown away since CONN_LINGER */
-    enum err ending;   /* why it is in CONN_LINGER */
-    uint64_t wrote_ms; /* when bytes last went out, or out was empty */
+    bool half_close; /* our sending ends when `out` is written */
+    bool peer_ended; /* the kernel says the peer sends no more */
 };
 
 extern const struct codec_host conn_codec_host_backend;
@@ -84,6 +90,8 @@ void conn_begin(struct conn *c, struct worker *w, const struct conn_role *role, 
                 timer_fn *on_timer);
 enum err conn_register(struct conn *c) MUST_USE;
 /* Starts watching the descriptor; before it, set state and tls. */
+
+void conn_later(struct conn *c, enum conn_later what);
 
 void conn_turn(struct conn *c);
 /* Does what can be done now: connect, handshake, read and feed. */

@@ -89,14 +89,6 @@ static void end_sending(struct conn *c)
     (void)shutdown(c->fd, SHUT_WR);
 }
 
-static void late(void *arg)
-{
-    struct conn *c;
-    OBJ_CAST(c, arg, CONN_MAGIC);
-    conn_flush(c);
-    worker_flush(c->worker);
-}
-
 /* Frames and bodies into `out`. False: the connection was closed here. */
 static bool drain(struct conn *c)
 {
@@ -113,7 +105,7 @@ bool conn_gather(struct conn *c)
     if (c->out.n == 0 || c->out.n >= GATHER_MAX || codec_is_done(c->codec) ||
         chunkq_own(&c->out) != ERR_OK)
         return false;
-    loop_defer(c->worker->loop, &c->late, late, c);
+    conn_later(c, CONN_LATER_WRITE);
     if (!c->in_turn)
         c->role->settled(c);
     return true;
@@ -123,7 +115,7 @@ void conn_flush(struct conn *c)
 {
     if (c->state != CONN_OPEN)
         return;
-    loop_undefer(c->worker->loop, &c->late);
+    c->later &= (uint8_t)~CONN_LATER_WRITE;
     if (!drain(c))
         return;
     if (c->out.n == 0)

@@ -20,9 +20,7 @@ static bool open_stream(void *arg, struct http_stream *s, struct arena **arena)
 {
     struct conn *c;
     OBJ_CAST(c, arg, CONN_MAGIC);
-    struct front *f = front_of(c);
-    f->requests++;
-    return exchange_new(f, s, arena) == ERR_OK;
+    return exchange_new(front_of(c), s, arena) == ERR_OK;
 }
 
 static void flooded(void *arg, const char *kind)

@@ -18,7 +18,6 @@ struct front {
     char text[ADDRESS_TEXT];
     bool h2;
     bool head_timer; /* the timer runs for a request head */
-    uint64_t requests;
 };
 
 enum err front_new(struct listener *l, int fd, const struct address *peer) MUST_USE;
