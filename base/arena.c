@@ -57,7 +57,7 @@ void arena_thread_end(void)
 
 void arena_begin(struct arena *a, size_t max)
 {
-    *a = (struct arena){.max = max};
+    *a = (struct arena){.max = min_size(max, PTRDIFF_MAX / 2)}; /* no sum below can overflow */
 }
 
 void arena_end(struct arena *a)
@@ -72,26 +72,31 @@ void arena_end(struct arena *a)
     arena_begin(a, a->max);
 }
 
+static bool add_block(struct arena *a, size_t n)
+{
+    struct arena_block *b = block_new(max_size(n, BLOCK_BYTES));
+    if (b == NULL)
+        return false;
+    if (a->counted)
+        memory_note((ptrdiff_t)b->size);
+    b->next = a->blocks;
+    a->blocks = b;
+    a->at = b->store;
+    a->end = b->store + b->size;
+    return true;
+}
+
 void *arena_alloc(struct arena *a, size_t n)
 {
     const size_t align = alignof(max_align_t);
-    size_t left = min_size(a->max, PTRDIFF_MAX / 2) - a->used; /* the sums below cannot overflow */
-    if (n > left)
+    size_t left = a->max - a->used;
+    if (UNLIKELY(n > left))
         return NULL;
     n = (max_size(n, 1) + align - 1) & ~(align - 1); /* even nothing has an address of its own */
-    if (n > left)
+    if (UNLIKELY(n > left))
         return NULL;
-    if ((size_t)(a->end - a->at) < n) {
-        struct arena_block *b = block_new(max_size(n, BLOCK_BYTES));
-        if (b == NULL)
-            return NULL;
-        if (a->counted)
-            memory_note((ptrdiff_t)b->size);
-        b->next = a->blocks;
-        a->blocks = b;
-        a->at = b->store;
-        a->end = b->store + b->size;
-    }
+    if ((size_t)(a->end - a->at) < n && !add_block(a, n))
+        return NULL;
     void *p = a->at;
     a->at += n;
     a->used += n;

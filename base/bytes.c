@@ -5,10 +5,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 bool span_eq_nocase(struct span a, struct span b)
 {
     if (a.n != b.n)
         return false;
+    if (span_eq(a, b)) /* nearly always, when they are the same */
+        return true;
     for (size_t i = 0; i < a.n; i++)
         if (byte_lower(a.p[i]) != byte_lower(b.p[i]))
             return false;
@@ -65,9 +71,8 @@ bool span_u64(struct span s, uint64_t *out)
         return false;
     for (size_t i = 0; i < s.n; i++) {
         unsigned d = (unsigned)((unsigned char)s.p[i] - '0');
-        if (d > 9 || v > (UINT64_MAX - d) / 10)
+        if (d > 9 || __builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, d, &v))
             return false;
-        v = v * 10 + d;
     }
     *out = v;
     return true;
@@ -118,11 +123,36 @@ size_t bytes_u64(char out[20], uint64_t v)
     return n;
 }
 
+#ifdef __SSE2__
+/* Each half byte to its digit: those above 9 are moved on to the letters. */
+static void hex_16(char *out, const unsigned char *in)
+{
+    const __m128i nine = _mm_set1_epi8(9);
+    const __m128i zero = _mm_set1_epi8('0');
+    const __m128i gap = _mm_set1_epi8('a' - '9' - 1);
+    const __m128i half = _mm_set1_epi8(15);
+    __m128i v = _mm_loadu_si128((const __m128i *)(const void *)in);
+    __m128i high = _mm_and_si128(_mm_srli_epi16(v, 4), half);
+    __m128i low = _mm_and_si128(v, half);
+    __m128i pair[2] = {_mm_unpacklo_epi8(high, low), _mm_unpackhi_epi8(high, low)};
+    for (int i = 0; i < 2; i++) {
+        __m128i letter = _mm_and_si128(_mm_cmpgt_epi8(pair[i], nine), gap);
+        __m128i digits = _mm_add_epi8(_mm_add_epi8(pair[i], zero), letter);
+        _mm_storeu_si128((__m128i *)(void *)(out + 16 * i), digits);
+    }
+}
+#endif
+
 void bytes_hex(char *out, const void *in, size_t n)
 {
     static const char digits[] = "0123456789abcdef";
     const unsigned char *b = in;
-    for (size_t i = 0; i < n; i++) {
+    size_t i = 0;
+#ifdef __SSE2__
+    for (; n - i >= 16; i += 16) /* an id of a request, in one step */
+        hex_16(out + 2 * i, b + i);
+#endif
+    for (; i < n; i++) {
         out[2 * i] = digits[b[i] >> 4];
         out[2 * i + 1] = digits[b[i] & 15];
     }

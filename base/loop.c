@@ -263,17 +263,20 @@ void loop_io_del(struct loop_io *io)
     io->loop = NULL;
 }
 
+static void begin_ticking(struct loop *l)
+{
+    struct timeval tv = {0, TIMER_TICK_MS * 1000};
+    refresh(l); /* a handler that is not ours (hiredis') may run after a long sleep */
+    BUG_IF(event_add(l->tick, &tv) != 0);
+    l->ticking = true;
+}
+
 void loop_timer_set(struct loop *l, struct timer *t, uint64_t ms)
 {
-    if (!l->ticking)
-        refresh(l); /* a handler that is not ours (hiredis') may run after a long sleep */
+    if (UNLIKELY(!l->ticking))
+        begin_ticking(l);
     uint64_t now = l->now_us / 1000;
     timer_set(&l->wheel, t, ms < UINT64_MAX - now ? now + ms : UINT64_MAX);
-    if (!l->ticking) {
-        struct timeval tv = {0, TIMER_TICK_MS * 1000};
-        BUG_IF(event_add(l->tick, &tv) != 0);
-        l->ticking = true;
-    }
 }
 
 void loop_timer_clear(struct loop *l, struct timer *t)

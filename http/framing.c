@@ -5,7 +5,7 @@
 enum err http_content_length(const struct http_head *h, bool *present, uint64_t *length)
 {
     *present = false;
-    if (http_head_find(h, HTTP_CONTENT_LENGTH) == NULL)
+    if (!http_head_has(h, HTTP_CONTENT_LENGTH))
         return ERR_OK;
     for (size_t i = 0; i < h->nfields; i++) {
         const struct http_field *f = &h->fields[i];

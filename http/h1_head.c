@@ -12,7 +12,7 @@ enum err h1_head_end(struct span in, size_t *scanned, size_t *end)
     size_t line = *scanned; /* start of the line we are in */
     *end = 0;
     for (;;) {
-        const char *lf = line >= in.n ? NULL : memchr(in.p + line, '\n', in.n - line);
+        const char *lf = line >= in.n ? NULL : scan_lf(in.p + line, in.p + in.n);
         if (lf == NULL)
             break;
         size_t at = (size_t)(lf - in.p);
@@ -44,6 +44,11 @@ static bool take(struct cursor *c, char want)
     return true;
 }
 
+static bool is_ows(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
 static enum err take_crlf(struct cursor *c)
 {
     if (!take(c, '\r'))
@@ -56,12 +61,18 @@ static enum err take_crlf(struct cursor *c)
 static enum err take_value(struct cursor *c, struct span *value)
 {
     const char *start = c->p;
+    while (start < c->end && is_ows(*start))
+        start++;
+    c->p = start;
     for (;;) {
         c->p = scan_text(c->p, c->end);
         if (!take(c, '\t'))
             break;
     }
-    *value = span_trim(span_of(start, (size_t)(c->p - start)));
+    const char *last = c->p;
+    while (last > start && is_ows(last[-1]))
+        last--;
+    *value = span_of(start, (size_t)(last - start));
     if (c->p < c->end && *c->p != '\r' && *c->p != '\n')
         return ERR_BAD_FIELD;
     return take_crlf(c);
@@ -304,17 +315,48 @@ static size_t fields_size(const struct http_head *h)
     return n;
 }
 
-/* "Name: value" into the one stretch there is. */
-static void put_line(struct pen *w, struct span name, struct span value)
+/* Whether a field stands in memory as it is written, ": " and CR LF included: those of a head that
+ * was read do, as long as nobody changed them, and CR LF is behind each but the last that h has. */
+static bool is_line(const struct http_field *f)
+{
+    const char *behind = f->name.p + f->name.n;
+    return f->value.p == behind + 2 && behind[0] == ':' && behind[1] == ' ';
+}
+
+static bool is_next(const struct http_field *f, const struct http_field *next)
+{
+    const char *behind = f->value.p + f->value.n;
+    return next->name.p == behind + 2 && behind[0] == '\r' && behind[1] == '\n';
+}
+
+/* How many fields from f on can be written as one: they stand one behind the other. */
+static size_t run_of(const struct http_field *f, size_t n)
+{
+    size_t run = 1;
+    if (!is_line(f))
+        return run;
+    while (run < n && is_next(&f[run - 1], &f[run]) && is_written(&f[run]) && is_line(&f[run]))
+        run++;
+    return run;
+}
+
+/* "Name: value" into the one stretch there is; up to the value of `last` in one go. */
+static void put_lines(struct pen *w, const struct http_field *f, const struct http_field *last)
 {
     char *p = w->p + w->n;
-    memcpy(p, name.p, name.n);
-    p += name.n;
-    *p++ = ':';
-    *p++ = ' ';
-    if (value.n > 0)
-        memcpy(p, value.p, value.n);
-    p += value.n;
+    if (f != last) {
+        size_t n = (size_t)(last->value.p - f->name.p);
+        memcpy(p, f->name.p, n);
+        p += n;
+    } else {
+        memcpy(p, f->name.p, f->name.n);
+        p += f->name.n;
+        *p++ = ':';
+        *p++ = ' ';
+    }
+    if (last->value.n > 0)
+        memcpy(p, last->value.p, last->value.n);
+    p += last->value.n;
     *p++ = '\r';
     *p++ = '\n';
     w->n = (size_t)(p - w->p);
@@ -322,12 +364,14 @@ static void put_line(struct pen *w, struct span name, struct span value)
 
 static enum err put_fields(struct pen *pen, const struct http_head *h)
 {
-    for (size_t i = 0; i < h->nfields; i++) {
+    for (size_t i = 0, run = 1; i < h->nfields; i += run) {
         const struct http_field *f = &h->fields[i];
+        run = 1;
         if (!is_written(f))
             continue;
         if (LIKELY(pen->p != NULL)) {
-            put_line(pen, f->name, f->value);
+            run = run_of(f, h->nfields - i);
+            put_lines(pen, f, &f[run - 1]);
             continue;
         }
         TRY(put(pen, f->name));

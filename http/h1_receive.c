@@ -14,9 +14,10 @@ static bool wants_keep_alive(const struct http_head *head)
         const struct http_field *f = &head->fields[i];
         if (f->id != HTTP_CONNECTION)
             continue;
-        if (http_list_has(f->value, SPAN("close")))
+        bool alone = span_eq_nocase(f->value, SPAN("keep-alive")); /* nearly always */
+        if (!alone && http_list_has(f->value, SPAN("close")))
             return false;
-        if (http_list_has(f->value, SPAN("keep-alive")))
+        if (alone || http_list_has(f->value, SPAN("keep-alive")))
             keep = true;
     }
     return keep;
@@ -71,12 +72,20 @@ static bool open_for_client(struct h1 *h)
     return true;
 }
 
+/* With room for as many fields as most have. */
 static struct http_head *head_new(struct h1 *h, bool is_response)
 {
-    struct http_head *head = arena_alloc(h->arena, sizeof(*head));
-    if (head != NULL)
-        http_head_begin(head, h->arena, is_response);
-    return head;
+    enum { ROOM = 16 };
+    struct {
+        struct http_head head;
+        struct http_field fields[ROOM];
+    } *p = arena_alloc(h->arena, sizeof(*p));
+    if (p == NULL)
+        return NULL;
+    http_head_begin(&p->head, h->arena, is_response);
+    p->head.fields = p->fields;
+    p->head.cap = ROOM;
+    return &p->head;
 }
 
 /* A copy of the head's bytes in the exchange's memory: the read buffer is reused, the exchange is

@@ -8,14 +8,20 @@ void http_head_begin(struct http_head *h, struct arena *a, bool is_response)
     *h = (struct http_head){.is_response = is_response, .arena = a};
 }
 
+/* On its own, so that add(), which every field goes through, needs no frame. */
+static __attribute__((noinline)) bool grow(struct http_head *h)
+{
+    void *p = h->fields;
+    if (!arena_grow(h->arena, &p, &h->cap, sizeof(*h->fields)))
+        return false;
+    h->fields = p;
+    return true;
+}
+
 static enum err add(struct http_head *h, enum http_field_id id, struct span name, struct span value)
 {
-    if (h->nfields == h->cap) {
-        void *p = h->fields;
-        if (!arena_grow(h->arena, &p, &h->cap, sizeof(*h->fields)))
-            return ERR_NO_MEMORY;
-        h->fields = p;
-    }
+    if (UNLIKELY(h->nfields == h->cap) && !grow(h))
+        return ERR_NO_MEMORY;
     h->fields[h->nfields++] = (struct http_field){name, value, (uint8_t)id, 0};
     h->seen |= UINT64_C(1) << id;
     return ERR_OK;
@@ -31,14 +37,9 @@ enum err http_head_add_id(struct http_head *h, enum http_field_id id, struct spa
     return add(h, id, http_field_text(id), value);
 }
 
-static bool has(const struct http_head *h, enum http_field_id id)
-{
-    return (h->seen & UINT64_C(1) << id) != 0;
-}
-
 void http_head_drop(struct http_head *h, enum http_field_id id)
 {
-    if (!has(h, id))
+    if (!http_head_has(h, id))
         return;
     for (size_t i = 0; i < h->nfields; i++)
         if (h->fields[i].id == id)
@@ -48,7 +49,7 @@ void http_head_drop(struct http_head *h, enum http_field_id id)
 
 const struct http_field *http_head_find(const struct http_head *h, enum http_field_id id)
 {
-    if (!has(h, id))
+    if (!http_head_has(h, id))
         return NULL;
     for (size_t i = 0; i < h->nfields; i++)
         if (h->fields[i].id == id && (h->fields[i].flags & HTTP_FIELD_DROPPED) == 0)

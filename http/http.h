@@ -81,6 +81,12 @@ enum err http_head_add_id(struct http_head *h, enum http_field_id id, struct spa
 void http_head_drop(struct http_head *h, enum http_field_id id);
 /* Marks every field with this id as dropped. */
 
+static inline bool http_head_has(const struct http_head *h, enum http_field_id id)
+{
+    return (h->seen & UINT64_C(1) << id) != 0;
+}
+/* False: there is none. True: there was one, though each may have been dropped since. */
+
 const struct http_field *http_head_find(const struct http_head *h, enum http_field_id id);
 /* The first field with this id that is not dropped, or NULL. */
 

@@ -45,6 +45,8 @@ static bool is_literal(struct span s)
 /* reg-name or an IPv4 address. */
 static bool is_name(struct span s)
 {
+    if (s.n > 0 && scan_class(s.p, s.p + s.n, BYTE_LABEL) == s.p + s.n)
+        return true; /* as nearly all are */
     for (size_t i = 0; i < s.n; i++) {
         char c = s.p[i];
         if (!scan_is(c, BYTE_HOST) || c == '[' || c == ']' || c == ':')
@@ -139,6 +141,8 @@ static bool may_be_nominated(enum http_field_id id)
 static void drop_nominated(struct http_head *h, struct span connection)
 {
     struct span word;
+    if (span_eq_nocase(connection, SPAN("keep-alive"))) /* nearly always */
+        return;
     while (span_cut(&connection, ',', &word)) {
         word = span_trim(word);
         if (word.n == 0 || span_eq_nocase(word, SPAN("close")) ||
@@ -172,9 +176,10 @@ void http_strip_hop_by_hop(struct http_head *h)
     for (size_t i = 0; i < h->nfields; i++)
         if (h->fields[i].id == HTTP_CONNECTION)
             drop_nominated(h, h->fields[i].value);
-    for (unsigned id = 1; id < HTTP_FIELD_IDS; id++)
-        if (is_hop[id])
-            http_head_drop(h, id);
+    for (size_t i = 0; i < h->nfields; i++)
+        if (hops >> h->fields[i].id & 1)
+            h->fields[i].flags |= HTTP_FIELD_DROPPED;
+    h->seen &= ~hops;
 }
 
 /* Names weir does not know otherwise, and prefixes ('-' at the end). */

@@ -8,7 +8,7 @@
 #include <emmintrin.h>
 #endif
 
-enum { BYTE_TOKEN = 1, BYTE_TARGET = 2, BYTE_HOST = 4 };
+enum { BYTE_TOKEN = 1, BYTE_TARGET = 2, BYTE_HOST = 4, BYTE_LABEL = 8 };
 
 extern const uint8_t scan_classes[256];
 
@@ -22,6 +22,23 @@ static inline const char *scan_class(const char *p, const char *end, unsigned by
     while (p < end && scan_is(*p, byte_class))
         p++;
     return p;
+}
+
+/* The first LF in [p, end), or NULL. Lines are so short that memchr() would not have begun. */
+static inline const char *scan_lf(const char *p, const char *end)
+{
+#ifdef __SSE2__
+    const __m128i lf = _mm_set1_epi8('\n');
+    for (; end - p >= 16; p += 16) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+        int hit = _mm_movemask_epi8(_mm_cmpeq_epi8(v, lf));
+        if (hit != 0)
+            return p + __builtin_ctz((unsigned)hit);
+    }
+#endif
+    while (p < end && *p != '\n')
+        p++;
+    return p < end ? p : NULL;
 }
 
 /* The first control byte (below 0x20, or 0x7f) in [p, end), or end: where a field value stops, and

@@ -154,6 +154,8 @@ static enum err drop_from(struct http_field *f, struct arena *a)
 
 static enum err drop_weir_cookies(struct http_head *h)
 {
+    if (!http_head_has(h, HTTP_COOKIE))
+        return ERR_OK;
     for (size_t i = 0; i < h->nfields; i++) {
         struct http_field *f = &h->fields[i];
         if (f->id == HTTP_COOKIE && !(f->flags & HTTP_FIELD_DROPPED) && f->value.n > 0 &&

@@ -150,6 +150,27 @@ static void test_number_round_trip(void **state)
     }
 }
 
+/* Long ones are written 16 bytes at a time. */
+static void test_hex_of_any_length(void **state)
+{
+    unsigned char bytes[256];
+    char hex[2 * sizeof(bytes)];
+    UNUSED(state);
+    for (unsigned i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (unsigned char)i;
+    for (size_t from = 0; from < sizeof(bytes); from += 7)
+        for (size_t n = 0; n <= 49 && from + n <= sizeof(bytes); n++) {
+            char two[3];
+            memset(hex, '?', sizeof(hex));
+            bytes_hex(hex, bytes + from, n);
+            for (size_t i = 0; i < n; i++) {
+                (void)snprintf(two, sizeof(two), "%02x", bytes[from + i]);
+                assert_memory_equal(hex + 2 * i, two, 2);
+            }
+            assert_int_equal(hex[2 * n], '?');
+        }
+}
+
 static void test_buf_ceiling(void **state)
 {
     UNUSED(state);
@@ -220,12 +241,19 @@ static void test_buf_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_span_basics),    cmocka_unit_test(test_span_trim),
-        cmocka_unit_test(test_span_cut),       cmocka_unit_test(test_span_cmp),
-        cmocka_unit_test(test_numbers),        cmocka_unit_test(test_hex_numbers),
-        cmocka_unit_test(test_base64),         cmocka_unit_test(test_number_round_trip),
-        cmocka_unit_test(test_buf_ceiling),    cmocka_unit_test(test_buf_printf),
-        cmocka_unit_test(test_buf_drop_front), cmocka_unit_test(test_buf_without_memory),
+        cmocka_unit_test(test_span_basics),
+        cmocka_unit_test(test_span_trim),
+        cmocka_unit_test(test_span_cut),
+        cmocka_unit_test(test_span_cmp),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_hex_numbers),
+        cmocka_unit_test(test_base64),
+        cmocka_unit_test(test_number_round_trip),
+        cmocka_unit_test(test_hex_of_any_length),
+        cmocka_unit_test(test_buf_ceiling),
+        cmocka_unit_test(test_buf_printf),
+        cmocka_unit_test(test_buf_drop_front),
+        cmocka_unit_test(test_buf_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

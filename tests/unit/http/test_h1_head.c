@@ -353,6 +353,46 @@ static void test_write_request(void **state)
     chunkq_thread_end();
 }
 
+/* Fields that stand in memory as they are written go out in one piece; what was written otherwise,
+ * dropped, changed or added in between does not go along. */
+static void test_write_what_was_read(void **state)
+{
+    static const struct {
+        const char *in, *drop, *out;
+    } cases[] = {
+        {"A: 1\r\nB: 2\r\nC: 3\r\n", "", "A: 1\r\nB: 2\r\nC: 3\r\n"},
+        {"A: 1\r\nB: 2\r\nC: 3\r\n", "A", "B: 2\r\nC: 3\r\n"},
+        {"A: 1\r\nB: 2\r\nC: 3\r\n", "B", "A: 1\r\nC: 3\r\n"},
+        {"A: 1\r\nB: 2\r\nC: 3\r\n", "C", "A: 1\r\nB: 2\r\n"},
+        {"A:1\r\nB:\t2\r\nC:  3\r\nD: 4\r\n", "", "A: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\n"},
+        {"A: 1 \r\nB: 2\t\r\nC: 3  \r\nD:\r\nE: \r\nF: 6\r\n", "",
+         "A: 1\r\nB: 2\r\nC: 3\r\nD: \r\nE: \r\nF: 6\r\n"},
+        {"A: 1\r\nConnection: x\r\nUpgrade: u\r\nB: 2\r\n", "", "A: 1\r\nB: 2\r\n"},
+    };
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct http_head h;
+        struct chunkq q = {0};
+        struct h1_write w = {0};
+        struct buf raw = BUF_INIT(0);
+        struct buf want = BUF_INIT(0);
+        assert_int_equal(buf_printf(&raw, "HTTP/1.1 200 Ok\r\n%s\r\n", cases[i].in), ERR_OK);
+        assert_int_equal(buf_printf(&want, "HTTP/1.1 200 Ok\r\n%sVia: w\r\n\r\n", cases[i].out),
+                         ERR_OK);
+        http_head_begin(&h, &arena, true);
+        assert_int_equal(h1_response_parse(buf_span(&raw), &limits, &h), ERR_OK);
+        for (size_t k = 0; k < h.nfields; k++)
+            if (span_eq(h.fields[k].name, span_str(cases[i].drop)))
+                h.fields[k].flags |= HTTP_FIELD_DROPPED;
+        assert_int_equal(http_head_add(&h, SPAN("Via"), SPAN("w")), ERR_OK);
+        assert_int_equal(h1_response_write(&h, &w, &q), ERR_OK);
+        assert_true(span_eq(written(&q), buf_span(&want)));
+        buf_free(&raw);
+        buf_free(&want);
+    }
+    chunkq_thread_end();
+}
+
 static void test_write_response(void **state)
 {
     struct http_head h;
@@ -485,6 +525,7 @@ int main(void)
         TEST(test_cut_heads),
         TEST(test_trailers),
         TEST(test_write_request),
+        TEST(test_write_what_was_read),
         TEST(test_write_response),
         TEST(test_write_big),
         TEST(test_write_without_memory),
