@@ -104,10 +104,14 @@ void probe_begin(struct ask *a, struct worker *w, const struct view *v, struct s
 {
     const struct plan *plan = p->asking;
     struct ask_question q = {.worker = w, .view = v, .pair = p, .over = over, .owner = owner};
+    if (!shadow_pair_may_probe(p)) {
+        shadow_count_probe(SHADOW_PROBE_BUDGET);
+        return;
+    }
     q.backend = plan->backends[p->served];
     q.head = &plan->heads[p->served];
     q.who = &plan->who;
-    q.answer = &p->probe;
+    q.answer = p->probe;
     ask_begin(a, &q);
 }
 
@@ -121,8 +125,8 @@ void probe_end(struct ask *a, struct shadow_pair *p)
     else if (a->trouble != ERR_OK)
         shadow_count_probe(SHADOW_PROBE_BUDGET);
     else
-        shadow_count_probe(p->probe.outcome == ERR_OK ? SHADOW_PROBE_ANSWERED
-                                                      : SHADOW_PROBE_FAILED);
+        shadow_count_probe(p->probe->outcome == ERR_OK ? SHADOW_PROBE_ANSWERED
+                                                       : SHADOW_PROBE_FAILED);
     ask_end(a);
     a->begun = false;
 }
@@ -202,7 +206,7 @@ static void on_timer(void *arg)
     struct worker *w = r->worker;
     const struct plan *plan = r->pair->asking;
     struct snapshot_hold *h = worker_snapshot(w);
-    if (must_shed(w)) {
+    if (must_shed(w) || !shadow_pair_may_repeat(r->pair)) {
         give_up(r, SHADOW_RECHECK_SHED);
     } else if (plane_of(h->snapshot)->number != plan->plane) {
         give_up(r, SHADOW_RECHECK_CHANGED);

@@ -439,7 +439,7 @@ bool compare_docs(struct comparer *c, const struct shadow_pair *pair, const stru
 void compare_probe(struct comparer *c, const struct shadow_pair *pair, struct comparison *out)
 {
     struct shadow_pair view = *pair;
-    view.answers[side_other(pair->served)] = pair->probe;
+    view.answers[side_other(pair->served)] = *pair->probe;
     compare_pair(c, &view, out);
 }
 

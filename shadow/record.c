@@ -192,7 +192,7 @@ static enum err probe_findings(const struct comparison *c, struct buf *b)
 static enum err probe(const struct shadow_pair *p, const struct comparison *c, struct buf *b)
 {
     TRY(buf_printf(b, ",\"probe\":{\"status\":%u",
-                   p->probe.has_head ? (unsigned)p->probe.head.status : 0u));
+                   p->probe->has_head ? (unsigned)p->probe->head.status : 0u));
     TRY(verdict(c, b));
     if (c->nfindings > 0)
         TRY(probe_findings(c, b));

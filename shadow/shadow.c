@@ -122,6 +122,20 @@ struct shadow_pair *shadow_pair_new(struct shadow_lane *l, struct shadow_rules *
     return p;
 }
 
+bool shadow_pair_may_probe(struct shadow_pair *p)
+{
+    if (p->probe == NULL)
+        p->probe = arena_zalloc(&p->arena, sizeof(*p->probe));
+    return p->probe != NULL;
+}
+
+bool shadow_pair_may_repeat(struct shadow_pair *p)
+{
+    if (p->again == NULL)
+        p->again = arena_zalloc(&p->arena, SHADOW_ROUNDS * sizeof(*p->again));
+    return p->again != NULL;
+}
+
 static void slot_give(struct shadow_pair *p)
 {
     if (!p->has_slot)
@@ -137,10 +151,11 @@ void shadow_pair_free(struct shadow_pair **pp)
     if (*pp == NULL)
         return;
     OBJ_TAKE(p, pp, PAIR_MAGIC);
-    buf_free(&p->probe.body);
+    if (p->probe != NULL)
+        buf_free(&p->probe->body);
     for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++) {
         buf_free(&p->answers[s].body);
-        for (size_t i = 0; i < SHADOW_ROUNDS; i++)
+        for (size_t i = 0; p->again != NULL && i < SHADOW_ROUNDS; i++)
             buf_free(&p->again[i][s].body);
     }
     slot_give(p);

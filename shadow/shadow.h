@@ -61,15 +61,15 @@ struct shadow_pair {
     bool conditional;                /* the request carried If-* or Range */
     struct shadow_answer answers[2]; /* by enum side */
     bool probed;
-    struct shadow_answer probe; /* of the serving side to a second copy (A/A) */
+    struct shadow_answer *probe; /* of the serving side to a second copy (A/A); with probed */
     void *asking; /* the worker's, in the arena: how both sides can be asked again; NULL: they
                      cannot be, `recheck` says why */
     enum shadow_recheck recheck;
-    unsigned rounds; /* so often both were asked again */
-    struct shadow_answer again[SHADOW_ROUNDS][2];
-    bool has_slot;            /* it counts against shadow.rechecks */
-    struct shadow_pair *next; /* in the lane, on its way back to the worker */
-    size_t memory;            /* bytes accounted to the lane */
+    unsigned rounds;                  /* so often both were asked again */
+    struct shadow_answer (*again)[2]; /* by round and enum side; see shadow_pair_may_repeat() */
+    bool has_slot;                    /* it counts against shadow.rechecks */
+    struct shadow_pair *next;         /* in the lane, on its way back to the worker */
+    size_t memory;                    /* bytes accounted to the lane */
     struct shadow_lane *lane;
 };
 
@@ -120,6 +120,10 @@ struct shadow_pair *shadow_pair_new(struct shadow_lane *l, struct shadow_rules *
 /* An empty pair, or NULL without memory or budget; holds the rules. The arena counts against the
  * lane with a flat 4 KiB (pair->memory begins with it), bodies by shadow_memory_take(), added to
  * pair->memory by the caller. wall_ms is set. */
+
+bool shadow_pair_may_probe(struct shadow_pair *p) MUST_USE;
+bool shadow_pair_may_repeat(struct shadow_pair *p) MUST_USE;
+/* Room in the arena for p->probe, for p->again, which few pairs need. False: no memory. */
 
 void shadow_pair_free(struct shadow_pair **pair);
 /* Any thread; gives the memory back to the lane. */

@@ -436,6 +436,7 @@ static struct shadow_pair *wait_back(struct shadow_lane *lane)
 static void ask_again(struct shadow_pair *p, const char *legacy, const char *new_)
 {
     const char *texts[2] = {legacy, new_};
+    assert_true(shadow_pair_may_repeat(p));
     for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++) {
         struct shadow_answer *a = &p->again[p->rounds][s];
         http_head_begin(&a->head, &p->arena, true);
@@ -591,10 +592,11 @@ static void a_probe_is_compared_and_recorded(void **state)
         struct shadow_pair *p = pair_of(&r, 0, "{\"a\":1}", "{\"a\":1}");
         p->served = served;
         p->probed = true;
-        p->probe = p->answers[served];
-        p->probe.body = BUF_INIT(0);
-        assert_int_equal(buf_append(&p->probe.body, SPAN("{\"a\":1,\"b\":2}")), ERR_OK);
-        p->probe.body_length = p->probe.body.n;
+        assert_true(shadow_pair_may_probe(p));
+        *p->probe = p->answers[served];
+        p->probe->body = BUF_INIT(0);
+        assert_int_equal(buf_append(&p->probe->body, SPAN("{\"a\":1,\"b\":2}")), ERR_OK);
+        p->probe->body_length = p->probe->body.n;
         shadow_submit(p->lane, &p);
         assert_null(p);
     }
