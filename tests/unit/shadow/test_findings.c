@@ -510,7 +510,7 @@ static void noise_is_the_same_in_tables(void **state)
         struct report x, y;
         for (size_t i = 0; i < 2; i++) { /* two instances */
             open_table(&f[i], 0);
-            fill_both(&f[i], &records, &d, 5 << (seed % 6));
+            fill_both(&f[i], &records, &d, 5u << (seed % 6));
             struct buf text = written(&f[i], i == 0 ? "a" : "b", 0);
             append(&tables, &text);
             buf_free(&text);
