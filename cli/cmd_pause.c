@@ -31,7 +31,8 @@ static int run(const struct cli_call *call)
     struct buf body = BUF_INIT(0);
     uint64_t ms = 0;
     if (p->time == NULL || !cli_duration(p->time, &ms) || ms > PAUSE_MAX_MS) {
-        cli_say("pause: --for: give a time up to 1m, such as 500ms or 5s; 0s ends a pause");
+        cli_say("pause: --for%s%s: give a time up to 1m, such as 500ms or 5s; 0s ends a pause",
+                p->time == NULL ? "" : " ", p->time == NULL ? "" : p->time);
         return CLI_WRONG;
     }
     if (p->then != NULL && !is_side(p->then)) {

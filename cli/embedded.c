@@ -126,7 +126,7 @@ static enum err check_number(const char *option, const char *text, bool percent,
     complain(wrong, option,
              percent ? "must be a number from 0 to 100, with at most two decimals"
                      : "must be a whole number",
-             "\"%s\" is not a number", text);
+             percent ? "\"%s\" is no percentage" : "\"%s\" is not a number", text);
     return ERR_CONFIG;
 }
 

@@ -29,7 +29,7 @@ static const struct cli_option *find(const struct cli_command *c, struct span na
     return NULL;
 }
 
-static int unknown(const struct cli_command *c, struct span name)
+static int unknown(const struct cli_command *c, const char *dashes, struct span name)
 {
     char word[LABEL_LEN];
     char what[4 * LABEL_LEN];
@@ -40,10 +40,10 @@ static int unknown(const struct cli_command *c, struct span name)
     (void)snprintf(word, sizeof(word), SPAN_FMT, SPAN_ARG(name));
     const char *near = suggest_nearest(name, names, n);
     if (near != NULL)
-        (void)snprintf(what, sizeof(what), "there is no option --%s; did you mean --%s?", word,
-                       near);
+        (void)snprintf(what, sizeof(what), "there is no option %s%s; did you mean --%s?", dashes,
+                       word, near);
     else
-        (void)snprintf(what, sizeof(what), "there is no option --%s", word);
+        (void)snprintf(what, sizeof(what), "there is no option %s%s", dashes, word);
     return wrong(c, what);
 }
 
@@ -78,7 +78,7 @@ static int take_option(struct cli_call *call, int argc, char **argv, int *i)
     const char *value = eq < word.n ? word.p + eq + 1 : NULL;
     const struct cli_option *o = find(c, span_until(word, eq));
     if (o == NULL)
-        return unknown(c, span_until(word, eq));
+        return unknown(c, "--", span_until(word, eq));
     if (o->kind == CLI_FLAG && value != NULL) {
         (void)snprintf(what, sizeof(what), "--%s takes no value", o->name);
         return wrong(c, what);
@@ -113,7 +113,7 @@ static int take_all(struct cli_call *call, int argc, char **argv, bool *wants_he
             if (take_option(call, argc, argv, &i) != CLI_OK)
                 return CLI_WRONG;
         } else if (options && word[0] == '-' && word[1] != '\0') {
-            return unknown(call->command, span_str(word + 1));
+            return unknown(call->command, "-", span_str(word + 1));
         } else {
             args[call->nargs++] = word;
         }

@@ -62,6 +62,7 @@ enum shadow_store { SHADOW_STORE_NONE, SHADOW_STORE_PATHS, SHADOW_STORE_TOKENS, 
 enum underscore { UNDERSCORE_DROP, UNDERSCORE_PASS, UNDERSCORE_REJECT };
 enum passing { PASSING_REJECT, PASSING_PASS };
 enum access_format { ACCESS_JSON, ACCESS_COMBINED };
+enum access_query { ACCESS_QUERY_KEEP, ACCESS_QUERY_NAMES, ACCESS_QUERY_DROP };
 
 enum on_flip { ON_FLIP_FINISH, ON_FLIP_DRAIN, ON_FLIP_CUT };
 enum new_error { NEW_ERROR_FAIL, NEW_ERROR_LEGACY };
@@ -347,6 +348,7 @@ struct config_log {
     enum log_format format;
     const char *access; /* NULL: none */
     enum access_format access_format;
+    enum access_query access_query;
 };
 
 struct config {

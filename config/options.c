@@ -46,6 +46,10 @@ static const char *const words_passing[] = {
     [PASSING_REJECT] = "reject", [PASSING_PASS] = "pass", NULL};
 static const char *const words_access_format[] = {
     [ACCESS_JSON] = "json", [ACCESS_COMBINED] = "combined", NULL};
+static const char *const words_access_query[] = {[ACCESS_QUERY_KEEP] = "keep",
+                                                 [ACCESS_QUERY_NAMES] = "names",
+                                                 [ACCESS_QUERY_DROP] = "drop",
+                                                 NULL};
 static const char *const words_log_level[] = {
     [LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info", [LOG_DEBUG] = "debug", NULL};
 static const char *const words_log_format[] = {[LOG_TEXT] = "text", [LOG_JSON] = "json", NULL};

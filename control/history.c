@@ -16,6 +16,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 enum { CHANGE_LEN = 400, SHARE_LEN = 64 };
 
@@ -73,6 +74,12 @@ static enum err read_one(const char *dir, const char *name, struct buf *out,
 static enum err read_trail(const char *dir, struct buf *out, struct complaints *wrong)
 {
     struct buf newer = BUF_INIT(0);
+    struct stat st;
+    if (stat(dir, &st) != 0) { /* where nothing has changed yet there is a directory */
+        complain(wrong, dir, "name the state_dir of a weir: --state-dir DIR", "cannot be read: %s",
+                 strerror(errno));
+        return ERR_SYSTEM;
+    }
     enum err e = read_one(dir, "audit.ndjson", &newer, wrong);
     if (e == ERR_OK)
         e = read_one(dir, "audit.ndjson.1", out, wrong);

@@ -138,7 +138,8 @@ static enum err write_order(const char *dir, struct span order, struct complaint
     enum err e = disk_replace(path, order, 0644);
     (void)umask(before);
     if (e != ERR_OK)
-        complain(wrong, path, NULL, "cannot be written: %s", strerror(errno));
+        complain(wrong, path, "name the state_dir of the weir that runs: --state-dir DIR",
+                 "cannot be written: %s", strerror(errno));
     return e;
 }
 

@@ -22,6 +22,7 @@ struct plan {
     size_t lines;
     size_t unread;
     size_t unmatched; /* by the new table */
+    size_t cut;       /* with values in the query that the log does not have */
     bool has_log;
 };
 
@@ -141,6 +142,19 @@ static void count(struct plan *p, const struct route *was, const struct route *i
             m->elsewhere += stay[s];
 }
 
+static bool asks_queries(const struct route_table *t)
+{
+    for (size_t i = 0; i < t->nroutes; i++)
+        if (t->routes[i].config->match.nquery > 0)
+            return true;
+    return false;
+}
+
+static bool is_cut(struct span target)
+{
+    return memmem(target.p, target.n, "<cut>", 5) != NULL;
+}
+
 static bool replay(struct plan *p, const json_t *line, struct arena *a)
 {
     struct http_head head;
@@ -150,6 +164,7 @@ static bool replay(struct plan *p, const json_t *line, struct arena *a)
     head.method_name = text_at(line, "method");
     if (head.target.n == 0 || http_path_normalise(head.target, a, &q.path) != ERR_OK)
         return false;
+    p->cut += is_cut(head.target);
     const struct route *was = route_match(p->was, &q);
     const struct route *is = route_match(p->is, &q);
     if (is == NULL)
@@ -241,6 +256,11 @@ static enum err say_log(const struct plan *p, struct buf *out)
         TRY(buf_printf(out, "%zu would find no route any more: 404\n", p->unmatched));
     if (p->unread > 0)
         TRY(buf_printf(out, "%zu lines are no requests of a JSON access log\n", p->unread));
+    if (p->cut > 0 && (asks_queries(p->was) || asks_queries(p->is)))
+        TRY(buf_printf(out,
+                       "%zu have values in the query that were not logged (log.access_query): "
+                       "conditions on them count as not met\n",
+                       p->cut));
     return buf_append(out, SPAN("Header fields and cookies are not in the log: conditions on them "
                                 "count as not met, and lists of users as empty.\n"));
 }

@@ -321,7 +321,8 @@ enum err control_purge(const char *dir, const struct shadow_purge *q, const char
     if (e == ERR_OK)
         e = audit_offline(dir, q, *removed, by, why);
     if (e == ERR_SYSTEM)
-        complain(wrong, dir, NULL, "%s: %s", what, strerror(errno));
+        complain(wrong, dir, "name the state_dir that has the records: --state-dir DIR", "%s: %s",
+                 what, strerror(errno));
     if (fd >= 0)
         (void)close(fd);
     return e;

@@ -231,6 +231,23 @@ static void say_upgrade(struct page *p, const json_t *s, uint64_t now_ms)
     page_end(p);
 }
 
+/* What the table of findings reaches back to, and whether all of it had room. */
+static void say_table(struct page *p, const json_t *shadow)
+{
+    uint64_t since = number_of(shadow, "since"), lost = number_of(shadow, "lost");
+    char begun[CLOCK_ISO_LEN + 1];
+    if (since == 0)
+        return;
+    clock_iso(begun, since);
+    page_label(p, "findings");
+    page_printf(p, INK_PLAIN, "%llu on %llu endpoints since %.16sZ: weir report --live",
+                (unsigned long long)number_of(shadow, "findings"),
+                (unsigned long long)number_of(shadow, "endpoints"), begun);
+    if (lost > 0)
+        page_printf(p, INK_WARN, "; %llu had no room", (unsigned long long)lost);
+    page_end(p);
+}
+
 static void say_shadow(struct page *p, const json_t *s)
 {
     const json_t *shadow = json_object_get(s, "shadow");
@@ -258,9 +275,10 @@ static void say_shadow(struct page *p, const json_t *s)
     page_label(p, "shadow");
     page_printf(p, mismatch > 0 ? INK_WARN : INK_PLAIN, "%s pairs alike, %s not, ", counts[0],
                 counts[1]);
-    page_printf(p, INK_PLAIN, "%s not comparable, %s copies dropped; %llu findings: weir report",
-                counts[2], counts[3], (unsigned long long)number_of(shadow, "findings"));
+    page_printf(p, INK_PLAIN, "%s not comparable, %s copies dropped: weir report", counts[2],
+                counts[3]);
     page_end(p);
+    say_table(p, shadow);
 }
 
 static bool is_mirrored(const json_t *route)

@@ -8,11 +8,13 @@
 enum {
     VALUE_MAX = 2048, /* bytes kept of one client-given value */
     LINE_MAX_BYTES = 32 * 1024,
+    NAME_MAX_BYTES = 32, /* a longer name in a query is taken for a value */
 };
 
 struct access_log {
     struct scribe_writer *writer;
     enum access_format format;
+    enum access_query query;
     uint64_t second; /* of the dates below */
     char iso[CLOCK_ISO_LEN + 1];
     char clf[CLOCK_CLF_LEN + 1];
@@ -26,6 +28,7 @@ enum err access_open(struct worker *w, struct scribe *s, const struct config_log
     if (a == NULL)
         return ERR_NO_MEMORY;
     a->format = log->access_format;
+    a->query = log->access_query;
     enum err e = scribe_writer_new(proxy_access_file(w->proxy), &a->writer);
     if (e != ERR_OK) {
         free(a);
@@ -97,6 +100,36 @@ static void put_text(struct line *l, struct span s, bool json)
             put(l, span_of((char[]){'\\', 'x', hex[c >> 4], hex[c & 15]}, 4));
     }
     put(l, span_from(s, from));
+}
+
+static void put_query_item(struct line *l, struct span item, bool json)
+{
+    size_t eq = span_find(item, '=');
+    bool named = eq < item.n && eq <= NAME_MAX_BYTES;
+    if (named)
+        put_text(l, span_until(item, eq + 1), json);
+    if (named ? eq + 1 < item.n : item.n > 0)
+        put(l, SPAN("<cut>"));
+}
+
+/* A path or a URL, and of its query what log.access_query allows. */
+static void put_target(struct line *l, const struct access_log *a, struct span s)
+{
+    bool json = a->format == ACCESS_JSON;
+    struct span item, rest = span_until(s, min_size(s.n, VALUE_MAX));
+    size_t question = a->query == ACCESS_QUERY_KEEP ? rest.n : span_find(rest, '?');
+    put_text(l, span_until(rest, question), json);
+    if (question == rest.n)
+        return;
+    if (a->query == ACCESS_QUERY_DROP) {
+        put(l, SPAN("?<cut>"));
+        return;
+    }
+    rest = span_from(rest, question + 1);
+    for (const char *sep = "?"; span_cut(&rest, '&', &item); sep = "&") {
+        put(l, span_str(sep));
+        put_query_item(l, item, json);
+    }
 }
 
 static void renew_dates(struct access_log *a, uint64_t wall_ms)
@@ -228,7 +261,9 @@ static void json_line(struct line *l, const struct access_log *a, struct exchang
     KEY(l, "host");
     json_text(l, x->request == NULL ? SPAN_NULL : x->request->authority);
     KEY(l, "target");
-    json_text(l, target_of(x));
+    put(l, SPAN("\""));
+    put_target(l, a, target_of(x));
+    put(l, SPAN("\""));
     KEY(l, "version");
     json_text(l, version_of(x));
     KEY(l, "tls");
@@ -251,6 +286,14 @@ static void quoted(struct line *l, struct span s)
     put(l, SPAN("\""));
 }
 
+static void referer(struct line *l, const struct access_log *a, const struct exchange *x)
+{
+    struct span s = x->request == NULL ? SPAN_NULL : http_head_value(x->request, HTTP_REFERER);
+    put(l, s.n == 0 ? SPAN("\"-") : SPAN("\""));
+    put_target(l, a, s);
+    put(l, SPAN("\""));
+}
+
 static void combined_line(struct line *l, const struct access_log *a, struct exchange *x)
 {
     const struct decision *d = &x->decision;
@@ -260,7 +303,7 @@ static void combined_line(struct line *l, const struct access_log *a, struct exc
     put(l, SPAN("] \""));
     put_text(l, method_of(x), false);
     put(l, SPAN(" "));
-    put_text(l, target_of(x), false);
+    put_target(l, a, target_of(x));
     put(l, SPAN(" "));
     put(l, version_of(x));
     put(l, SPAN("\" "));
@@ -268,7 +311,7 @@ static void combined_line(struct line *l, const struct access_log *a, struct exc
     put(l, SPAN(" "));
     put_u64(l, x->bytes_out);
     put(l, SPAN(" "));
-    quoted(l, x->request == NULL ? SPAN_NULL : http_head_value(x->request, HTTP_REFERER));
+    referer(l, a, x);
     put(l, SPAN(" "));
     quoted(l, x->request == NULL ? SPAN_NULL : http_head_value(x->request, HTTP_USER_AGENT));
     if (x->decided) {

@@ -33,6 +33,9 @@ static enum err table_open(struct findings_table *t)
 
 static void endpoint_free(struct findings_endpoint *e)
 {
+    for (size_t i = 0; i < e->nabsent; i++)
+        free(e->absent[i].path);
+    free(e->absent);
     free(e->route);
     free(e->name);
     free(e);
@@ -153,7 +156,7 @@ static void merge_times(struct stats_times *into, const struct stats_times *from
     }
 }
 
-static void seen_between(uint64_t *first, uint64_t *last, uint64_t from, uint64_t to)
+void findings_seen(uint64_t *first, uint64_t *last, uint64_t from, uint64_t to)
 {
     if (*first == 0 || (from != 0 && from < *first))
         *first = from;
@@ -170,11 +173,16 @@ void findings_merge_endpoint(struct findings_endpoint *into, const struct findin
     into->judged = findings_sum(into->judged, from->judged);
     into->more = findings_sum(into->more, from->more);
     into->other_statuses = findings_sum(into->other_statuses, from->other_statuses);
-    seen_between(&into->first_ms, &into->last_ms, from->first_ms, from->last_ms);
+    findings_seen(&into->first_ms, &into->last_ms, from->first_ms, from->last_ms);
     for (size_t i = 0; i < from->nstatuses; i++)
         count_status(into, from->statuses[i].legacy, from->statuses[i].new_, from->statuses[i].n);
     for (size_t i = 0; i < from->nreasons; i++)
         count_reason(into, from->reasons[i].verdict, from->reasons[i].word, from->reasons[i].n);
+    for (enum reach k = REACH_STATUS; k < REACH_LEVELS; k++)
+        into->probes[k] = findings_sum(into->probes[k], from->probes[k]);
+    for (size_t i = 0; i < from->nabsent; i++)
+        findings_count_absent(into, span_str(from->absent[i].path), from->absent[i].pairs,
+                              from->absent[i].probes);
     for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++) {
         into->errors[s] = findings_sum(into->errors[s], from->errors[s]);
         merge_times(&into->times[s], &from->times[s]);
@@ -325,8 +333,10 @@ static void merge_entry(struct findings_entry *into, struct findings_entry *from
 {
     into->pairs = findings_sum(into->pairs, from->pairs);
     into->lasting = findings_sum(into->lasting, from->lasting);
+    into->skew = findings_sum(into->skew, from->skew);
     into->places = findings_sum(into->places, from->places);
-    seen_between(&into->first_ms, &into->last_ms, from->first_ms, from->last_ms);
+    findings_merge_evidence(&into->evidence, &from->evidence);
+    findings_seen(&into->first_ms, &into->last_ms, from->first_ms, from->last_ms);
     findings_example(into, from->example_ms, span_str(from->example));
     from->text = earlier_text(into, from->text_ms, from->text, from->text_n);
 }
@@ -486,16 +496,6 @@ static uint16_t status_in(const struct shadow_answer *a)
     return a->has_head ? a->head.status : 0;
 }
 
-static enum settled settled_of_pair(const struct comparison *c)
-{
-    return c->settled == NULL ? SETTLED_UNCHECKED : c->settled->said;
-}
-
-static bool is_lasting(const struct comparison *c, size_t finding)
-{
-    return settled_counts(settled_of_pair(c)) && (c->settled == NULL || !c->settled->gone[finding]);
-}
-
 static void count_pair(struct findings_endpoint *e, const struct shadow_pair *pair,
                        const struct comparison *c)
 {
@@ -503,9 +503,9 @@ static void count_pair(struct findings_endpoint *e, const struct shadow_pair *pa
     bool compared = c->verdict == VERDICT_MATCH || c->verdict == VERDICT_MISMATCH;
     e->verdicts[c->verdict]++;
     if (c->verdict == VERDICT_MISMATCH)
-        e->settled[settled_of_pair(c)]++;
+        e->settled[settled_said(c)]++;
     e->more += c->more;
-    seen_between(&e->first_ms, &e->last_ms, pair->wall_ms, pair->wall_ms);
+    findings_seen(&e->first_ms, &e->last_ms, pair->wall_ms, pair->wall_ms);
     if (c->reason != NULL)
         count_reason(e, c->verdict, c->reason, 1);
     if (c->verdict != VERDICT_SKIPPED)
@@ -549,12 +549,13 @@ static bool add_finding(struct findings *f, struct findings_endpoint *e,
     struct findings_entry *entry = findings_entry(&f->shared.tables[0], e, x->kind, &t);
     if (entry == NULL)
         return false;
-    if (entry->pairs == 0)
-        entry->text_ms = pair->wall_ms;
+    if (entry->pairs == 0) /* what only probes had shown until now has no other words */
+        findings_retell(entry, pair->wall_ms, &t);
     entry->pairs++;
-    entry->lasting += is_lasting(c, i);
+    entry->lasting += settled_lasts(c, i);
+    entry->skew += settled_said(c) == SETTLED_SKEW;
     entry->places += x->n;
-    seen_between(&entry->first_ms, &entry->last_ms, pair->wall_ms, pair->wall_ms);
+    findings_seen(&entry->first_ms, &entry->last_ms, pair->wall_ms, pair->wall_ms);
     add_example(f, entry, pair, x);
     return true;
 }
@@ -577,9 +578,11 @@ static void add_locked(struct findings *f, const struct shadow_pair *pair,
         return;
     }
     count_pair(e, pair, c);
+    size_t lost = 0;
     for (size_t i = 0; i < c->nfindings; i++)
-        if (!add_finding(f, e, pair, c, i))
-            lose(t, 1);
+        lost += add_finding(f, e, pair, c, i) ? 0 : 1;
+    lose(t, lost);
+    findings_count_probe(t, e, pair, c, lost == 0);
     metric_set(METRIC_SHADOW_FINDINGS, t->nentries);
 }
 
@@ -673,11 +676,13 @@ uint64_t findings_changes(struct findings *f)
     return n;
 }
 
+/* NULL: on all routes. */
 static uint64_t findings_on(const struct findings_table *t, const char *route)
 {
     uint64_t n = 0;
     for (size_t i = 0; i < t->nentries; i++)
-        n += strcmp(t->entries[i].endpoint->route, route) == 0 ? 1 : 0;
+        n += t->entries[i].pairs > 0 &&
+             (route == NULL || strcmp(t->entries[i].endpoint->route, route) == 0);
     return n;
 }
 
@@ -687,8 +692,8 @@ static enum err summary_locked(const struct findings *f, struct buf *json)
     const struct findings_table *t = f->shared.tables;
     const struct findings_table *fuller = t[1].nentries > t[0].nentries ? &t[1] : &t[0];
     uint64_t since = t[1].begun_ms != 0 ? t[1].begun_ms : t[0].begun_ms;
-    TRY(buf_printf(json, "\"findings\":%zu,\"endpoints\":%zu,\"lost\":%llu,\"since\":%llu",
-                   fuller->nentries, fuller->nendpoints,
+    TRY(buf_printf(json, "\"findings\":%llu,\"endpoints\":%zu,\"lost\":%llu,\"since\":%llu",
+                   (unsigned long long)findings_on(fuller, NULL), fuller->nendpoints,
                    (unsigned long long)(t[0].lost + t[1].lost), (unsigned long long)since));
     TRY(buf_append(json, SPAN(",\"routes\":{")));
     for (size_t i = 0; i < f->shared.nroutes; i++) {

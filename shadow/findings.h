@@ -9,6 +9,8 @@
 #define SHADOW_FINDINGS_H
 
 #include "shadow/compare.h"
+#include "shadow/evidence.h"
+#include "shadow/reach.h"
 #include "shadow/record_read.h"
 #include "shadow/redact.h"
 #include "shadow/settle.h"
@@ -23,6 +25,7 @@ enum {
     FINDINGS_ROUTES_MAX = 1000,    /* likewise */
     FINDINGS_STATUS_MAX = 32,      /* per endpoint: combinations of two status codes */
     FINDINGS_REASONS_MAX = 16,     /* per endpoint */
+    FINDINGS_ABSENT_MAX = 64,      /* likewise; more are taken to be there always */
     FINDINGS_EXAMPLE_MAX = 2048,   /* bytes */
     FINDINGS_TABLES = 2,
 };
@@ -36,6 +39,12 @@ struct findings_reason {
     enum verdict_kind verdict;
     char word[32];
     uint64_t n;
+};
+
+/* A place that was not in both bodies. */
+struct findings_absent {
+    char *path;
+    uint64_t pairs, probes; /* probes: of the pairs that are evidence */
 };
 
 struct findings_endpoint {
@@ -53,7 +62,10 @@ struct findings_endpoint {
     uint64_t other_statuses;
     struct findings_reason reasons[FINDINGS_REASONS_MAX];
     size_t nreasons;
-    struct stats_times times[2]; /* by enum side; pairs that were compared */
+    struct stats_times times[2];   /* by enum side; pairs that were compared */
+    uint64_t probes[REACH_LEVELS]; /* by what was compared in them */
+    struct findings_absent *absent;
+    size_t nabsent;
 };
 
 /* The texts of an entry; "" for none. */
@@ -68,8 +80,10 @@ struct findings_entry {
     size_t text_n;
     uint64_t text_ms;
     enum finding_kind kind;
-    uint64_t pairs, places;
-    uint64_t lasting; /* of the pairs: it was there when asked again, or nobody asked */
+    uint64_t pairs, places;   /* no pairs: only the serving side differed, from itself */
+    uint64_t lasting;         /* of the pairs: it was there when asked again, or nobody asked */
+    uint64_t skew;            /* of the pairs: the data had another version */
+    struct evidence evidence; /* but its probes, which are the endpoint's */
     uint64_t first_ms, last_ms;
     char *example; /* a JSON object; NULL: none */
     uint64_t example_ms;
@@ -157,8 +171,19 @@ void findings_example(struct findings_entry *e, uint64_t at_ms, struct span json
 /* Kept when it is earlier than the one there is. */
 
 void findings_merge_endpoint(struct findings_endpoint *into, const struct findings_endpoint *from);
+void findings_merge_evidence(struct evidence *into, const struct evidence *from);
+
+void findings_count_probe(struct findings_table *t, struct findings_endpoint *e,
+                          const struct shadow_pair *pair, const struct comparison *c, bool whole);
+/* Any pair; whole: all of its findings are in the table. findings_noise.c */
+
+void findings_count_absent(struct findings_endpoint *e, struct span path, uint64_t pairs,
+                           uint64_t probes);
 uint64_t findings_sum(uint64_t a, uint64_t b);
 /* Never wraps. */
+
+void findings_seen(uint64_t *first, uint64_t *last, uint64_t from, uint64_t to);
+/* Widens first to last by from to to; 0 is no time. */
 
 void findings_settle(struct findings *f);
 /* Names as the trie has them now. Under the lock. */

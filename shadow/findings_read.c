@@ -76,6 +76,34 @@ static void read_reasons(const struct jdoc *d, struct findings_endpoint *e)
     }
 }
 
+static void read_probes(const struct jdoc *d, struct findings_endpoint *e)
+{
+    uint32_t list = list_of(d, "probes"), at = list;
+    uint64_t n;
+    for (enum reach k = REACH_STATUS; list != JDOC_NONE && k < REACH_LEVELS; k++)
+        if (next_number(d, list, &at, &n))
+            e->probes[k] = findings_sum(n, 0);
+        else
+            return;
+}
+
+static bool is_name(struct span s)
+{
+    return s.n > 0 && memchr(s.p, '\0', s.n) == NULL;
+}
+
+static void take_absent(const struct jdoc *d, struct findings_endpoint *e)
+{
+    uint32_t list = list_of(d, "absent");
+    for (uint32_t i = list + 1; list != JDOC_NONE && i < d->nodes[list].next;
+         i = d->nodes[i].next) {
+        struct span path = text(d, i, "path");
+        uint64_t pairs, probes;
+        if (is_name(path) && jdoc_u64(d, i, "pairs", &pairs) && jdoc_u64(d, i, "probes", &probes))
+            findings_count_absent(e, path, pairs, probes);
+    }
+}
+
 static void read_counts(const struct jdoc *d, uint64_t at_ms, struct findings_endpoint *e)
 {
     for (enum verdict_kind k = 0; k < VERDICT_KINDS; k++)
@@ -93,6 +121,7 @@ static void read_counts(const struct jdoc *d, uint64_t at_ms, struct findings_en
     read_times(d, "legacy_us", &e->times[SIDE_LEGACY]);
     read_times(d, "new_us", &e->times[SIDE_NEW]);
     read_reasons(d, e);
+    read_probes(d, e);
 }
 
 /* --- a finding's --- */
@@ -142,23 +171,22 @@ static enum err take_finding(struct findings_table *t, struct findings_endpoint 
         t->lost++;
         return ERR_OK;
     }
+    const struct evidence evidence = {
+        .b = number(d, "b"), .c = number(d, "c"), .both = number(d, "both")};
     uint64_t first = number(d, "first");
-    findings_retell(x, first, &texts);
+    if (first != 0)
+        findings_retell(x, first, &texts);
     x->pairs = findings_sum(x->pairs, number(d, "pairs"));
     x->lasting = findings_sum(x->lasting, number(d, "lasting"));
+    x->skew = findings_sum(x->skew, number(d, "skew"));
     x->places = findings_sum(x->places, number(d, "places"));
-    x->first_ms = x->first_ms == 0 || first < x->first_ms ? first : x->first_ms;
-    x->last_ms = at_ms > x->last_ms ? at_ms : x->last_ms;
+    findings_merge_evidence(&x->evidence, &evidence);
+    findings_seen(&x->first_ms, &x->last_ms, first, at_ms);
     take_example(d, x);
     return ERR_OK;
 }
 
 /* --- a line --- */
-
-static bool is_name(struct span s)
-{
-    return s.n > 0 && memchr(s.p, '\0', s.n) == NULL;
-}
 
 static enum err take(struct findings *f, struct findings_table *t, const struct jdoc *d,
                      const struct record *x)
@@ -180,6 +208,7 @@ static enum err take(struct findings *f, struct findings_table *t, const struct 
         return ERR_NO_MEMORY;
     read_counts(d, x->at_ms, counts);
     findings_merge_endpoint(e, counts);
+    take_absent(d, e);
     free(counts);
     return ERR_OK;
 }

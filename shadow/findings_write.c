@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { HEAD_ROOM = 4096 };
+enum { HEAD_ROOM = 4096, ABSENT_ROOM = RECORD_LINE_MAX / 4 };
 
 /* A table in the order of writing. */
 struct sorted {
@@ -159,6 +159,46 @@ static enum err reasons(struct buf *b, const struct findings_endpoint *e)
     return buf_append(b, SPAN("]"));
 }
 
+static enum err probes(struct buf *b, const struct findings_endpoint *e)
+{
+    const uint64_t *n = e->probes;
+    return n[0] == 0 ? ERR_OK
+                     : buf_printf(b, ",\"probes\":[%llu,%llu,%llu]", (unsigned long long)n[0],
+                                  (unsigned long long)n[1], (unsigned long long)n[2]);
+}
+
+static int by_path(const void *pa, const void *pb)
+{
+    const struct findings_absent *a = pa, *b = pb;
+    return strcmp(a->path, b->path);
+}
+
+/* What was not there is told last, as far as a line has room. */
+static enum err absent(struct buf *b, const struct findings_endpoint *e)
+{
+    struct findings_absent list[FINDINGS_ABSENT_MAX];
+    const char *sep = "";
+    if (e->nabsent == 0)
+        return ERR_OK;
+    memcpy(list, e->absent, e->nabsent * sizeof(list[0]));
+    qsort(list, e->nabsent, sizeof(list[0]), by_path);
+    TRY(buf_append(b, SPAN(",\"absent\":[")));
+    for (size_t i = 0, room = ABSENT_ROOM; i < e->nabsent; i++) {
+        size_t before = b->n;
+        TRY(buf_printf(b, "%s{\"pairs\":%llu,\"probes\":%llu", sep,
+                       (unsigned long long)list[i].pairs, (unsigned long long)list[i].probes));
+        TRY(jwrite_member(b, "path", span_str(list[i].path)));
+        TRY(buf_append(b, SPAN("}")));
+        if (b->n - before > room) {
+            b->n = before;
+            break;
+        }
+        room -= b->n - before;
+        sep = ",";
+    }
+    return buf_append(b, SPAN("]"));
+}
+
 /* --- lines --- */
 
 static enum err endpoint_line(struct buf *b, const struct findings_endpoint *e)
@@ -180,6 +220,8 @@ static enum err endpoint_line(struct buf *b, const struct findings_endpoint *e)
     TRY(times(b, "legacy_us", &e->times[SIDE_LEGACY]));
     TRY(times(b, "new_us", &e->times[SIDE_NEW]));
     TRY(reasons(b, e));
+    TRY(probes(b, e));
+    TRY(absent(b, e));
     return buf_append(b, SPAN("}\n"));
 }
 
@@ -194,7 +236,11 @@ static enum err finding_line(struct buf *b, const struct findings_entry *e)
     TRY(number(b, "first", e->first_ms));
     TRY(number(b, "pairs", e->pairs));
     TRY(number(b, "lasting", e->lasting));
+    TRY(number(b, "skew", e->skew));
     TRY(number(b, "places", e->places));
+    TRY(number(b, "b", e->evidence.b));
+    TRY(number(b, "c", e->evidence.c));
+    TRY(number(b, "both", e->evidence.both));
     TRY(text(b, "detail", t.detail));
     TRY(text(b, "method", t.method));
     TRY(text(b, "legacy_class", t.classes[SIDE_LEGACY]));

@@ -176,3 +176,15 @@ enum err phrase_curl(struct buf *out, const struct report_example *e)
     TRY(buf_append(out, SPAN("\"$BASE\"")));
     return put_quoted(out, e->target);
 }
+
+const char *phrase_rule(char out[PHRASE_LONG], const struct report_rule *x)
+{
+    out[0] = '\0';
+    if (x->rule != NULL && x->rule->action == RULE_KEY)
+        (void)snprintf(out, PHRASE_LONG,
+                       "hides nothing: elements are told apart by \"%.64s\" when they are compared",
+                       x->rule->key);
+    else if (x->pairs == 0 && x->undecided == 0)
+        (void)snprintf(out, PHRASE_LONG, "matches nothing");
+    return out;
+}

@@ -5,6 +5,7 @@
 #define SHADOW_REPORT_H
 
 #include "shadow/evidence.h"
+#include "shadow/reach.h"
 #include "shadow/record_read.h"
 #include "shadow/report_trend.h"
 #include "shadow/stats.h"
@@ -80,7 +81,7 @@ struct report_endpoint {
     uint64_t settled[SETTLED_KINDS];  /* mismatches, by what asking again said */
     uint64_t counted;                 /* mismatches that lasted and are no noise */
     uint64_t noise;                   /* that lasted, but all that differs is noisy or blind */
-    uint64_t probes[3];               /* in which status, headers, bodies were compared */
+    uint64_t probes[REACH_LEVELS];    /* in which status, headers, bodies were compared */
     uint64_t states[EVIDENCE_STATES]; /* findings */
     struct interval rate;             /* of mismatches among the compared */
     double score; /* share of traffic x lower end of the rate of those that count */
@@ -243,6 +244,12 @@ const char *phrase_span(char out[PHRASE_MAX], uint64_t ms);
 
 enum err report_instances(const struct report *r, struct buf *out) MUST_USE;
 /* "a 3 s ago, b 5 min ago; missing: c": whose tables it is made from. */
+
+const char *phrase_rule(char out[PHRASE_LONG], const struct report_rule *x);
+/* What a rule that hid nothing did instead; empty when it hid something. */
+
+const char *report_not_held(const struct report *r);
+/* What a report of tables cannot tell, as a sentence; NULL: it is made from records. */
 
 enum err phrase_curl(struct buf *out, const struct report_example *e) MUST_USE;
 /* A line for a shell; nothing when the target was not stored. */

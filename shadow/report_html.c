@@ -140,6 +140,8 @@ static void title(struct html *h, const struct report *r)
         if (report_instances(r, &whose) == ERR_OK && buf_append(&whose, span_of("", 1)) == ERR_OK)
             html_text(h, whose.p);
         html_raw(h, ". ");
+        html_text(h, report_not_held(r));
+        html_raw(h, " ");
         buf_free(&whose);
     }
     html_raw(h, "Made by weir " WEIR_VERSION ".</p></header>\n<main>\n");
@@ -371,7 +373,7 @@ static void details(struct html *h, const struct report *r)
 
 static void rule(struct html *h, const struct report_rule *x)
 {
-    char text[PHRASE_MAX];
+    char text[PHRASE_MAX], instead[PHRASE_LONG];
     html_raw(h, "<tr><th scope=\"row\">");
     html_text(h, x->id);
     html_format(h, "</th><td class=\"n\">%s</td><td>", phrase_count(text, x->pairs));
@@ -380,6 +382,7 @@ static void rule(struct html *h, const struct report_rule *x)
         html_text(h, x->paths[i]);
         html_raw(h, "</code>");
     }
+    html_text(h, phrase_rule(instead, x));
     html_raw(h, x->more_paths ? ", more</td><td>" : "</td><td>");
     if (x->rule != NULL) {
         html_text(h, x->rule->author);

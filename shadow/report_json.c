@@ -122,6 +122,9 @@ static enum err totals(const struct report *r, struct buf *b)
     TRY(member(b, "route", r->options->route));
     TRY(number(b, "since_ms", r->options->since_ms));
     TRY(number(b, "findings_left_out", r->lost_findings));
+    TRY(member(b, "source", report_not_held(r) == NULL ? "records" : "tables"));
+    if (report_not_held(r) != NULL)
+        TRY(member(b, "not_held", report_not_held(r)));
     TRY(instances(r, b));
     return stacks(r, b);
 }
@@ -256,6 +259,7 @@ static enum err endpoint(const struct report *r, const struct report_endpoint *e
 
 static enum err rule(const struct report_rule *x, struct buf *b)
 {
+    char instead[PHRASE_LONG];
     TRY(buf_append(b, SPAN("{\"id\":")));
     TRY(jwrite_string(b, span_str(x->id)));
     if (x->rule != NULL) {
@@ -270,6 +274,8 @@ static enum err rule(const struct report_rule *x, struct buf *b)
     TRY(number(b, "pairs", x->pairs));
     TRY(number(b, "places", x->places));
     TRY(number(b, "undecided", x->undecided));
+    if (phrase_rule(instead, x)[0] != '\0')
+        TRY(member(b, "instead", instead));
     TRY(buf_append(b, SPAN(",\"paths\":[")));
     for (size_t i = 0; i < x->npaths; i++) {
         TRY(buf_append(b, i == 0 ? SPAN("") : SPAN(",")));

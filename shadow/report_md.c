@@ -94,7 +94,7 @@ static enum err instances(const struct report *r, struct buf *b)
     if (e == ERR_OK)
         e = code(b, text.p);
     buf_free(&text);
-    return e == ERR_OK ? buf_append(b, SPAN("\n")) : e;
+    return e == ERR_OK ? buf_printf(b, ". %s\n", report_not_held(r)) : e;
 }
 
 static enum err aside(const struct report *r, struct buf *b)
@@ -178,10 +178,14 @@ static enum err findings(const struct report *r, struct buf *b)
 
 static enum err rule(const struct report_rule *x, struct buf *b)
 {
-    char text[PHRASE_MAX], end[CLOCK_ISO_LEN + 1] = "";
+    char text[PHRASE_MAX], instead[PHRASE_LONG], end[CLOCK_ISO_LEN + 1] = "";
     TRY(buf_append(b, SPAN("| ")));
     TRY(code(b, x->id));
     TRY(buf_printf(b, " | %s | ", phrase_count(text, x->pairs)));
+    if (phrase_rule(instead, x)[0] != '\0') {
+        TRY(words(b, instead));
+        TRY(buf_append(b, x->rule == NULL ? SPAN("") : SPAN("; ")));
+    }
     if (x->rule != NULL) {
         clock_iso(end, x->rule->expires_ms);
         end[10] = '\0';

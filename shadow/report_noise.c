@@ -5,6 +5,7 @@
 
 #include "shadow/mix.h"
 #include "shadow/parents.h"
+#include "shadow/reach.h"
 
 #include <stdlib.h>
 
@@ -78,29 +79,6 @@ void noise_count_pair(struct report *r, struct report_endpoint *e, const struct 
 
 /* --- probes --- */
 
-/* How far a comparison came: what lies behind was not looked at. */
-enum reach { REACH_STATUS = 1, REACH_HEADERS, REACH_BODY };
-
-static enum reach level_of(const char *path)
-{
-    struct span p = span_str(path);
-    if (span_eq(p, SPAN("status")))
-        return REACH_STATUS;
-    return span_eq(p, SPAN("media")) || span_has_prefix(p, SPAN("header:")) ? REACH_HEADERS
-                                                                            : REACH_BODY;
-}
-
-static enum reach reach_of(uint64_t a, uint64_t b, struct span body)
-{
-    static const char *const unseen[] = {"not_compared", "truncated", "undecodable", "too_deep"};
-    if (a / 100 != b / 100)
-        return REACH_STATUS;
-    for (size_t i = 0; i < ARRAY_LEN(unseen); i++)
-        if (span_eq(body, span_str(unseen[i])))
-            return REACH_HEADERS;
-    return REACH_BODY;
-}
-
 static bool is_compared(enum verdict_kind k)
 {
     return k == VERDICT_MATCH || k == VERDICT_MISMATCH;
@@ -123,7 +101,7 @@ static enum err count_evidence(struct report *r, struct report_endpoint *e,
         const struct record_finding x = {.path = p->findings[i].path, .kind = p->findings[i].kind};
         struct report_finding *f;
         TRY(report_finding_of(r, e, &x, &f));
-        if (f == NULL || level_of(f->path) > reach)
+        if (f == NULL || reach_needed(span_str(f->path)) > reach)
             continue;
         own.list[own.n++] = f;
         if (!has(l, f))
@@ -131,7 +109,7 @@ static enum err count_evidence(struct report *r, struct report_endpoint *e,
     }
     for (size_t i = 0; i < l->n; i++) {
         struct report_finding *f = l->list[i];
-        if (level_of(f->path) > reach)
+        if (reach_needed(span_str(f->path)) > reach)
             continue;
         if (has(&own, f))
             f->evidence.both++;
@@ -141,7 +119,7 @@ static enum err count_evidence(struct report *r, struct report_endpoint *e,
     return ERR_OK;
 }
 
-static struct report_absent *absent_of(struct report *r, struct report_endpoint *e,
+struct report_absent *report_absent_of(struct report *r, struct report_endpoint *e,
                                        struct span path)
 {
     struct report_absent *a = e->absent;
@@ -162,7 +140,7 @@ static enum err count_absent(struct report *r, struct report_endpoint *e, const 
                              bool evidence)
 {
     for (size_t i = 0; i < x->nabsent; i++) {
-        struct report_absent *a = absent_of(r, e, x->absent[i]);
+        struct report_absent *a = report_absent_of(r, e, x->absent[i]);
         if (a == NULL)
             return ERR_NO_MEMORY;
         a->pairs++;
@@ -192,7 +170,7 @@ enum err noise_count_probe(struct report *r, struct report_endpoint *e, const st
     enum reach reach = ab < aa ? ab : aa;
     r->probes++;
     for (enum reach k = REACH_STATUS; k <= reach; k++)
-        e->probes[k - REACH_STATUS]++;
+        e->probes[k]++;
     return count_evidence(r, e, p, reach, l);
 }
 
@@ -225,7 +203,7 @@ static void denominators(const struct report_endpoint *e, struct report_finding 
     const struct report_absent *a = e->absent;
     const struct evidence *v = &f->evidence;
     f->within = e->compared;
-    f->evidence.probes = e->probes[level_of(f->path) - REACH_STATUS];
+    f->evidence.probes = e->probes[reach_needed(span_str(f->path))];
     if (!parent_of(span_str(f->path), &parent))
         return;
     while (a != NULL && !span_eq(span_str(a->path), parent))
@@ -246,12 +224,31 @@ static void judge(struct report *r, struct report_endpoint *e)
     }
 }
 
+static bool finding_counts(const struct report_finding *f)
+{
+    return f->state == EVIDENCE_REGRESS || f->state == EVIDENCE_THIN;
+}
+
 static bool set_counts(const struct report_set *s)
 {
     for (size_t i = 0; i < s->n; i++)
-        if (s->findings[i]->state == EVIDENCE_REGRESS || s->findings[i]->state == EVIDENCE_THIN)
+        if (finding_counts(s->findings[i]))
             return true;
     return false;
+}
+
+/* Tables know no pairs, so of those that lasted (all are in e->counted) as many count as the
+ * findings that count were in: rather a few too many, where a pair has several of them. */
+static void count_without_sets(const struct report *r, struct report_endpoint *e)
+{
+    uint64_t most = e->more;
+    for (const struct report_finding *f = e->findings; f != NULL; f = f->next)
+        if (finding_counts(f))
+            most = f->lasting < UINT64_MAX - most ? most + f->lasting : UINT64_MAX;
+    if (r->lost_findings > 0 || most >= e->counted)
+        return;
+    e->noise = e->counted - most;
+    e->counted = most;
 }
 
 void noise_finish(struct report *r)
@@ -270,6 +267,8 @@ void noise_finish(struct report *r)
             s->endpoint->noise += s->pairs;
     }
     for (size_t i = 0; i < r->nendpoints; i++) {
+        if (r->ninstances > 0)
+            count_without_sets(r, r->endpoints[i]);
         r->counted += r->endpoints[i]->counted;
         r->noise += r->endpoints[i]->noise;
     }

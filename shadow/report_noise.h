@@ -22,6 +22,10 @@ enum err noise_count_probe(struct report *r, struct report_endpoint *e, const st
                            const struct report_lasting *l) MUST_USE;
 /* Any compared pair; does nothing unless it was probed, and the probe can be held against it. */
 
+struct report_absent *report_absent_of(struct report *r, struct report_endpoint *e,
+                                       struct span path);
+/* Made if need be; NULL: no memory. */
+
 void noise_finish(struct report *r);
 /* All records are read: states of findings, then what counts. Drops findings that only the serving
  * side had with itself. */

@@ -1,5 +1,6 @@
 /* Looking first, counting second. */
 #include "shadow/report_tables.h"
+#include "shadow/report_noise.h"
 
 #include "base/clock.h"
 
@@ -180,6 +181,21 @@ static void copy_counts(struct report *r, const struct findings_endpoint *from,
         e->statuses[i] = (struct report_status){from->statuses[i].legacy, from->statuses[i].new_,
                                                 from->statuses[i].n};
     e->other_statuses = from->other_statuses;
+    memcpy(e->probes, from->probes, sizeof(e->probes));
+    r->probes = findings_sum(r->probes, e->probes[REACH_STATUS]);
+}
+
+static enum err copy_absent(struct report *r, const struct findings_endpoint *from,
+                            struct report_endpoint *e)
+{
+    for (size_t i = 0; i < from->nabsent; i++) {
+        struct report_absent *a = report_absent_of(r, e, span_str(from->absent[i].path));
+        if (a == NULL)
+            return ERR_NO_MEMORY;
+        a->pairs = from->absent[i].pairs;
+        a->probes = from->absent[i].probes;
+    }
+    return ERR_OK;
 }
 
 /* One whose counts were left out tells of no rate. */
@@ -199,6 +215,7 @@ static enum err fill_endpoint(struct report *r, const struct findings_endpoint *
     if (e == NULL)
         return ERR_NO_MEMORY;
     copy_counts(r, from, e);
+    TRY(copy_absent(r, from, e));
     for (size_t i = 0; i < from->nreasons; i++)
         TRY(report_reason_add(r, from->reasons[i].verdict, span_str(from->reasons[i].word),
                               from->reasons[i].n));
@@ -224,12 +241,21 @@ static void read_example(struct jdoc *d, const struct findings_entry *e, struct 
     (void)jdoc_string(d, 0, "new", &xf->values[SIDE_NEW]);
 }
 
+/* A forged number must not make work. */
+static uint64_t at_most(uint64_t n, uint64_t most)
+{
+    n = n < most ? n : most;
+    return n < EVIDENCE_PROBES_MAX ? n : EVIDENCE_PROBES_MAX;
+}
+
 static enum err fill_finding(struct report *r, struct record *x, struct jdoc *d,
                              const struct findings_entry *from)
 {
     struct findings_texts t;
     struct record_finding xf = {.kind = from->kind, .n = from->places};
     struct report_finding *f;
+    if (from->pairs == 0) /* only the serving side had it, with itself */
+        return ERR_OK;
     if (!is_counted(from->endpoint)) {
         r->lost_findings++;
         return ERR_OK;
@@ -251,7 +277,11 @@ static enum err fill_finding(struct report *r, struct record *x, struct jdoc *d,
         return ERR_OK;
     f->pairs = from->pairs < e->compared ? from->pairs : e->compared;
     f->lasting = from->lasting < f->pairs ? from->lasting : f->pairs;
+    f->skew = from->skew < f->pairs - f->lasting ? from->skew : f->pairs - f->lasting;
     f->places = from->places;
+    f->evidence.b = at_most(from->evidence.b, e->compared);
+    f->evidence.c = at_most(from->evidence.c, e->compared);
+    f->evidence.both = at_most(from->evidence.both, e->compared);
     f->first_ms = from->first_ms;
     f->last_ms = from->last_ms;
     return ERR_OK;
@@ -335,4 +365,12 @@ enum err report_instances(const struct report *r, struct buf *out)
         sep = ", ";
     }
     return ERR_OK;
+}
+
+const char *report_not_held(const struct report *r)
+{
+    return r->ninstances == 0 ? NULL
+                              : "Tables do not hold what rules hid, which options were in force, "
+                                "what self-tests came to, or which software answered: record "
+                                "files do.";
 }

@@ -10,6 +10,8 @@
 #include "shadow/findings.h"
 #include "shadow/report.h"
 
+enum { EVIDENCE_PROBES_MAX = 1000000000 }; /* more of a finding tell nothing more */
+
 enum { REPORT_HEADS_MAX = 2 * REPORT_INSTANCES_MAX };
 
 /* One table of one instance. */

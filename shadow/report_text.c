@@ -204,6 +204,8 @@ static void instances(struct term *p, const struct report *r)
         term_put(p, TERM_DIM, "from tables of findings: ");
         term_put(p, TERM_DIM, text.p);
         term_end(p);
+        term_put(p, TERM_DIM, report_not_held(r));
+        term_end(p);
     }
     buf_free(&text);
 }

@@ -35,16 +35,21 @@ static void where(struct term *p, const struct report_rule *x)
     term_end(p);
 }
 
+static bool is_key(const struct report_rule *x)
+{
+    return x->rule != NULL && x->rule->action == RULE_KEY;
+}
+
 static void one(struct term *p, const struct report *r, const struct report_rule *x)
 {
-    char text[PHRASE_MAX];
+    char text[PHRASE_MAX], instead[PHRASE_LONG];
     term_space(p, 2);
     term_left(p, TERM_BOLD, x->id, ID);
     term_space(p, 1);
     if (x->rule != NULL && rule_expired(x->rule, clock_wall_ms()))
         term_put(p, TERM_YELLOW, x->pairs == 0 ? "over" : "over; ");
-    else if (x->pairs == 0 && x->undecided == 0)
-        term_put(p, TERM_YELLOW, "matches nothing");
+    else
+        term_put(p, is_key(x) ? TERM_DIM : TERM_YELLOW, phrase_rule(instead, x));
     if (x->pairs > 0) {
         text_count(p, x->pairs, "pair", "pairs");
         term_put(p, TERM_DIM, " (");

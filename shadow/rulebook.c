@@ -185,13 +185,37 @@ static void read_action(struct reader *r, struct rule *rule)
     }
 }
 
+static const char path_right[] = "$.a.b, header:NAME, status, media, text or body";
+
+/* Whether anything outside of bodies could have such a path. */
+static bool is_anywhere(struct span path)
+{
+    static const char *const words[] = {"status", "grpc-status", "media", "text", "body"};
+    static const char *const fields[] = {"header:", "trailer:"};
+    struct span literal = span_until(path, span_find(path, '*'));
+    bool open = literal.n < path.n;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        struct span w = span_str(words[i]);
+        if (open ? span_has_prefix(w, literal) : span_eq(w, path))
+            return true;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        struct span f = span_str(fields[i]);
+        if ((open && span_has_prefix(f, literal)) || (span_has_prefix(path, f) && path.n > f.n))
+            return true;
+    }
+    return false;
+}
+
 static enum err read_path(struct reader *r, struct rule *rule)
 {
     struct selector_wrong wrong;
-    rule->path = must_text(r, "path", "$.a.b, header:NAME, status, media, text or body");
+    rule->path = must_text(r, "path", path_right);
     rule->in_body = rule->path[0] == '$';
     if (!rule->in_body && rule->action == RULE_KEY)
         refuse(r, "path", "is no array", "a key is for the array at a path such as $.items");
+    else if (!rule->in_body && rule->path[0] != '\0' && !is_anywhere(span_str(rule->path)))
+        refuse(r, "path", "is no place in an answer", path_right);
     if (!rule->in_body)
         return ERR_OK;
     rule->selector = r->book->selectors.n;

@@ -128,3 +128,13 @@ void settle(struct comparer *c, const struct shadow_pair *pair, const struct com
     out->wants_round = out->said != SETTLED_TRANSIENT && pair->rounds < SHADOW_ROUNDS &&
                        pair->recheck == SHADOW_RECHECK_OPEN;
 }
+
+enum settled settled_said(const struct comparison *c)
+{
+    return c->settled == NULL ? SETTLED_UNCHECKED : c->settled->said;
+}
+
+bool settled_lasts(const struct comparison *c, size_t finding)
+{
+    return settled_counts(settled_said(c)) && (c->settled == NULL || !c->settled->gone[finding]);
+}

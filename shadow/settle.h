@@ -18,6 +18,12 @@ enum settled {
 const char *settled_word(enum settled s);
 bool settled_of(struct span word, enum settled *out);
 
+enum settled settled_said(const struct comparison *c);
+/* Unchecked when nobody looked. */
+
+bool settled_lasts(const struct comparison *c, size_t finding);
+/* It counts, and this finding was there again. */
+
 bool settled_counts(enum settled s);
 /* Whether it is held against the other side: unless shown to be the moment's or the data's. */
 

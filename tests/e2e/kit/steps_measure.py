@@ -11,7 +11,7 @@ from kit.faults import pattern, pattern_sha256
 from kit.h2peer import H2Peer, head_of
 from kit.load import DEFAULTS, Load
 from kit.scenario import checked, step
-from kit.wire import CHUNK, dial, read_answer
+from kit.wire import CHUNK, dial, read_answer, read_head
 
 MIB = 1 << 20
 
@@ -52,11 +52,13 @@ def load_stop(run, t):
 
 
 @step("users", "count", to="http", by="header:X-User-Id", path="/", host="users.test", save=None, same_as=None, share=None,
-      only_towards=None, salt="u", backends=["legacy", "new"])
+      only_towards=None, salt="u", backends=["legacy", "new"], websocket=False)
 def users(run, t):
     """One request for each of `count` users, told apart `by` header:NAME, cookie:NAME or ip. share = percent of new:
     0 and 100 exactly, else within 5 standard deviations. same_as: everybody goes where they went then.
-    only_towards = {than = saved, to = backend}: who moved since, moved to that backend, and somebody did."""
+    only_towards = {than = saved, to = backend}: who moved since, moved to that backend, and somebody did.
+    websocket: each opens one instead."""
+    upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
     went = {}
     kind, _, name = t["by"].partition(":")
     wire = None
@@ -69,13 +71,15 @@ def users(run, t):
             field = f"Cookie: a=b; {name}={user}; c=d\r\n"
         else:
             field = f"{name}: {user}\r\n"
-        if wire is None or kind == "ip":
+        if t["websocket"]:
+            field += upgrade
+        if wire is None or kind == "ip" or t["websocket"]:
             wire = dial(run.weir.address(t["to"]), source=source)
         wire.send(f"GET {t['path']} HTTP/1.1\r\nHost: {t['host']}\r\n{field}\r\n".encode())
-        answer = read_answer(wire)
-        expect(answer and answer.status == 200, f"user {user} is answered", answer and answer.raw)
+        answer = read_head(wire) if t["websocket"] else read_answer(wire)
+        expect(answer and answer.status == (101 if t["websocket"] else 200), f"user {user} is answered", answer and answer.raw)
         went[user] = answer.value("x-backend")
-        if kind == "ip":
+        if kind == "ip" or t["websocket"]:
             wire.close()
     wire.close()
     _judge(run, t, went)

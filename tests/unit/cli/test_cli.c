@@ -138,7 +138,7 @@ static void test_wrong_options(void **state)
     expect_run("test|a|b|c", CLI_WRONG, "\"c\" is one word too many");
     expect_run("test|--txt|x|a", CLI_WRONG, "there is no option --txt; did you mean --text?");
     expect_run("test|--zzzzzz|a", CLI_WRONG, "there is no option --zzzzzz; `weir test --help`");
-    expect_run("test|-x|a", CLI_WRONG, "there is no option --x");
+    expect_run("test|-x|a", CLI_WRONG, "there is no option -x");
     expect_run("test|--=x|a", CLI_WRONG, "there is no option --");
     expect_run("test|a|--text", CLI_WRONG, "--text needs a value: WORD");
     expect_run("test|a|--flag=1", CLI_WRONG, "--flag takes no value");

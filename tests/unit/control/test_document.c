@@ -112,7 +112,7 @@ static void test_cases(void **state)
     UNUSED(state);
     assert_non_null(d);
     for (struct dirent *e = readdir(d); e != NULL; e = readdir(d)) {
-        if (e->d_name[0] == '.')
+        if (strchr(e->d_name, '.') != NULL) /* no case */
             continue;
         (void)snprintf(dir, sizeof(dir), "%s/%s", TESTS_DIR "/control", e->d_name);
         run_case(dir);

@@ -28,7 +28,8 @@ static const char status[] =
     " \"reload\": {\"at\": \"2026-03-01T02:12:30Z\", \"ok\": false, \"complaints\": [{\"where\":"
     "   \"weir.json:7: $.routes[0].new_percent\", \"what\": \"is 150\", \"right\": \"at most "
     "100\"}]},"
-    " \"shadow\": {\"dropped\": {\"budget\": 3, \"timeout\": 4}, \"findings\": 2, \"routes\":"
+    " \"shadow\": {\"dropped\": {\"budget\": 3, \"timeout\": 4}, \"findings\": 2,"
+    "   \"endpoints\": 3, \"lost\": 4, \"since\": 1772324100000, \"routes\":"
     "   {\"a\": {\"match\": 1500, \"mismatch\": 2, \"skipped\": 1, \"failed\": 1}}},"
     " \"routes\": ["
     "  {\"name\": \"checkout\", \"match\": {\"prefix\": \"/checkout/\"}, \"legacy\": \"argus\","
@@ -82,8 +83,11 @@ static void test_text(void **state)
     expect_line(text, "! cannot be written: No space left on device");
     expect_line(text, "reload   refused, 2 min ago; what ran before goes on");
     expect_line(text, "! weir.json:7: $.routes[0].new_percent: is 150; at most 100");
-    expect_line(text,
-                "shadow   1.5k pairs alike, 2 not, 2 not comparable, 7 copies dropped; 2 findings");
+    expect_line(
+        text, "shadow   1.5k pairs alike, 2 not, 2 not comparable, 7 copies dropped: weir report");
+    expect_line(
+        text,
+        "findings 2 on 3 endpoints since 2026-03-01T00:15Z: weir report --live; 4 had no room");
     expect_line(text, "checkout  /checkout/    argus -> wfm  12.5%  ###.................  set, "
                       "config 10%  123k / 999, 7 failed\n");
     expect_line(text, "historic  h.example=/a  argus -> wfm     0%  ....................  pinned "
