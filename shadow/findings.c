@@ -464,13 +464,19 @@ void findings_rotate(struct findings *f, uint64_t now_ms)
 
 /* --- adding --- */
 
-static bool count_route(struct findings *f, const char *name, enum verdict_kind verdict)
+static size_t route_at(const struct findings *f, const char *name)
 {
     size_t i = 0;
-    if (f->shared.nroutes >= FINDINGS_ROUTES_MAX)
-        name = ENDPOINT_OTHER;
     while (i < f->shared.nroutes && strcmp(f->shared.routes[i].name, name) != 0)
         i++;
+    return i;
+}
+
+static bool count_route(struct findings *f, const char *name, enum verdict_kind verdict)
+{
+    size_t i = route_at(f, name);
+    if (i >= FINDINGS_ROUTES_MAX)
+        i = route_at(f, name = ENDPOINT_OTHER);
     if (i == f->shared.nroutes) {
         f->shared.routes[i].name = strdup(name);
         if (f->shared.routes[i].name == NULL)
