@@ -1,7 +1,7 @@
 /* The findings of a fleet: each instance keeps a stream weir:findings:<instance> whose newest entry
  * is its table, whole. A stream per instance, so that one that tells much pushes out nobody else;
- * it is cut to a few entries with every one that is added, and expires when nothing is added for as
- * long as findings are kept.
+ * it is cut to that entry with every one that is added, so that what was purged is gone, and
+ * expires when nothing is added for as long as findings are kept.
  *
  * They are read one after another, never in one go: between two of them the control key is looked
  * at as ever. */
@@ -50,10 +50,9 @@ void redis_store_publish(struct store *base, uint64_t number, struct span lines)
     if (!s->up)
         return;
     s->publishing = number;
-    redis_send(s->cmd, on_published, s, 10,
-               (struct span[]){SPAN("XADD"), span_str(s->table_key), SPAN("MAXLEN"), SPAN("~"),
-                               SPAN("2"), SPAN("*"), SPAN("key"), span_str(s->key), SPAN("lines"),
-                               lines});
+    redis_send(s->cmd, on_published, s, 9,
+               (struct span[]){SPAN("XADD"), span_str(s->table_key), SPAN("MAXLEN"), SPAN("1"),
+                               SPAN("*"), SPAN("key"), span_str(s->key), SPAN("lines"), lines});
     (void)snprintf(ttl, sizeof(ttl), "%llu", (unsigned long long)s->keep_ms);
     if (s->cmd != NULL)
         redis_send(s->cmd, on_expiry, s, 3,
