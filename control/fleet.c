@@ -96,9 +96,11 @@ static void job_done(void *arg)
 {
     struct fleet_job *j;
     OBJ_CAST(j, arg, KEEP_MAGIC);
-    j->control->fleet.running = false;
-    told(j->control, j);
+    struct control *c = j->control;
+    c->fleet.running = false;
+    told(c, j);
     job_free(j);
+    upgrade_progress(c);
 }
 
 static const struct job_kind keep_kind = {job_work, job_done, job_free};
@@ -182,6 +184,12 @@ void fleet_start(struct control *c)
         return;
     c->fleet.on = true;
     loop_timer_set(c->loop, &c->fleet.tick, control_config(c)->shadow.findings_every);
+}
+
+void fleet_soon(struct control *c)
+{
+    if (c->fleet.on)
+        loop_timer_set(c->loop, &c->fleet.tick, 0);
 }
 
 static void write_now(struct control *c)
