@@ -450,16 +450,26 @@ static void turn(struct findings *f, uint64_t now_ms)
     learn_again(f);
 }
 
-void findings_rotate(struct findings *f, uint64_t now_ms)
+static void grow_old(struct findings *f, uint64_t now_ms)
 {
     struct findings_table *t = f->shared.tables;
     uint64_t half = f->keep_ms / 2;
+    if (half > 0 && t[0].begun_ms != 0 && now_ms >= t[0].begun_ms + half) {
+        turn(f, now_ms);
+        f->shared.changes++;
+    }
+    if (half > 0 && t[1].begun_ms != 0 && now_ms >= t[1].begun_ms + f->keep_ms) {
+        table_empty(&t[1]);
+        f->shared.changes++;
+    }
+}
+
+void findings_rotate(struct findings *f, uint64_t now_ms)
+{
+    struct findings_table *t = f->shared.tables;
+    grow_old(f, now_ms);
     if (t[0].begun_ms == 0)
         t[0].begun_ms = now_ms > t[1].begun_ms ? now_ms : t[1].begun_ms + 1;
-    else if (half > 0 && now_ms >= t[0].begun_ms + half)
-        turn(f, now_ms);
-    if (half > 0 && t[1].begun_ms != 0 && now_ms >= t[1].begun_ms + f->keep_ms)
-        table_empty(&t[1]);
 }
 
 /* --- adding --- */
@@ -674,6 +684,7 @@ uint64_t findings_changes(struct findings *f)
     for (size_t d = 0; d < SHADOW_DROP_COUNT; d++)
         dropped += now[d];
     pthread_mutex_lock(&f->lock);
+    grow_old(f, clock_wall_ms()); /* also when nothing comes any more */
     uint64_t n = f->shared.changes + dropped;
     pthread_mutex_unlock(&f->lock);
     return n;

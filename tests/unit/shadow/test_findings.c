@@ -2,6 +2,7 @@
  * together in any order, any number of times. */
 #include "tests/unit/shadow/support.h"
 
+#include "base/clock.h"
 #include "shadow/findings.h"
 #include "shadow/report.h"
 
@@ -262,7 +263,40 @@ static void tables_grow_old(void **state)
     findings_end(&f);
 }
 
+static void tables_grow_old_without_traffic(void **state)
+{
+    struct findings f;
+    UNUSED(state);
+    open_table(&f, 4 * HOUR);
+    bench_json(&b, "{\"a\":1}", "{\"a\":2}");
+    b.pair.wall_ms = clock_wall_ms() - 4 * HOUR - 1000;
+    add(&f, "/first");
+    uint64_t changes = findings_changes(&f);
+    assert_true(changes > 1);
+    struct buf text = written(&f, "a", 0);
+    assert_false(has(buf_span(&text), "GET /first"));
+    assert_int_equal(findings_changes(&f), changes);
+    buf_free(&text);
+    findings_end(&f);
+}
+
 /* --- what was written --- */
+
+static void unsettled_mismatches_count(void **state)
+{
+    static const char text[] =
+        "{\"v\":1,\"t\":\"table\",\"at\":2,\"instance\":\"a\",\"begun\":1,"
+        "\"version\":\"0\",\"store\":\"tokens\",\"dropped\":{}}\n"
+        "{\"v\":1,\"t\":\"endpoint\",\"at\":2,\"route\":\"r\",\"endpoint\":\"GET /\",\"match\":5,"
+        "\"mismatch\":4,\"transient\":1}\n";
+    struct findings f;
+    UNUSED(state);
+    open_table(&f, 0);
+    assert_int_equal(findings_restore(&f, span_str(text), "a"), ERR_OK);
+    assert_int_equal(find(&f, "GET /")->settled[SETTLED_TRANSIENT], 1);
+    assert_int_equal(find(&f, "GET /")->settled[SETTLED_UNCHECKED], 3);
+    findings_end(&f);
+}
 
 static void fill(struct findings *f, struct dice *d, unsigned n)
 {
@@ -549,6 +583,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_route_can_be_forgotten, begin, end),
         cmocka_unit_test_setup_teardown(routes_are_bounded, begin, end),
         cmocka_unit_test_setup_teardown(tables_grow_old, begin, end),
+        cmocka_unit_test_setup_teardown(tables_grow_old_without_traffic, begin, end),
+        cmocka_unit_test_setup_teardown(unsettled_mismatches_count, begin, end),
         cmocka_unit_test_setup_teardown(a_restart_changes_nothing, begin, end),
         cmocka_unit_test_setup_teardown(what_is_named_stays_named, begin, end),
         cmocka_unit_test_setup_teardown(tables_add_up_in_any_order, begin, end),
