@@ -221,7 +221,7 @@ struct fleet_look {
     struct admin_request *requests[FLEET_LOOKS_MAX];
     size_t n;
     struct buf lines;
-    size_t tables_n; /* bytes of them that are tables */
+    struct buf whose; /* tables they are, see store_tables */
 };
 
 struct fleet {
