@@ -96,9 +96,11 @@ static void job_done(void *arg)
 {
     struct fleet_job *j;
     OBJ_CAST(j, arg, KEEP_MAGIC);
-    j->control->fleet.running = false;
-    told(j->control, j);
+    struct control *c = j->control;
+    c->fleet.running = false;
+    told(c, j);
     job_free(j);
+    upgrade_progress(c);
 }
 
 static const struct job_kind keep_kind = {job_work, job_done, job_free};
@@ -184,6 +186,12 @@ void fleet_start(struct control *c)
     loop_timer_set(c->loop, &c->fleet.tick, control_config(c)->shadow.findings_every);
 }
 
+void fleet_soon(struct control *c)
+{
+    if (c->fleet.on)
+        loop_timer_set(c->loop, &c->fleet.tick, 0);
+}
+
 static void write_now(struct control *c)
 {
     struct fleet_job *j = has_news(c) ? job_new(c) : NULL;
@@ -206,6 +214,7 @@ void fleet_last(struct control *c)
     loop_timer_clear(c->loop, &k->tick);
     loop_timer_clear(c->loop, &k->look);
     buf_free(&k->looking.lines);
+    buf_free(&k->looking.whose);
     if (!k->on || c->role != ROLE_IN_CHARGE)
         return;
     shadow_settle(c->shadow, SETTLE_MS);
@@ -247,6 +256,7 @@ static void look_ends(struct control *c, const char *why)
         admin_return(r);
     }
     buf_free(&l->lines);
+    buf_free(&l->whose);
     *l = (struct fleet_look){.n = 0};
 }
 
@@ -256,18 +266,26 @@ void fleet_store_gone(struct control *c)
     look_ends(c, "the control store was exchanged by a reload; try again");
 }
 
-/* Who acknowledges and has no table among the lines. */
+/* The lines themselves are too many to be looked through for each. */
+static bool has_table(const struct fleet_look *l, const char *instance)
+{
+    char name[INSTANCE_MAX + 2];
+    int n = snprintf(name, sizeof(name), "%c%s", '\0', instance);
+    return l->whose.n > 0 && n > 0 && (size_t)n < sizeof(name) &&
+           memmem(l->whose.p, l->whose.n, name, (size_t)n + 1) != NULL;
+}
+
+/* Who acknowledges and has no table. */
 static enum err add_missing(struct fleet_look *l, const struct peer *p)
 {
-    struct buf name = BUF_INIT(0);
+    if (has_table(l, p->instance))
+        return ERR_OK;
     json_t *text = json_text(span_str(p->instance));
     char *quoted = text == NULL ? NULL : json_dumps(text, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
-    enum err e = quoted == NULL ? ERR_NO_MEMORY : buf_printf(&name, "\"instance\":%s,", quoted);
-    if (e == ERR_OK &&
-        memmem(l->lines.p == NULL ? "" : l->lines.p, l->tables_n, name.p, name.n) == NULL)
+    enum err e = ERR_NO_MEMORY;
+    if (quoted != NULL)
         e = buf_printf(&l->lines, "{\"v\":1,\"t\":\"missing\",\"at\":%llu,\"instance\":%s}\n",
                        (unsigned long long)clock_wall_ms(), quoted);
-    buf_free(&name);
     free(quoted);
     json_decref(text);
     return e;
@@ -308,7 +326,7 @@ static void on_tables(void *arg, struct store_tables *t)
     OBJ_CAST(c, arg, CONTROL_MAGIC);
     struct fleet_look *l = look_of(c);
     l->lines = t->lines;
-    l->tables_n = t->lines.n;
+    l->whose = t->whose;
     if (!t->complete)
         look_ends(c, "the control store does not answer");
     else if (t->left_out > 0)

@@ -127,6 +127,7 @@ static void answer(struct control *c, struct purge_job *j)
     if (j->err == ERR_OK) {
         log_info("control", "%s", text);
         audit(c, j, text);
+        fleet_soon(c);
         api_say(r, 200,
                 json_pack("{s:o, s:I}", "message", json_text(span_str(text)), "removed",
                           (json_int_t)j->removed));
@@ -153,6 +154,7 @@ static void job_done(void *arg)
         log_info("shadow", "%s: %llu records are older than shadow.keep and were removed",
                  j->records, (unsigned long long)j->removed);
     job_free(j);
+    upgrade_progress(c);
 }
 
 static const struct job_kind purge_kind = {job_work, job_done, job_free};

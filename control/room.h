@@ -160,7 +160,7 @@ enum role {
 enum upgrade_step {
     UPGRADE_NONE,
     UPGRADE_BEGUN,    /* the other runs; it must say hello and then that it is ready */
-    UPGRADE_SETTLING, /* it is ready; the state is on its way to the disk */
+    UPGRADE_SETTLING, /* it is ready; what writes files ends, and the state is on its way there */
     UPGRADE_HANDED,   /* it has the state */
     UPGRADE_GIVEN,    /* it accepts, and was told that everything is its own */
     UPGRADE_DONE,     /* it has taken it */
@@ -199,7 +199,7 @@ void upgrade_request(struct control *c, struct admin_request *r);
 /* r may be NULL (SIGUSR2). */
 
 void upgrade_progress(struct control *c);
-/* The state is on disk. */
+/* A file is written: of the state, of the table of findings, or by a purge. */
 
 void upgrade_cancel(struct control *c, const char *why);
 /* Gives one up that is under way. */
@@ -221,7 +221,7 @@ struct fleet_look {
     struct admin_request *requests[FLEET_LOOKS_MAX];
     size_t n;
     struct buf lines;
-    size_t tables_n; /* bytes of them that are tables */
+    struct buf whose; /* tables they are, see store_tables */
 };
 
 struct fleet {
@@ -238,6 +238,9 @@ void fleet_restore(struct control *c);
 /* At the start: goes on with what is on disk. */
 
 void fleet_start(struct control *c);
+
+void fleet_soon(struct control *c);
+/* Something is gone from the table: what is on disk and what others were told is to follow now. */
 
 void fleet_hand_over(struct control *c);
 /* Another process is about to go on with the table: writes what is new, blocking. What is still

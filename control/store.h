@@ -62,8 +62,9 @@ struct store_facts {
 /* The findings of a fleet, as lines. */
 struct store_tables {
     struct buf lines;
-    size_t left_out; /* tables that had no room here */
-    bool complete;   /* false: the store could not be asked */
+    struct buf whose; /* the instances, each between two NULs */
+    size_t left_out;  /* tables that had no room here */
+    bool complete;    /* false: the store could not be asked */
 };
 
 struct store_options {
@@ -151,8 +152,8 @@ static inline void store_publish(struct store *s, uint64_t number, struct span l
         s->ops->publish(s, number, lines);
 }
 
-/* What every instance told last. fn is called exactly once, maybe at once, and frees t->lines. One
- * at a time; only where store_publishes(). */
+/* What every instance told last. fn is called exactly once, maybe at once, and frees both texts.
+ * One at a time; only where store_publishes(). */
 static inline void store_tables(struct store *s, void (*fn)(void *arg, struct store_tables *t),
                                 void *arg)
 {

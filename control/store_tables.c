@@ -1,7 +1,7 @@
 /* The findings of a fleet: each instance keeps a stream weir:findings:<instance> whose newest entry
  * is its table, whole. A stream per instance, so that one that tells much pushes out nobody else;
- * it is cut to a few entries with every one that is added, and expires when nothing is added for as
- * long as findings are kept.
+ * it is cut to that entry with every one that is added, so that what was purged is gone, and
+ * expires when nothing is added for as long as findings are kept.
  *
  * They are read one after another, never in one go: between two of them the control key is looked
  * at as ever. */
@@ -12,7 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TABLES_MAX = 1000, LINES_MAX = 128 * 1024 * 1024 };
+enum {
+    TABLES_MAX = 1000,
+    LINES_MAX = 128 * 1024 * 1024,
+    SCANS_MAX = 100 * 1000, /* a Redis that comes to no end with its keys is not asked for ever */
+};
 
 struct tables_look {
     void (*fn)(void *arg, struct store_tables *t);
@@ -20,6 +24,7 @@ struct tables_look {
     struct store_tables tables;
     char **keys;
     size_t n, next;
+    unsigned scans;
 };
 
 /* --- ours --- */
@@ -50,10 +55,9 @@ void redis_store_publish(struct store *base, uint64_t number, struct span lines)
     if (!s->up)
         return;
     s->publishing = number;
-    redis_send(s->cmd, on_published, s, 10,
-               (struct span[]){SPAN("XADD"), span_str(s->table_key), SPAN("MAXLEN"), SPAN("~"),
-                               SPAN("2"), SPAN("*"), SPAN("key"), span_str(s->key), SPAN("lines"),
-                               lines});
+    redis_send(s->cmd, on_published, s, 9,
+               (struct span[]){SPAN("XADD"), span_str(s->table_key), SPAN("MAXLEN"), SPAN("1"),
+                               SPAN("*"), SPAN("key"), span_str(s->key), SPAN("lines"), lines});
     (void)snprintf(ttl, sizeof(ttl), "%llu", (unsigned long long)s->keep_ms);
     if (s->cmd != NULL)
         redis_send(s->cmd, on_expiry, s, 3,
@@ -93,6 +97,7 @@ void redis_store_tables_end(struct redis_store *s)
     if (s->tables == NULL)
         return;
     buf_free(&s->tables->tables.lines);
+    buf_free(&s->tables->tables.whose);
     look_free(s->tables);
     s->tables = NULL;
 }
@@ -107,8 +112,8 @@ static bool has_key(const struct tables_look *l, struct span key)
 
 static bool add_key(struct tables_look *l, struct span key)
 {
-    if (has_key(l, key)) /* SCAN may say a key twice */
-        return true;
+    if (!span_has_prefix(key, SPAN(REDIS_TABLE_PREFIX)) || has_key(l, key))
+        return true; /* SCAN may say a key twice */
     if (l->n == TABLES_MAX) {
         l->tables.left_out++;
         return true;
@@ -129,6 +134,15 @@ static struct span field(const struct answer *fields, const char *name)
     return SPAN_NULL;
 }
 
+/* By the name of the stream. */
+static enum err note_whose(struct tables_look *l)
+{
+    struct span name = span_str(l->keys[l->next - 1] + sizeof(REDIS_TABLE_PREFIX) - 1);
+    if (l->tables.whose.n == 0)
+        TRY(buf_append(&l->tables.whose, span_of("", 1)));
+    return buf_append(&l->tables.whose, span_of(name.p, name.n + 1));
+}
+
 /* Tables of a fleet with another control key are not ours. What stands in one entry must not count
  * as lines of the table in the entry before. */
 static void take_entry(struct redis_store *s, const struct answer *entry)
@@ -140,8 +154,12 @@ static void take_entry(struct redis_store *s, const struct answer *entry)
     if (fields.kind != ANSWER_LIST || !span_eq(field(&fields, "key"), span_str(s->key)))
         return;
     size_t before = l->tables.lines.n;
-    if (buf_append(&l->tables.lines, field(&fields, "lines")) == ERR_OK &&
-        buf_append(&l->tables.lines, SPAN("\n{\"v\":1,\"t\":\"end\",\"at\":0}\n")) == ERR_OK)
+    struct span lines = field(&fields, "lines");
+    if (lines.n == 0) /* everything was purged, and nothing has come since */
+        return;
+    if (buf_append(&l->tables.lines, lines) == ERR_OK &&
+        buf_append(&l->tables.lines, SPAN("\n{\"v\":1,\"t\":\"end\",\"at\":0}\n")) == ERR_OK &&
+        note_whose(l) == ERR_OK)
         return;
     l->tables.lines.n = before;
     l->tables.left_out++;
@@ -185,7 +203,7 @@ static void on_scanned(void *arg, const struct answer *a)
     struct answer keys = {.kind = ANSWER_NOTHING};
     if (a->kind == ANSWER_LIST && a->n == 2)
         keys = answer_item(a, 1);
-    bool ok = keys.kind == ANSWER_LIST;
+    bool ok = keys.kind == ANSWER_LIST && ++s->tables->scans < SCANS_MAX;
     for (size_t i = 0; ok && i < keys.n; i++)
         ok = add_key(s->tables, answer_item(&keys, i).text);
     if (!ok) {

@@ -198,7 +198,13 @@ void upgrade_progress(struct control *c)
 {
     struct upgrade *u = &c->upgrade;
     char why[300];
-    if (u->step != UPGRADE_SETTLING || c->persist.running != NULL)
+    if (u->step != UPGRADE_SETTLING || c->purging.running || c->fleet.running)
+        return; /* of files that the other takes up */
+    if (c->role == ROLE_IN_CHARGE) {
+        fleet_hand_over(c);
+        c->role = ROLE_HANDING;
+    }
+    if (c->persist.running != NULL)
         return;
     if (c->persist.written != c->persist.wanted) {
         (void)snprintf(why, sizeof(why), "the routing state is not on disk: %s", c->persist.error);
@@ -212,8 +218,6 @@ void upgrade_progress(struct control *c)
 
 static void on_ready(struct control *c)
 {
-    fleet_hand_over(c);
-    c->role = ROLE_HANDING;
     c->upgrade.step = UPGRADE_SETTLING;
     upgrade_progress(c);
 }

@@ -374,14 +374,6 @@ void mirror_request_data(struct mirror *m, struct span data)
         drop(m, SHADOW_DROP_BUDGET);
 }
 
-void mirror_request_body(struct mirror *m, const struct chunkq *q)
-{
-    struct iovec iov[64]; /* what waits for a server is far less than 64 chunks */
-    int n = chunkq_iov(q, iov, ARRAY_LEN(iov));
-    for (int i = 0; i < n; i++)
-        mirror_request_data(m, span_of(iov[i].iov_base, iov[i].iov_len));
-}
-
 void mirror_request_end(struct mirror *m, const struct http_head *trailers)
 {
     if (m->pair == NULL || m->request_ended)

@@ -13,7 +13,6 @@ struct mirror *mirror_begin(struct exchange *x, const struct http_head *sent);
  * it should have been). sent: the head that the serving side got, which is looked at no more. Sets
  * x->shadow_id. */
 
-void mirror_request_body(struct mirror *m, const struct chunkq *q);
 void mirror_request_data(struct mirror *m, struct span data);
 void mirror_request_end(struct mirror *m, const struct http_head *trailers);
 /* What of the request's body is sent to the serving side, and its end (trailers may be NULL): from

@@ -126,6 +126,8 @@ static enum err send_pending(struct exchange *x)
         if (copy == NULL)
             return ERR_NO_MEMORY;
         fallback_keep(x, span_of(copy, iov.iov_len));
+        if (x->mirror != NULL)
+            mirror_request_data(x->mirror, span_of(copy, iov.iov_len));
         room = http_send_body(x->backend, span_of(copy, iov.iov_len));
         chunkq_consume(&x->pending, iov.iov_len);
     }
@@ -148,11 +150,8 @@ enum err relay_send_request(struct exchange *x)
     fallback_sent(x);
     if (x->mirror == NULL)
         x->mirror = mirror_begin(x, &head);
-    if (x->pending.n > 0 && !x->request->websocket) {
-        if (x->mirror != NULL)
-            mirror_request_body(x->mirror, &x->pending);
+    if (x->pending.n > 0 && !x->request->websocket)
         TRY(send_pending(x));
-    }
     if (x->request_ended) {
         if (!x->sent_all) {
             x->sent_all = true;

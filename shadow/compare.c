@@ -186,6 +186,15 @@ static enum err by_text(struct work_on *w, struct span a, struct span b)
     return diff_text(w->d, a, b);
 }
 
+/* A document that is damaged: nobody can tell which of its values are secret. */
+static enum err by_broken_text(struct work_on *w, struct span a, struct span b)
+{
+    w->d->unread = true;
+    enum err e = by_text(w, a, b);
+    w->d->unread = false;
+    return e;
+}
+
 /* JSON on one side only: type at $. */
 static enum err half_json(struct work_on *w, enum side broken)
 {
@@ -197,7 +206,10 @@ static enum err half_json(struct work_on *w, enum side broken)
     f.values[broken] = (struct diff_value){.present = true, .vclass = VCLASS_TEXT, .text = d->text};
     f.values[side_other(broken)] = diff_node_value(&w->d->docs[side_other(broken)], 0);
     w->out->body = body_json;
-    return diff_report(w->d, &f);
+    w->d->unread = true;
+    enum err e = diff_report(w->d, &f);
+    w->d->unread = false;
+    return e;
 }
 
 static bool is_no_memory(enum err l, enum err r)
@@ -217,9 +229,9 @@ static enum err by_json(struct work_on *w, struct span a, struct span b, bool sn
         return diff_json(w->d);
     bool broken_l = l == ERR_SHADOW_MALFORMED, broken_r = r == ERR_SHADOW_MALFORMED;
     if (broken_l && broken_r)
-        return by_text(w, a, b);
+        return by_broken_text(w, a, b);
     if ((l == ERR_OK && broken_r) || (broken_l && r == ERR_OK))
-        return sniffed ? by_text(w, a, b) : half_json(w, broken_l ? SIDE_LEGACY : SIDE_NEW);
+        return sniffed ? by_broken_text(w, a, b) : half_json(w, broken_l ? SIDE_LEGACY : SIDE_NEW);
     w->out->body = l == ERR_TOO_LARGE || r == ERR_TOO_LARGE ? body_truncated : body_too_deep;
     return ERR_OK;
 }
@@ -234,7 +246,7 @@ static enum err by_recast(struct work_on *w, struct span a, struct span b, bool 
     if (e == ERR_OK && !form)
         e = recast_events(b, &out[SIDE_NEW]);
     if (e == ERR_INVALID)
-        return by_text(w, a, b);
+        return by_broken_text(w, a, b);
     TRY(e);
     diff_root(w->d, form ? SPAN("form") : SPAN("events"));
     TRY(by_json(w, buf_span(&out[SIDE_LEGACY]), buf_span(&out[SIDE_NEW]), false));

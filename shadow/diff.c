@@ -28,7 +28,7 @@ void diff_begin(struct diff *d, const struct shadow_rules *rules, struct span ow
     d->error_answer = error_answer;
     d->loose[SIDE_LEGACY] = d->loose[SIDE_NEW] = NULL;
     d->tolerates = rules->tolerance.n > 0;
-    d->flip = false;
+    d->flip = d->unread = false;
     d->frame = NULL;
     d->npending = d->n = d->nhidden = d->nactive = 0;
     d->book = NULL;
@@ -296,6 +296,7 @@ enum err diff_report(struct diff *d, const struct finding *given)
     if (hidden || !keep(d, &f))
         return ERR_OK;
     f.secret = redact_is_secret_path(f.path);
+    f.unread = d->unread;
     TRY(copy_text(d, &f.path));
     TRY(copy_text(d, &f.note));
     for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++) {

@@ -37,6 +37,7 @@ struct finding {
     struct span path;
     uint32_t n;  /* places with this path and kind */
     bool secret; /* a name on the path says that the values are secret */
+    bool unread; /* the values have names in them that could not be read */
     bool open;   /* the values are words of the protocol, a status or media type: nothing to hide */
     const char *method; /* how the elements of the array around it were matched; NULL: in no array.
                            Static */
@@ -84,6 +85,7 @@ struct diff {
     bool details;      /* one of them asks for the detail of a finding */
     struct span own;   /* the host the request was for */
     bool error_answer; /* both answers are errors: sentences and ids of the failure do not count */
+    bool unread;       /* what is reported now has names that could not be read */
     struct jdoc docs[2]; /* by enum side */
     uint64_t *loose[2];  /* per node, scratch memory; NULL when every difference counts */
     bool

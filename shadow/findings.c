@@ -460,27 +460,43 @@ static void turn(struct findings *f, uint64_t now_ms)
     learn_again(f);
 }
 
-void findings_rotate(struct findings *f, uint64_t now_ms)
+static void grow_old(struct findings *f, uint64_t now_ms)
 {
     struct findings_table *t = f->shared.tables;
     uint64_t half = f->keep_ms / 2;
+    if (half > 0 && t[0].begun_ms != 0 && now_ms >= t[0].begun_ms + half) {
+        turn(f, now_ms);
+        f->shared.changes++;
+    }
+    if (half > 0 && t[1].begun_ms != 0 && now_ms >= t[1].begun_ms + f->keep_ms) {
+        table_empty(&t[1]);
+        f->shared.changes++;
+    }
+}
+
+void findings_rotate(struct findings *f, uint64_t now_ms)
+{
+    struct findings_table *t = f->shared.tables;
+    grow_old(f, now_ms);
     if (t[0].begun_ms == 0)
         t[0].begun_ms = now_ms > t[1].begun_ms ? now_ms : t[1].begun_ms + 1;
-    else if (half > 0 && now_ms >= t[0].begun_ms + half)
-        turn(f, now_ms);
-    if (half > 0 && t[1].begun_ms != 0 && now_ms >= t[1].begun_ms + f->keep_ms)
-        table_empty(&t[1]);
 }
 
 /* --- adding --- */
 
-static bool count_route(struct findings *f, const char *name, enum verdict_kind verdict)
+static size_t route_at(const struct findings *f, const char *name)
 {
     size_t i = 0;
-    if (f->shared.nroutes >= FINDINGS_ROUTES_MAX)
-        name = ENDPOINT_OTHER;
     while (i < f->shared.nroutes && strcmp(f->shared.routes[i].name, name) != 0)
         i++;
+    return i;
+}
+
+static bool count_route(struct findings *f, const char *name, enum verdict_kind verdict)
+{
+    size_t i = route_at(f, name);
+    if (i >= FINDINGS_ROUTES_MAX)
+        i = route_at(f, name = ENDPOINT_OTHER);
     if (i == f->shared.nroutes) {
         f->shared.routes[i].name = strdup(name);
         if (f->shared.routes[i].name == NULL)
@@ -671,6 +687,7 @@ uint64_t findings_changes(struct findings *f)
     for (size_t d = 0; d < SHADOW_DROP_COUNT; d++)
         dropped += now[d];
     pthread_mutex_lock(&f->lock);
+    grow_old(f, clock_wall_ms()); /* also when nothing comes any more */
     uint64_t n = f->shared.changes + dropped;
     pthread_mutex_unlock(&f->lock);
     return n;

@@ -132,7 +132,8 @@ enum err findings_summary(struct findings *f, struct buf *json) MUST_USE;
 /* Appends the members "findings", "endpoints", "lost", "since" and "routes" of an object. */
 
 uint64_t findings_changes(struct findings *f);
-/* Grows with every pair and every copy that was dropped. */
+/* Grows with every pair and every copy that was dropped, and when something got too old to be kept,
+ * which is dropped now. */
 
 void findings_forget(struct findings *f, const char *route);
 /* Drops what was found on a route, or everything (NULL). */

@@ -104,12 +104,24 @@ static void take_absent(const struct jdoc *d, struct findings_endpoint *e)
     }
 }
 
+/* Where nobody says how a mismatch settled, nobody looked again: it counts. */
+static void read_settled(const struct jdoc *d, struct findings_endpoint *e)
+{
+    uint64_t said = 0, mismatch = e->verdicts[VERDICT_MISMATCH];
+    for (enum settled s = SETTLED_PERSISTENT; s < SETTLED_KINDS; s++) {
+        e->settled[s] = number(d, settled_word(s));
+        said = findings_sum(said, e->settled[s]);
+    }
+    if (said < mismatch)
+        e->settled[SETTLED_UNCHECKED] =
+            findings_sum(e->settled[SETTLED_UNCHECKED], mismatch - said);
+}
+
 static void read_counts(const struct jdoc *d, uint64_t at_ms, struct findings_endpoint *e)
 {
     for (enum verdict_kind k = 0; k < VERDICT_KINDS; k++)
         e->verdicts[k] = number(d, verdict_word(k));
-    for (enum settled s = SETTLED_PERSISTENT; s < SETTLED_KINDS; s++)
-        e->settled[s] = number(d, settled_word(s));
+    read_settled(d, e);
     e->judged = number(d, "judged");
     e->errors[SIDE_LEGACY] = number(d, "legacy_errors");
     e->errors[SIDE_NEW] = number(d, "new_errors");

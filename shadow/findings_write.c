@@ -103,7 +103,8 @@ static enum err begin(struct buf *b, const char *type, uint64_t at_ms)
 static enum err place(struct buf *b, const struct findings_endpoint *e)
 {
     TRY(jwrite_member(b, "route", span_str(e->route)));
-    return jwrite_member(b, "endpoint", span_str(e->name));
+    TRY(jwrite_member(b, "endpoint", span_str(e->name)));
+    return buf_append(b, e->fixed ? SPAN(",\"fixed\":true") : SPAN(""));
 }
 
 static int by_code(const void *pa, const void *pb)
@@ -205,7 +206,6 @@ static enum err endpoint_line(struct buf *b, const struct findings_endpoint *e)
 {
     TRY(begin(b, "endpoint", e->last_ms));
     TRY(place(b, e));
-    TRY(buf_append(b, e->fixed ? SPAN(",\"fixed\":true") : SPAN("")));
     TRY(number(b, "first", e->first_ms));
     for (enum verdict_kind k = 0; k < VERDICT_KINDS; k++)
         TRY(number(b, verdict_word(k), e->verdicts[k]));

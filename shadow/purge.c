@@ -53,6 +53,8 @@ static bool goes(const struct shadow_purge *q, enum err read, const struct recor
         return false;
     switch (x->type) {
     case RECORD_PAIR:
+    case RECORD_SEEDS:
+    case RECORD_OPTIONS: /* written again with the records after it */
     case RECORD_ENDPOINT:
     case RECORD_FINDING:
         return q->route == NULL || span_eq(x->route, span_str(q->route));
@@ -65,6 +67,12 @@ static bool goes(const struct shadow_purge *q, enum err read, const struct recor
     default:
         return everything;
     }
+}
+
+/* What a person calls a record: the rest says how they came about. */
+static bool is_counted(enum err read, const struct record *x)
+{
+    return read != ERR_OK || x->type == RECORD_PAIR;
 }
 
 /* --- files --- */
@@ -98,7 +106,7 @@ static enum err copy_line(struct copying *c, struct span line)
     if (e == ERR_NO_MEMORY)
         return e;
     if (goes(c->q, e, &c->reader->record)) {
-        c->removed++;
+        c->removed += is_counted(e, &c->reader->record) ? 1 : 0;
         return ERR_OK;
     }
     c->kept++;

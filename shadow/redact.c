@@ -109,7 +109,7 @@ enum err redact_value(const struct redactor *r, const struct finding *f, enum si
         return jwrite_string(json, span_until(v->text, jwrite_cut(v->text, OPEN_MAX)));
     if (f->secret)
         return buf_append(json, SPAN("\"<secret>\""));
-    if (r->store == SHADOW_STORE_FULL && !container)
+    if (r->store == SHADOW_STORE_FULL && !container && !f->unread)
         return jwrite_string(json, span_until(v->text, jwrite_cut(v->text, FULL_MAX)));
     return value_token(r, v, json);
 }

@@ -94,6 +94,11 @@ def upgrade(run, t):
         done = run.weir.command(["upgrade", "--wait"])
         expect(done.returncode == 0, "weir upgrade --wait ends with 0", done.stdout + done.stderr + run.weir.log()[-2000:])
         expect("has taken over" in done.stdout, "it says so", done.stdout)
+    upgraded(run, t, before)
+
+
+def upgraded(run, t, before):
+    """Another process has been put in charge."""
     old = run.weir.upgraded()
     expect(run.weir.process.pid != before, "another process is in charge", before)
     if t["ended"]:
@@ -102,6 +107,37 @@ def upgrade(run, t):
         until(lambda: run.weir.status()["upgrade"]["before"] is None, "the new one knows that the old one has ended")
     else:
         run.saved["old"] = old
+
+
+@step("upgrade-during-purge", ended=True, patience=60, held=2)
+def upgrade_during_purge(run, t):
+    """An upgrade while a purge reads a file that does not come to its end: it waits for the purge."""
+    before = run.weir.status()["pid"]
+    records = os.path.join(run.weir.state_dir, "shadow.ndjson")
+    done = {}
+
+    def command(*args):
+        def call():
+            done[args[0]] = run.weir.command(args)
+        thread = threading.Thread(target=call)
+        thread.start()
+        return thread
+
+    os.mkfifo(records + ".1")
+    purge = command("purge", "--older", "1h")
+    until(lambda: os.path.exists(records + ".purging.1"), "the purge has the file before")
+    upgrade = command("upgrade", "--wait")
+    until(lambda: "has been started to take over" in run.weir.log(), "the upgrade begins")
+    upgrade.join(t["held"])
+    waited = upgrade.is_alive()
+    with open(records + ".purging.1", "wb"):
+        pass
+    for thread in (purge, upgrade):
+        thread.join(t["patience"])
+    expect(waited, "the upgrade waits for the purge", done)
+    for name, got in done.items():
+        expect(got.returncode == 0, f"weir {name} ends with 0", got.stdout + got.stderr + run.weir.log()[-2000:])
+    upgraded(run, t, before)
 
 
 @step("old-ended", patience=60)

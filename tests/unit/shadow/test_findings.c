@@ -2,6 +2,7 @@
  * together in any order, any number of times. */
 #include "tests/unit/shadow/support.h"
 
+#include "base/clock.h"
 #include "shadow/findings.h"
 #include "shadow/report.h"
 
@@ -210,6 +211,29 @@ static void a_route_can_be_forgotten(void **state)
     findings_end(&f);
 }
 
+static void routes_are_bounded(void **state)
+{
+    static char names[FINDINGS_ROUTES_MAX + 2][16];
+    struct findings f;
+    const char *was = b.rules->route;
+    UNUSED(state);
+    open_table(&f, 0);
+    bench_json(&b, "{\"a\":1}", "{\"a\":2}");
+    for (size_t i = 0; i < FINDINGS_ROUTES_MAX + 2; i++) {
+        (void)snprintf(names[i], sizeof(names[i]), "r%zu", i);
+        b.rules->route = names[i];
+        add(&f, "/x");
+    }
+    b.rules->route = names[0];
+    add(&f, "/x");
+    b.rules->route = was;
+    assert_int_equal(f.shared.nroutes, FINDINGS_ROUTES_MAX + 1);
+    assert_int_equal(f.shared.routes[0].verdicts[VERDICT_MISMATCH], 2);
+    assert_string_equal(f.shared.routes[FINDINGS_ROUTES_MAX].name, ENDPOINT_OTHER);
+    assert_int_equal(f.shared.routes[FINDINGS_ROUTES_MAX].verdicts[VERDICT_MISMATCH], 2);
+    findings_end(&f);
+}
+
 /* --- age --- */
 
 static void tables_grow_old(void **state)
@@ -239,7 +263,40 @@ static void tables_grow_old(void **state)
     findings_end(&f);
 }
 
+static void tables_grow_old_without_traffic(void **state)
+{
+    struct findings f;
+    UNUSED(state);
+    open_table(&f, 4 * HOUR);
+    bench_json(&b, "{\"a\":1}", "{\"a\":2}");
+    b.pair.wall_ms = clock_wall_ms() - 4 * HOUR - 1000;
+    add(&f, "/first");
+    uint64_t changes = findings_changes(&f);
+    assert_true(changes > 1);
+    struct buf text = written(&f, "a", 0);
+    assert_false(has(buf_span(&text), "GET /first"));
+    assert_int_equal(findings_changes(&f), changes);
+    buf_free(&text);
+    findings_end(&f);
+}
+
 /* --- what was written --- */
+
+static void unsettled_mismatches_count(void **state)
+{
+    static const char text[] =
+        "{\"v\":1,\"t\":\"table\",\"at\":2,\"instance\":\"a\",\"begun\":1,"
+        "\"version\":\"0\",\"store\":\"tokens\",\"dropped\":{}}\n"
+        "{\"v\":1,\"t\":\"endpoint\",\"at\":2,\"route\":\"r\",\"endpoint\":\"GET /\",\"match\":5,"
+        "\"mismatch\":4,\"transient\":1}\n";
+    struct findings f;
+    UNUSED(state);
+    open_table(&f, 0);
+    assert_int_equal(findings_restore(&f, span_str(text), "a"), ERR_OK);
+    assert_int_equal(find(&f, "GET /")->settled[SETTLED_TRANSIENT], 1);
+    assert_int_equal(find(&f, "GET /")->settled[SETTLED_UNCHECKED], 3);
+    findings_end(&f);
+}
 
 static void fill(struct findings *f, struct dice *d, unsigned n)
 {
@@ -299,6 +356,33 @@ static void a_restart_changes_nothing(void **state)
     text = written(&f, "b", 0);
     assert_int_equal(findings_restore(&g, buf_span(&text), "a"), ERR_OK);
     assert_int_equal(now(&g)->begun_ms, 0);
+    buf_free(&text);
+    findings_end(&g);
+    findings_end(&f);
+}
+
+/* Names that were said are no neighbours, also when they come back. */
+static void what_is_named_stays_named(void **state)
+{
+    struct findings f, g;
+    char path[32];
+    UNUSED(state);
+    open_table(&f, 0);
+    bench_json(&b, "{\"a\":1}", "{\"a\":2}");
+    for (unsigned i = 0; i < 2 * TRIE_NAMES_MAX; i++) {
+        (void)snprintf(path, sizeof(path), "/api/n%ux", i);
+        add_fixed(&f, path);
+    }
+    struct buf text = written(&f, "a", 0);
+    open_table(&g, 0);
+    assert_int_equal(findings_restore(&g, buf_span(&text), "a"), ERR_OK);
+    assert_int_equal(now(&g)->nendpoints, 2 * TRIE_NAMES_MAX);
+    assert_int_equal(now(&g)->nentries, 2 * TRIE_NAMES_MAX);
+    for (size_t i = 0; i < now(&g)->nentries; i++)
+        assert_int_equal(now(&g)->entries[i].endpoint->verdicts[VERDICT_MISMATCH], 1);
+    struct buf json = report(buf_span(&text), REPORT_JSON);
+    assert_false(has(buf_span(&json), ENDPOINT_NAME));
+    buf_free(&json);
     buf_free(&text);
     findings_end(&g);
     findings_end(&f);
@@ -647,8 +731,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(numbers_that_fold_are_put_together, begin, end),
         cmocka_unit_test_setup_teardown(examples_are_redacted, begin, end),
         cmocka_unit_test_setup_teardown(a_route_can_be_forgotten, begin, end),
+        cmocka_unit_test_setup_teardown(routes_are_bounded, begin, end),
         cmocka_unit_test_setup_teardown(tables_grow_old, begin, end),
+        cmocka_unit_test_setup_teardown(tables_grow_old_without_traffic, begin, end),
+        cmocka_unit_test_setup_teardown(unsettled_mismatches_count, begin, end),
         cmocka_unit_test_setup_teardown(a_restart_changes_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(what_is_named_stays_named, begin, end),
         cmocka_unit_test_setup_teardown(tables_add_up_in_any_order, begin, end),
         cmocka_unit_test_setup_teardown(tables_and_records_agree, begin, end),
         cmocka_unit_test_setup_teardown(noise_is_the_same_in_tables, begin, end),

@@ -40,6 +40,17 @@ static void put(FILE *f, const char *route, unsigned long long at)
                   at, route);
 }
 
+/* What stands beside the pairs of a route and tells of it. */
+static void put_beside(FILE *f, const char *route, unsigned long long at)
+{
+    (void)fprintf(
+        f,
+        "{\"v\":1,\"t\":\"options\",\"at\":%llu,\"route\":\"%s\",\"percent\":100}\n"
+        "{\"v\":1,\"t\":\"selftest\",\"at\":%llu,\"route\":\"%s\",\"endpoint\":\"GET /a\","
+        "\"defects\":[{\"defect\":\"cent\",\"outcome\":\"caught\",\"path\":\"$.bob\"}]}\n",
+        at, route, at, route);
+}
+
 /* So many of route a, then of b, at 1000, 1001, ... */
 static void write_file(const char *path, unsigned a, unsigned b)
 {
@@ -99,6 +110,26 @@ static void the_old_go(void **state)
     assert_int_equal(purge("b", 1005), 1);
     assert_int_equal(lines(before, "\"route\":\"b\""), 1);
     assert_int_equal(purge("b", 1005), 0);
+}
+
+static void what_stands_beside_goes_too(void **state)
+{
+    UNUSED(state);
+    for (unsigned i = 0; i < 2; i++) {
+        FILE *f = fopen(i == 0 ? before : now, "a");
+        assert_non_null(f);
+        put_beside(f, "a", 1000 + i);
+        put(f, "a", 1000 + i);
+        put_beside(f, "b", 1000 + i);
+        put(f, "b", 1000 + i);
+        assert_int_equal(fclose(f), 0);
+    }
+    assert_int_equal(purge("a", 0), 2); /* the pairs are what is counted */
+    assert_int_equal(lines(before, "\"route\":\"a\""), 0);
+    assert_int_equal(lines(before, "\"route\":\"b\""), 6);
+    assert_int_equal(purge(NULL, 1001), 1);
+    assert_int_equal(lines(before, "\"route\":\"b\""), 3);
+    assert_int_equal(lines(before, "\"at\":1000"), 0);
 }
 
 static void everything_goes(void **state)
@@ -186,6 +217,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_route_goes, begin, end),
         cmocka_unit_test_setup_teardown(the_old_go, begin, end),
+        cmocka_unit_test_setup_teardown(what_stands_beside_goes_too, begin, end),
         cmocka_unit_test_setup_teardown(everything_goes, begin, end),
         cmocka_unit_test_setup_teardown(what_is_written_meanwhile_stays, begin, end),
         cmocka_unit_test_setup_teardown(an_interrupted_purge_is_ended, begin, end),

@@ -229,6 +229,40 @@ static void forms_and_trailers_are_redacted_too(void **state)
     bench_trailers(&b, SIDE_NEW, SPAN(""));
 }
 
+/* What is damaged has names that nobody could read. */
+static void damaged_documents_are_not_shown(void **state)
+{
+    static const struct {
+        const char *media, *before, *after;
+    } rows[] = {
+        {"application/x-www-form-urlencoded", "password=hunter", "%ff"},
+        {"application/json", "{\"password\":\"hunter", "\""},
+        {"text/event-stream", "data: {\"password\":\"hunter", "\"}\n\n\xff"},
+    };
+    char texts[2][256];
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++) {
+            (void)snprintf(texts[s], sizeof(texts[s]),
+                           "HTTP/1.1 200 OK\r\nContent-Type: %s\r\n\r\n%s%u%s", rows[i].media,
+                           rows[i].before, s, rows[i].after);
+            bench_answer(&b, s, span_str(texts[s]));
+        }
+        bench_compare(&b);
+        assert_true(b.result.nfindings > 0);
+        write_line(SHADOW_STORE_FULL);
+        if (line_has("hunter") || !line_has("<text#"))
+            fail_msg("%s: %.*s", rows[i].media, (int)line.n, line.p);
+    }
+    bench_answer(&b, SIDE_NEW, SPAN("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{}"));
+    bench_answer(&b, SIDE_LEGACY,
+                 SPAN("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
+                      "{\"password\":\"hunter2\""));
+    bench_compare(&b);
+    write_line(SHADOW_STORE_FULL);
+    assert_false(line_has("hunter"));
+}
+
 static void paths_store_no_values_and_no_target(void **state)
 {
     UNUSED(state);
@@ -491,6 +525,7 @@ int main(void)
         cmocka_unit_test(full_keeps_values_but_no_named_secrets),
         cmocka_unit_test(patches_hold_no_named_secrets),
         cmocka_unit_test(forms_and_trailers_are_redacted_too),
+        cmocka_unit_test(damaged_documents_are_not_shown),
         cmocka_unit_test(paths_store_no_values_and_no_target),
         cmocka_unit_test(text_bodies_are_redacted_too),
         cmocka_unit_test(path_segments_that_say_too_much_are_redacted),
