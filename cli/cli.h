@@ -74,7 +74,13 @@ struct cli_call {
     struct cli_terminal terminal; /* standard output */
 };
 
-int cli_main(int argc, char **argv, const struct cli_command *const *commands, size_t n);
+struct cli_group {
+    const char *title; /* in the list of `weir help` */
+    const struct cli_command *const *commands;
+    size_t n;
+};
+
+int cli_main(int argc, char **argv, const struct cli_group *groups, size_t n);
 /* `weir NAME ...`, `weir help [NAME]`, `weir NAME --help`, `weir --version`. Returns the exit
  * status. */
 
@@ -225,6 +231,9 @@ int cli_leave_order(const struct cli_talk *talk, const struct cli_order *order, 
 
 int cli_history(const struct cli_talk *talk, const struct history_query *q);
 /* Prints the audit trail. */
+
+bool cli_is_named(const struct cli_talk *talk);
+/* Whether a weir was named: --admin, --state-dir or $WEIR_ADMIN. */
 
 int cli_find_state(const struct cli_talk *talk, char dir[PATH_MAX]);
 /* The state directory of the weir that would be talked to; whether it runs or not. */

@@ -89,7 +89,9 @@ static const struct cli_command *const all[] = {&test,       &cmd_flip,   &cmd_w
 
 static int call_main(int argc, char **argv)
 {
-    return cli_main(argc, argv, all, ARRAY_LEN(all));
+    static const struct cli_group groups[] = {{"First", all, 2},
+                                              {"Then", all + 2, ARRAY_LEN(all) - 2}};
+    return cli_main(argc, argv, groups, ARRAY_LEN(groups));
 }
 
 /* Words separated by '|'. */
@@ -135,7 +137,7 @@ static void test_wrong_options(void **state)
 {
     UNUSED(state);
     expect_run("test", CLI_WRONG, "something is missing: weir test ONE [TWO]");
-    expect_run("test|a|b|c", CLI_WRONG, "\"c\" is one word too many");
+    expect_run("test|a|b|c", CLI_WRONG, "\"c\" is one word too many: weir test ONE [TWO]");
     expect_run("test|--txt|x|a", CLI_WRONG, "there is no option --txt; did you mean --text?");
     expect_run("test|--zzzzzz|a", CLI_WRONG, "there is no option --zzzzzz; `weir test --help`");
     expect_run("test|-x|a", CLI_WRONG, "there is no option --x");
@@ -157,6 +159,8 @@ static void test_help(void **state)
         assert_true(line.n <= 80);
     expect_run("help|test", CLI_OK, "usage: weir test");
     expect_run("help", CLI_OK, "usage: weir COMMAND");
+    expect_run("help", CLI_OK, "\n\nFirst\n  test       shows\n  flip ");
+    expect_run("help", CLI_OK, "\n\nThen\n  weight ");
     expect_run("--help", CLI_OK, "usage: weir COMMAND");
     expect_run("help|tst", CLI_WRONG, "did you mean \"test\"?");
     expect_run("tets", CLI_WRONG, "there is no command \"tets\"; did you mean \"test\"?");
@@ -231,6 +235,7 @@ static void test_orders(void **state)
     expect_run("flip|unpin|--by|eve", CLI_OK, "historic: 100% new, as configured");
     assert_true(rig_says(&running, "\"by\":\"eve\""));
     expect_run("weight|checkout|12.5", CLI_OK, "checkout: 12.5% new, as set");
+    expect_run("weight|checkout|12.5%", CLI_OK, "checkout: 12.5% new, as set");
     expect_run("weight|checkout|config", CLI_OK, "checkout: 10% new, as configured");
     expect_run("flip|new|--route|checkout", CLI_OK, "checkout: new, pinned");
     expect_run("flip|legacy|--route=checkout", CLI_OK, "checkout: legacy, pinned");
