@@ -328,8 +328,9 @@ static void table(struct html *h, const struct report *r)
 {
     html_raw(h,
              "<section id=\"endpoints\"><h2>Endpoints</h2>\n"
-             "<p class=\"dim\">Sorted by share of traffic times rate of mismatch (its lower 95 % "
-             "bound). Over time: pairs, and in red the rate of mismatch, full height at 2 % or "
+             "<p class=\"dim\">Sorted by share of traffic times rate of the mismatches that count "
+             "(its lower 95 % bound). Over time: pairs, and in red the rate of mismatch, full "
+             "height at 2 % or "
              "at the highest.</p>\n"
              "<div class=\"scroll\"><table><thead><tr><th></th><th scope=\"col\">Endpoint</th>"
              "<th scope=\"col\">Route</th><th scope=\"col\">Over time</th>"
