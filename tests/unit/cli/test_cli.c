@@ -234,7 +234,6 @@ static void test_orders(void **state)
     assert_true(rig_says(&running, "\"by\":\"dana\",\"why\":\"a\\\"reason\\\"\""));
     expect_run("flip|unpin|--by|eve", CLI_OK, "historic: 100% new, as configured");
     assert_true(rig_says(&running, "\"by\":\"eve\""));
-    expect_run("weight|checkout|12.5", CLI_OK, "checkout: 12.5% new, as set");
     expect_run("weight|checkout|12.5%", CLI_OK, "checkout: 12.5% new, as set");
     expect_run("weight|checkout|config", CLI_OK, "checkout: 10% new, as configured");
     expect_run("flip|new|--route|checkout", CLI_OK, "checkout: new, pinned");
