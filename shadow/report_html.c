@@ -370,7 +370,16 @@ static void details(struct html *h, const struct report *r)
 
 /* --- rules --- */
 
-static void rule(struct html *h, const struct report_rule *x)
+/* Who accepted it is in the file of rules, not in records. */
+static bool authors_known(const struct report *r)
+{
+    for (size_t i = 0; i < r->nrules; i++)
+        if (r->rules[i].rule != NULL)
+            return true;
+    return false;
+}
+
+static void rule(struct html *h, const struct report_rule *x, bool authors)
 {
     char text[PHRASE_MAX];
     html_raw(h, "<tr><th scope=\"row\">");
@@ -381,8 +390,9 @@ static void rule(struct html *h, const struct report_rule *x)
         html_text(h, x->paths[i]);
         html_raw(h, "</code>");
     }
-    html_raw(h, x->more_paths ? ", more</td><td>" : "</td><td>");
+    html_raw(h, x->more_paths ? ", more" : "");
     if (x->rule != NULL) {
+        html_raw(h, "</td><td>");
         html_text(h, x->rule->author);
         html_raw(h, ": ");
         html_text(h, x->rule->reason);
@@ -390,7 +400,7 @@ static void rule(struct html *h, const struct report_rule *x)
                     phrase_time(text, x->rule->expires_ms));
         return;
     }
-    html_raw(h, "</td><td></td></tr>\n");
+    html_raw(h, authors ? "</td><td></td><td></td></tr>\n" : "</td></tr>\n");
 }
 
 static void rules(struct html *h, const struct report *r)
@@ -398,16 +408,20 @@ static void rules(struct html *h, const struct report *r)
     char text[PHRASE_MAX];
     if (r->nrules == 0)
         return;
+    bool authors = authors_known(r);
     html_format(h,
-                "<section id=\"rules\"><h2>Rules</h2>\n<p class=\"dim\">%s pair(s) match only "
-                "because of them.</p>\n",
-                phrase_count(text, r->hidden_pairs));
+                "<section id=\"rules\"><h2>Rules</h2>\n<p class=\"dim\">Pairs that match only "
+                "because of them: %s.%s</p>\n",
+                phrase_count(text, r->hidden_pairs),
+                authors ? ""
+                        : " <code>--rules FILE</code> shows who accepted what, and until when.");
     html_raw(h, "<div class=\"scroll\"><table><thead><tr><th scope=\"col\">Rule</th>"
-                "<th scope=\"col\" class=\"n\">Pairs</th><th scope=\"col\">Hides</th>"
-                "<th scope=\"col\">Who and why</th><th scope=\"col\">Ends</th></tr></thead>"
-                "<tbody>\n");
+                "<th scope=\"col\" class=\"n\">Pairs</th><th scope=\"col\">Hides</th>");
+    if (authors)
+        html_raw(h, "<th scope=\"col\">Who and why</th><th scope=\"col\">Ends</th>");
+    html_raw(h, "</tr></thead><tbody>\n");
     for (size_t i = 0; i < r->nrules; i++)
-        rule(h, &r->rules[i]);
+        rule(h, &r->rules[i], authors);
     html_raw(h, "</tbody></table></div></section>\n");
 }
 
