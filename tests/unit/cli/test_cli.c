@@ -387,7 +387,11 @@ static void test_shadow_commands(void **state)
     (void)snprintf(line, sizeof(line), "rules|list|%s", rig_path("nowhere"));
     expect_run(line, CLI_FAILED, "cannot be read");
     expect_run("gate|--format|xml|x", CLI_WRONG, "text, json or junit");
-    expect_run("gate|--max-p95|much|x", CLI_WRONG, "1.15 or 0.1%");
+    expect_run("gate|--max-p95|much|x", CLI_WRONG, "a ratio such as 1.15");
+    expect_run("gate|--max-p95|115%|x", CLI_WRONG, "a ratio such as 1.15");
+    expect_run("gate|--max-errors|0.5|x", CLI_WRONG, "a percentage such as 0.1%");
+    expect_run("gate|--max-mismatch|101%|x", CLI_WRONG, "a percentage such as 0.1%");
+    expect_run("gate|--coverage|95|x", CLI_WRONG, "a percentage such as 0.1%");
     expect_run("gate|--since|yesterday|x", CLI_WRONG, "30m, 24h or 7d");
     (void)snprintf(line, sizeof(line), "gate|%s", rig_path("nowhere"));
     expect_run(line, 30, "cannot be read");
