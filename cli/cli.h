@@ -180,16 +180,16 @@ struct cli_source {
     bool fleet;
 };
 
-#define CLI_SOURCE_OPTIONS(type)                                                               \
-    {"live", CLI_FLAG, offsetof(type, source.live), NULL,                                      \
-     "From the table of findings of the weir that runs, not from records"},                    \
-        {"fleet", CLI_FLAG, offsetof(type, source.fleet), NULL,                                \
-         "From the tables of all instances, by way of the Redis of the one that runs"},        \
-        {"admin", CLI_TEXT, offsetof(type, source.talk.admin), "PATH",                         \
-         "--live, --fleet: the admin socket of the weir to ask"},                              \
-    {                                                                                          \
-        "state-dir", CLI_TEXT, offsetof(type, source.talk.state_dir), "DIR",                   \
-            "Where the records lie when no files are named, and the socket of the weir to ask" \
+#define CLI_SOURCE_OPTIONS(type)                                                        \
+    {"live", CLI_FLAG, offsetof(type, source.live), NULL,                               \
+     "From the table of findings of the weir that runs, not from records"},             \
+        {"fleet", CLI_FLAG, offsetof(type, source.fleet), NULL,                         \
+         "From the tables of all instances, by way of the Redis of the one that runs"}, \
+        {"admin", CLI_TEXT, offsetof(type, source.talk.admin), "PATH",                  \
+         "Admin socket of the weir to ask; records lie beside it"},                     \
+    {                                                                                   \
+        "state-dir", CLI_TEXT, offsetof(type, source.talk.state_dir), "DIR",            \
+            "Its state_dir, where records and socket are"                               \
     }
 
 struct cli_records {

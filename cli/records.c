@@ -47,7 +47,9 @@ static int find_files(const struct cli_talk *talk, struct cli_records *d, size_t
         (void)fprintf(stderr, "(records of your demo: %s)\n", demo);
         return CLI_OK;
     }
-    cli_say("there are no records in %s: name the files, or --state-dir DIR", dir);
+    cli_say("there are no records in %s: name the files (shadow.records of the configuration), or "
+            "--state-dir DIR",
+            dir);
     return CLI_FAILED;
 }
 
