@@ -350,6 +350,15 @@ static void test_check(void **state)
     expect_run(line, CLI_WRONG, "/nowhere.pem");
     (void)snprintf(line, sizeof(line), "check|--syntax|%s", rig_path("nocert.json"));
     expect_run(line, CLI_OK, "is good: 1 listener, 1 backend, 1 route");
+    assert_null(strstr(out, "404"));
+    static const char some[] =
+        "{\"listeners\": [{\"address\": \"127.0.0.1:0\"}],"
+        "\"backends\": {\"legacy\": {\"servers\": [\"127.0.0.1:1\"]}}, \"defaults\": {\"legacy\": "
+        "\"legacy\", \"new\": \"legacy\"}, \"routes\": [{\"name\": \"r\", \"match\": {\"prefix\": "
+        "\"/\", \"methods\": [\"GET\"]}}]}";
+    assert_int_equal(cli_write(rig_path("some.json"), span_str(some)), ERR_OK);
+    (void)snprintf(line, sizeof(line), "check|%s", rig_path("some.json"));
+    expect_run(line, CLI_OK, "What no route takes is answered with 404");
     expect_run("check|/nowhere.json", CLI_WRONG, "No such file");
     expect_run("check", CLI_WRONG, "weir check FILE");
     expect_run("check|--schema", CLI_OK, "$schema");
