@@ -74,7 +74,13 @@ struct cli_call {
     struct cli_terminal terminal; /* standard output */
 };
 
-int cli_main(int argc, char **argv, const struct cli_command *const *commands, size_t n);
+struct cli_group {
+    const char *title; /* in the list of `weir help` */
+    const struct cli_command *const *commands;
+    size_t n;
+};
+
+int cli_main(int argc, char **argv, const struct cli_group *groups, size_t n);
 /* `weir NAME ...`, `weir help [NAME]`, `weir NAME --help`, `weir --version`. Returns the exit
  * status. */
 
@@ -174,16 +180,16 @@ struct cli_source {
     bool fleet;
 };
 
-#define CLI_SOURCE_OPTIONS(type)                                                               \
-    {"live", CLI_FLAG, offsetof(type, source.live), NULL,                                      \
-     "From the table of findings of the weir that runs, not from records"},                    \
-        {"fleet", CLI_FLAG, offsetof(type, source.fleet), NULL,                                \
-         "From the tables of all instances, by way of the Redis of the one that runs"},        \
-        {"admin", CLI_TEXT, offsetof(type, source.talk.admin), "PATH",                         \
-         "--live, --fleet: the admin socket of the weir to ask"},                              \
-    {                                                                                          \
-        "state-dir", CLI_TEXT, offsetof(type, source.talk.state_dir), "DIR",                   \
-            "Where the records lie when no files are named, and the socket of the weir to ask" \
+#define CLI_SOURCE_OPTIONS(type)                                                        \
+    {"live", CLI_FLAG, offsetof(type, source.live), NULL,                               \
+     "From the table of findings of the weir that runs, not from records"},             \
+        {"fleet", CLI_FLAG, offsetof(type, source.fleet), NULL,                         \
+         "From the tables of all instances, by way of the Redis of the one that runs"}, \
+        {"admin", CLI_TEXT, offsetof(type, source.talk.admin), "PATH",                  \
+         "Admin socket of the weir to ask; records lie beside it"},                     \
+    {                                                                                   \
+        "state-dir", CLI_TEXT, offsetof(type, source.talk.state_dir), "DIR",            \
+            "Its state_dir, where records and socket are"                               \
     }
 
 struct cli_records {
@@ -225,6 +231,9 @@ int cli_leave_order(const struct cli_talk *talk, const struct cli_order *order, 
 
 int cli_history(const struct cli_talk *talk, const struct history_query *q);
 /* Prints the audit trail. */
+
+bool cli_is_named(const struct cli_talk *talk);
+/* Whether a weir was named: --admin, --state-dir or $WEIR_ADMIN. */
 
 int cli_find_state(const struct cli_talk *talk, char dir[PATH_MAX]);
 /* The state directory of the weir that would be talked to; whether it runs or not. */

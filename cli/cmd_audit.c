@@ -13,7 +13,7 @@ static int run(const struct cli_call *call)
     const struct audit *a = call->options;
     struct history_query q = {.route = a->route, .json = a->json};
     if (a->since != NULL && (!cli_duration(a->since, &q.since_ms) || q.since_ms == 0)) {
-        cli_say("--since=%s: must be a time such as 30m, 24h or 7d", a->since);
+        cli_say("audit: --since %s: must be a time such as 30m, 24h or 7d", a->since);
         return CLI_WRONG;
     }
     return cli_history(&a->talk, &q);

@@ -32,11 +32,28 @@ static const char *s_of(size_t n)
     return n == 1 ? "" : "s";
 }
 
+static bool takes_everything(const struct config_match *m)
+{
+    return m->host == NULL && m->path == NULL && strcmp(m->prefix, "/") == 0 && m->regex == NULL &&
+           m->methods.n + m->nheaders + m->ncookies + m->nquery == 0;
+}
+
+static bool is_every_request_taken(const struct config *c)
+{
+    for (size_t i = 0; i < c->nroutes; i++)
+        if (takes_everything(&c->routes[i].match))
+            return true;
+    return false;
+}
+
 static void sum_up(const char *file, const struct config *c)
 {
     (void)printf("%s is good: %zu listener%s, %zu backend%s, %zu route%s\n", file, c->nlisteners,
                  s_of(c->nlisteners), c->nbackends, s_of(c->nbackends), c->nroutes,
                  s_of(c->nroutes));
+    if (!is_every_request_taken(c))
+        (void)printf("What no route takes is answered with 404: there is none with only "
+                     "{\"prefix\": \"/\"}.\n");
 }
 
 /* What `weir run` and a reload would do with it before they take it. */

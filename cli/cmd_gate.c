@@ -16,28 +16,42 @@ struct gate {
     const char *errors, *mismatch, *p95, *p99, *coverage;
 };
 
-/* "0.1%" or "1.15"; as a fraction or ratio. */
-static bool number(const char *name, const char *text, double *out)
+static bool wrong(const char *name, const char *text, const char *what)
+{
+    cli_say("gate: --%s %s: must be %s", name, text, what);
+    return false;
+}
+
+/* "0.1%"; without the sign nobody could tell 0.1 from 10 %. */
+static bool share(const char *name, const char *text, double *out)
 {
     char *end;
     if (text == NULL)
         return true;
     double v = strtod(text, &end);
-    bool percent = strcmp(end, "%") == 0;
-    if (end == text || (!percent && *end != '\0') || !(v >= 0 && v < 1e9)) {
-        cli_say("gate: --%s %s: must be a number such as 1.15 or 0.1%%", name, text);
-        return false;
-    }
-    *out = percent ? v / 100 : v;
+    if (end == text || strcmp(end, "%") != 0 || !(v >= 0 && v <= 100))
+        return wrong(name, text, "a percentage such as 0.1%");
+    *out = v / 100;
+    return true;
+}
+
+static bool ratio(const char *name, const char *text, double *out)
+{
+    char *end;
+    if (text == NULL)
+        return true;
+    double v = strtod(text, &end);
+    if (end == text || *end != '\0' || !(v >= 0 && v < 1e9))
+        return wrong(name, text, "a ratio such as 1.15");
+    *out = v;
     return true;
 }
 
 static bool read_limits(const struct gate *o, struct gate_limits *l)
 {
-    return number("max-errors", o->errors, &l->errors) &&
-           number("max-mismatch", o->mismatch, &l->mismatch) &&
-           number("max-p95", o->p95, &l->p95) && number("max-p99", o->p99, &l->p99) &&
-           number("coverage", o->coverage, &l->coverage);
+    return share("max-errors", o->errors, &l->errors) &&
+           share("max-mismatch", o->mismatch, &l->mismatch) && ratio("max-p95", o->p95, &l->p95) &&
+           ratio("max-p99", o->p99, &l->p99) && share("coverage", o->coverage, &l->coverage);
 }
 
 static bool read_format(const char *word, enum gate_format *out)
@@ -115,14 +129,14 @@ static const struct cli_option options[] = {
      "Only what was recorded within this time, such as 24h"},
     {"rules", CLI_TEXT, offsetof(struct gate, rules), "FILE",
      "As it would be under these rules, as far as what was stored can tell"},
-    {"max-errors", CLI_TEXT, offsetof(struct gate, errors), "RATE",
+    {"max-errors", CLI_TEXT, offsetof(struct gate, errors), "PERCENT",
      "How much more often new may fail than legacy (default 0.5%)"},
-    {"max-mismatch", CLI_TEXT, offsetof(struct gate, mismatch), "RATE",
+    {"max-mismatch", CLI_TEXT, offsetof(struct gate, mismatch), "PERCENT",
      "How often answers may differ (default 0.1%)"},
     {"max-p95", CLI_TEXT, offsetof(struct gate, p95), "RATIO",
      "p95 of new in proportion to legacy (default 1.15)"},
     {"max-p99", CLI_TEXT, offsetof(struct gate, p99), "RATIO", "The same for p99 (default 1.30)"},
-    {"coverage", CLI_TEXT, offsetof(struct gate, coverage), "SHARE",
+    {"coverage", CLI_TEXT, offsetof(struct gate, coverage), "PERCENT",
      "Share of the traffic that must be covered (default 95%)"},
     CLI_SOURCE_OPTIONS(struct gate),
 };

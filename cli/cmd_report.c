@@ -110,7 +110,9 @@ const struct cli_command cmd_report = {
     .usage = "[FILE...]",
     .about =
         "Made from record files alone; weir need not be running. Without files: shadow.ndjson.1\n"
-        "and shadow.ndjson of the state directory, and where there are none its findings.ndjson.\n"
+        "and shadow.ndjson of the state directory (--state-dir, else that of --admin or\n"
+        "$WEIR_ADMIN, else the default, else that of a demo of yours), and where there are none\n"
+        "its findings.ndjson.\n"
         "Tables of findings (--live, --fleet, findings.ndjson) go back further than records; they\n"
         "know one example of each finding, and not what rules hid.",
     .options = options,

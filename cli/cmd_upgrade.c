@@ -33,7 +33,7 @@ const struct cli_command cmd_upgrade = {
         "configuration, a crash, timeouts.upgrade is over) the old process stays in charge.\n"
         "Refused while the old process of the last upgrade still runs, and for process 1 of a\n"
         "container.\n\n"
-        "  apt-get install weir && weir upgrade --wait\n\n" CLI_TALK_ABOUT,
+        "  cmake --install build && weir upgrade --wait\n\n" CLI_TALK_ABOUT,
     .options = options,
     .noptions = ARRAY_LEN(options),
     .size = sizeof(struct upgrade),

@@ -8,6 +8,13 @@ struct weight {
     struct cli_order order;
 };
 
+/* As `weir status` shows it, too: "5%". */
+static struct span number_of(const char *percent)
+{
+    struct span s = span_str(percent);
+    return s.n > 1 && s.p[s.n - 1] == '%' ? span_until(s, s.n - 1) : s;
+}
+
 static enum err compose(const char *route, const char *percent, struct buf *body)
 {
     TRY(buf_append(body, SPAN("{")));
@@ -15,7 +22,7 @@ static enum err compose(const char *route, const char *percent, struct buf *body
     if (strcmp(percent, "config") == 0)
         return buf_append(body, SPAN(", \"new_percent\": null"));
     unsigned points;
-    TRY(config_percent(span_str(percent), &points));
+    TRY(config_percent(number_of(percent), &points));
     return buf_printf(body, ", \"new_percent\": %u.%02u", points / 100, points % 100);
 }
 

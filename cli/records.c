@@ -29,20 +29,27 @@ static size_t find_in(struct cli_records *d, const char *dir)
     return n;
 }
 
-static int find_files(const char *state_dir, struct cli_records *d, size_t *n)
+/* Of the weir that is named, else of the default state directory, else of a demo. */
+static int find_files(const struct cli_talk *talk, struct cli_records *d, size_t *n)
 {
+    char named[PATH_MAX];
     char demo[CLI_DEMO_DIR_MAX];
-    const char *dir = state_dir != NULL ? state_dir : cli_state_dir();
+    bool is_named = cli_is_named(talk);
+    if (is_named && cli_find_state(talk, named) != CLI_OK)
+        return CLI_WRONG;
+    const char *dir = is_named ? named : cli_state_dir();
     if (dir == NULL)
         return CLI_WRONG;
     *n = find_in(d, dir);
     if (*n > 0)
         return CLI_OK;
-    if (state_dir == NULL && cli_demo_dir(demo) && (*n = find_in(d, demo)) > 0) {
+    if (!is_named && cli_demo_dir(demo) && (*n = find_in(d, demo)) > 0) {
         (void)fprintf(stderr, "(records of your demo: %s)\n", demo);
         return CLI_OK;
     }
-    cli_say("there are no records in %s: name the files, or --state-dir DIR", dir);
+    cli_say("there are no records in %s: name the files (shadow.records of the configuration), or "
+            "--state-dir DIR",
+            dir);
     return CLI_FAILED;
 }
 
@@ -64,5 +71,5 @@ int cli_find_records(const struct cli_call *call, const struct cli_source *s, st
     if (call->nargs > 0)
         return CLI_OK;
     r->files = d->files;
-    return find_files(s->talk.state_dir, d, &r->nfiles);
+    return find_files(&s->talk, d, &r->nfiles);
 }

@@ -70,14 +70,25 @@ static int not_found(const char *tried)
     return CLI_NOBODY;
 }
 
+/* The socket that is named, or NULL. */
+static const char *socket_named(const struct cli_talk *talk)
+{
+    const char *env = getenv("WEIR_ADMIN");
+    if (talk->admin != NULL || talk->state_dir != NULL)
+        return talk->admin;
+    return env == NULL || env[0] == '\0' ? NULL : env;
+}
+
+bool cli_is_named(const struct cli_talk *talk)
+{
+    return talk->state_dir != NULL || socket_named(talk) != NULL;
+}
+
 /* off: it need not run. */
 static int find(const struct cli_talk *talk, bool off, struct found *f)
 {
-    const char *env = getenv("WEIR_ADMIN");
     *f = (struct found){.demo = false};
-    const char *given = talk->admin;
-    if (given == NULL && talk->state_dir == NULL && env != NULL && env[0] != '\0')
-        given = env;
+    const char *given = socket_named(talk);
     if (given != NULL) {
         (void)snprintf(f->path, sizeof(f->path), "%s", given);
         return CLI_OK;

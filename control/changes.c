@@ -1,5 +1,6 @@
 /* What a reload changes, in sentences; config_compare() finds it. */
 #include "control/changes.h"
+#include "control/page.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -171,5 +172,43 @@ json_t *changes_between(const struct config *before, const struct config *after)
     (void)snprintf(more, sizeof(more), "and %zu more changes", w.n - (CHANGES_MAX - 1));
     if (w.n >= CHANGES_MAX)
         (void)json_array_append_new(w.said, json_string(more));
+    return w.said;
+}
+
+static void overruled(struct walk *w, const char *name, const struct document *d)
+{
+    const struct document_route *r = document_route(d, name);
+    char percent[PAGE_SHORT];
+    char line[PATH_LEN + 128];
+    if (r != NULL && r->pin != PIN_NONE)
+        (void)snprintf(line, sizeof(line),
+                       "%.100s stays pinned to %s: `weir flip unpin --route %.100s`", name,
+                       pin_word(r->pin), name);
+    else if (d->pin != PIN_NONE)
+        (void)snprintf(line, sizeof(line),
+                       "%.100s stays pinned to %s with everything else: "
+                       "`weir flip unpin`",
+                       name, pin_word(d->pin));
+    else if (r != NULL && r->weighs) {
+        page_percent(percent, r->weight / 100.0);
+        (void)snprintf(line, sizeof(line),
+                       "%.100s stays at %s, as set: `weir weight %.100s config` makes the "
+                       "configured weight count",
+                       name, percent, name);
+    } else
+        return;
+    say(w, line);
+}
+
+json_t *changes_overruled(const struct config *before, const struct config *after,
+                          const struct document *d)
+{
+    struct walk w = {json_array(), 0};
+    for (size_t i = 0; w.said != NULL && d != NULL && i < after->nroutes; i++) {
+        const struct config_route *is = &after->routes[i];
+        const struct config_route *was = route_named(before, i, is->name);
+        if (was != NULL && was->new_weight != is->new_weight)
+            overruled(&w, is->name, d);
+    }
     return w.said;
 }

@@ -146,8 +146,6 @@ static void describe(struct sentence *s, const struct document *from, const stru
     for (size_t i = 0; from != NULL && i < from->nroutes; i++)
         if (document_route(to, from->routes[i].name) == NULL)
             add_route(s, from->routes[i].name, from, to);
-    if (s->n == 0)
-        (void)snprintf(s->text, sizeof(s->text), "nothing in the document");
 }
 
 static bool concerns(const struct entry *e, const char *route)
@@ -180,11 +178,12 @@ static void put_row(struct page *p, const struct entry *e)
     const char *by = text_of(e, "by");
     const char *why = text_of(e, "why");
     describe(&s, e->from, e->to);
-    page_printf(p, INK_PLAIN, "%.19sZ %7llu  %-6s  %-10s  ", text_of(e, "at"), epoch_of(e),
+    page_printf(p, INK_PLAIN, "%.19sZ %7llu  %-7s  %-10s  ", text_of(e, "at"), epoch_of(e),
                 text_of(e, "source"), by[0] == '\0' ? "-" : by);
-    page_text(p, INK_PLAIN, s.text);
-    if (why[0] != '\0')
-        page_printf(p, INK_PLAIN, "  [%s]", why);
+    if (s.n == 0) /* an upgrade, a purge: why is all there is to say */
+        page_text(p, INK_PLAIN, why[0] != '\0' ? why : "no change");
+    else
+        page_printf(p, INK_PLAIN, why[0] != '\0' ? "%s  [%s]" : "%s", s.text, why);
     page_end(p);
 }
 
@@ -207,7 +206,7 @@ enum err history_show(const char *dir, const struct history_query *q, struct buf
     struct span rest = buf_span(&text);
     struct span line;
     if (e == ERR_OK && !q->json) {
-        page_printf(&p, INK_PLAIN, "%-20s %7s  %-6s  %-10s  change", "when", "epoch", "source",
+        page_printf(&p, INK_PLAIN, "%-20s %7s  %-7s  %-10s  change", "when", "epoch", "source",
                     "who");
         page_end(&p);
     }

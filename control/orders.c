@@ -92,6 +92,10 @@ static void say_peers(const struct control *c, struct order *o)
         (void)snprintf(line, sizeof(line), "all %zu instances have it", n);
     else if (o->all)
         (void)snprintf(line, sizeof(line), "the only instance (%.200s) has it", c->instance);
+    else if (n == 0)
+        (void)snprintf(
+            line, sizeof(line),
+            "which other instances there are is not known: the store could not be asked");
     else
         (void)snprintf(line, sizeof(line), "%zu of %zu instances do not have it yet%s",
                        json_array_size(laggards), n,

@@ -23,6 +23,7 @@ struct reload_job {
     const struct config *before; /* in force; nothing else replaces it while this runs */
     struct route_table *table;
     json_t *changes;
+    json_t *overruled; /* what of it does not count, by the document */
     struct complaints wrong;
     enum err err;
 };
@@ -52,6 +53,7 @@ static void job_free(void *arg)
     if (j->table != NULL)
         route_table_free(&j->table);
     json_decref(j->changes);
+    json_decref(j->overruled);
     complaints_free(&j->wrong);
     j->magic = 0;
     free(j);
@@ -124,11 +126,13 @@ static json_t *copy_list(const json_t *list)
     return copy;
 }
 
-static void answer_waiting(struct control *c, const json_t *said)
+static void answer_waiting(struct control *c, const struct reload_job *j)
 {
     struct reload *r = &c->reload;
     for (size_t i = 0; i < r->nwaiting; i++) {
-        json_t *list = copy_list(said);
+        json_t *list = copy_list(j->changes);
+        if (list != NULL && j->overruled != NULL)
+            (void)json_array_extend(list, j->overruled);
         orders_reloaded(c, r->waiting[i],
                         json_pack("{s:b, s:I, s:o}", "ok", 1, "epoch",
                                   (json_int_t)c->flip.state.epoch, "said", list));
@@ -147,6 +151,8 @@ static void succeeded(struct control *c, const struct reload_job *j, const struc
              n == 1 ? "" : "s", (unsigned long long)c->flip.state.epoch);
     for (size_t i = 0; i < n && i < LOGGED_MAX; i++)
         log_info("reload", "%s", json_string_value(json_array_get(j->changes, i)));
+    for (size_t i = 0; i < json_array_size(j->overruled) && i < LOGGED_MAX; i++)
+        log_warn("reload", "%s", json_string_value(json_array_get(j->overruled, i)));
     remember(c, true, j->changes);
     if (c->admin != NULL)
         admin_token(c->admin, now->admin.token);
@@ -154,7 +160,7 @@ static void succeeded(struct control *c, const struct reload_job *j, const struc
     keep_config(c);
     if (other_store && c->store != NULL && apply_open_store(c) != ERR_OK)
         log_error("reload", "the new control store cannot be opened; the old one stays in use");
-    answer_waiting(c, j->changes);
+    answer_waiting(c, j);
     orders_progress(c);
 }
 
@@ -170,6 +176,7 @@ static void job_done(void *arg)
     c->reload.running = NULL;
     if (j->err == ERR_OK) {
         other_store = !same_store(&j->before->control, &j->table->config->control);
+        j->overruled = changes_overruled(j->before, j->table->config, c->flip.state.document);
         j->err = flip_table(&c->flip, &j->table, clock_wall_ms(), &fx);
     }
     if (j->err == ERR_OK)

@@ -52,6 +52,13 @@ static void problem(struct page *p, enum ink ink, const char *text)
     page_end(p);
 }
 
+static void remark(struct page *p, const char *text)
+{
+    page_label(p, "");
+    page_text(p, INK_DIM, text);
+    page_end(p);
+}
+
 /* --- the head --- */
 
 static void say_program(struct page *p, const json_t *s)
@@ -195,9 +202,9 @@ static void say_reload(struct page *p, const json_t *s, uint64_t now_ms)
         return;
     }
     age_of(age, text_of(r, "at"), now_ms);
+    size_t n = json_array_size(json_object_get(r, "said"));
     if (is(r, "ok"))
-        page_printf(p, INK_GOOD, "good, %s ago: %zu changes", age,
-                    json_array_size(json_object_get(r, "said")));
+        page_printf(p, INK_GOOD, "good, %s ago: %zu change%s", age, n, n == 1 ? "" : "s");
     else
         page_printf(p, INK_BAD, "refused, %s ago; what ran before goes on", age);
     page_end(p);
@@ -290,19 +297,25 @@ static bool is_mirrored(const json_t *route)
 static void say_rollback(struct page *p, const json_t *routes)
 {
     enum { LINES_MAX = 10 };
-    size_t known = 0, ready = 0, lines = 0;
+    size_t known = 0, ready = 0, unknown = 0, lines = 0;
     for (size_t i = 0; i < json_array_size(routes); i++) {
         const json_t *o = json_object_get(json_array_get(routes, i), "rollback_ready");
         bool mirrored = is_mirrored(json_array_get(routes, i));
         known += json_is_object(o) && mirrored;
         ready += json_is_object(o) && strcmp(word_of(o, "state"), "ready") == 0;
+        unknown += json_is_object(o) && mirrored && strcmp(word_of(o, "state"), "unknown") == 0;
     }
     if (known == 0)
         return;
     page_label(p, "rollback");
-    page_printf(p, ready == known ? INK_GOOD : INK_WARN,
+    page_printf(p,
+                ready == known             ? INK_GOOD
+                : ready + unknown == known ? INK_PLAIN
+                                           : INK_WARN,
                 "legacy could take over %zu of %zu routes that new serves and legacy shadows",
                 ready, known);
+    if (unknown > 0)
+        page_printf(p, INK_PLAIN, "; of %zu too little was seen to know", unknown);
     page_end(p);
     for (size_t i = 0; i < json_array_size(routes) && lines < LINES_MAX; i++) {
         const json_t *route = json_array_get(routes, i);
@@ -312,7 +325,10 @@ static void say_rollback(struct page *p, const json_t *routes)
             continue;
         (void)snprintf(line, sizeof(line), "%s: %s: %s", word_of(route, "name"),
                        word_of(o, "state"), word_of(o, "why"));
-        problem(p, INK_WARN, line);
+        if (strcmp(word_of(o, "state"), "unknown") == 0)
+            remark(p, line);
+        else
+            problem(p, INK_WARN, line);
         lines++;
     }
 }

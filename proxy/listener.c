@@ -156,12 +156,12 @@ static int open_socket(const struct address *a, int *family)
     return socket(*family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
-static bool set_up(int fd, int family)
+static bool set_up(int fd, int family, bool shared)
 {
-    int on = 1, off = 0;
+    int on = 1, off = 0, share = shared;
     /* TCP_NODELAY is inherited by the connections accepted here: a system call less for each. */
     bool ok = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
-              setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0 &&
+              setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &share, sizeof(share)) == 0 &&
               setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0;
     if (ok && family == AF_INET6)
         ok = setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) == 0;
@@ -186,12 +186,13 @@ static void take_settings(struct listener *l, const struct plane_listener *pl)
         tls_ctx_hold(l->tls);
 }
 
-/* -1: errno says why. */
-static int bound_socket(const struct address *at)
+/* -1: errno says why. shared: others that share may be on the same port, also other programs of
+ * this user. */
+static int bound_socket(const struct address *at, bool shared)
 {
     int family;
     int fd = open_socket(at, &family);
-    if (fd < 0 || (set_up(fd, family) && bind_to(fd, family, at)))
+    if (fd < 0 || (set_up(fd, family, shared) && bind_to(fd, family, at)))
         return fd;
     int e = errno;
     close(fd);
@@ -204,7 +205,7 @@ static int bound_socket(const struct address *at)
 static enum err open_inet(struct worker *w, const struct address *configured,
                           const struct address *at, int given, int *out)
 {
-    int fd = given >= 0 ? given : bound_socket(at);
+    int fd = given >= 0 ? given : bound_socket(at, true);
     if (fd < 0) {
         int e = errno;
         *out = sockets_share(proxy_sockets(w->proxy), configured);
@@ -378,11 +379,13 @@ enum err listener_sync(struct worker *w, const struct plane *p)
     return e;
 }
 
-static bool can_open(const struct address *a)
+/* Another weir would share the port with us, and each would get a part of the connections: alone it
+ * must be, but where the port is ours already and only its address another one. */
+static bool can_open(struct sockets *s, const struct address *a)
 {
     if (is_local(a))
         return local_try(a);
-    int fd = bound_socket(a);
+    int fd = bound_socket(a, sockets_have_port(s, a));
     if (fd >= 0)
         close(fd);
     return fd >= 0;
@@ -396,7 +399,7 @@ enum err proxy_try_listen(struct sockets *sockets, const struct route_table *tab
     for (size_t i = 0; i < p->config->nlisteners; i++) {
         char where[PLANE_WHERE_MAX];
         const struct address *at = &p->listeners[i].address;
-        if (sockets_have(sockets, at) || can_open(at))
+        if (sockets_have(sockets, at) || can_open(sockets, at))
             continue;
         complain(wrong, plane_where(where, p, "$.listeners[%zu].address", i),
                  "must be an address of this host that no other program listens on",

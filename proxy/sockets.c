@@ -255,6 +255,30 @@ bool sockets_have(struct sockets *s, const struct address *at)
     return yes;
 }
 
+/* ":443" of a key */
+static const char *port_of(const char *key)
+{
+    const char *colon = strrchr(key, ':');
+    return colon == NULL ? "" : colon;
+}
+
+bool sockets_have_port(struct sockets *s, const struct address *at)
+{
+    char key[KEY_MAX];
+    char other[KEY_MAX];
+    bool yes = false;
+    key_of(key, at);
+    pthread_mutex_lock(&s->lock);
+    for (size_t i = 0; !yes && i < s->ngiven; i++)
+        yes = strcmp(port_of(s->given[i].key), port_of(key)) == 0;
+    for (size_t i = 0; !yes && i < s->nopen; i++) {
+        key_of(other, &s->open[i].at);
+        yes = strcmp(port_of(other), port_of(key)) == 0;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return yes;
+}
+
 static bool has_room(struct sockets *s)
 {
     if (s->nopen < s->open_room)

@@ -21,6 +21,9 @@ int sockets_share(struct sockets *s, const struct address *at);
 bool sockets_have(struct sockets *s, const struct address *at);
 /* Whether one was given for this address or is open. */
 
+bool sockets_have_port(struct sockets *s, const struct address *at);
+/* The same for its port, whatever the address. */
+
 enum err sockets_opened(struct sockets *s, const struct address *at, int fd) MUST_USE;
 void sockets_closing(struct sockets *s, int fd);
 /* A worker listens on this address (as configured) with fd; it is about to close it. Any thread. */

@@ -14,7 +14,7 @@ static const char *amount(char out[PHRASE_MAX], enum gate_check c, double v)
     if (isinf(v))
         (void)snprintf(out, PHRASE_MAX, "?");
     else if (c == CHECK_ERRORS || c == CHECK_MISMATCH)
-        (void)snprintf(out, PHRASE_MAX, "%.2g %%", fabs(v) < 1e-9 ? 0 : v * 100);
+        (void)snprintf(out, PHRASE_MAX, "%.3g %%", fabs(v) < 1e-6 ? 0 : v * 100);
     else
         (void)snprintf(out, PHRASE_MAX, "x%.2f", v);
     return out;

@@ -330,8 +330,9 @@ static void table(struct html *h, const struct report *r)
 {
     html_raw(h,
              "<section id=\"endpoints\"><h2>Endpoints</h2>\n"
-             "<p class=\"dim\">Sorted by share of traffic times rate of mismatch (its lower 95 % "
-             "bound). Over time: pairs, and in red the rate of mismatch, full height at 2 % or "
+             "<p class=\"dim\">Sorted by share of traffic times rate of the mismatches that count "
+             "(its lower 95 % bound). Over time: pairs, and in red the rate of mismatch, full "
+             "height at 2 % or "
              "at the highest.</p>\n"
              "<div class=\"scroll\"><table><thead><tr><th></th><th scope=\"col\">Endpoint</th>"
              "<th scope=\"col\">Route</th><th scope=\"col\">Over time</th>"
@@ -371,7 +372,16 @@ static void details(struct html *h, const struct report *r)
 
 /* --- rules --- */
 
-static void rule(struct html *h, const struct report_rule *x)
+/* Who accepted it is in the file of rules, not in records. */
+static bool authors_known(const struct report *r)
+{
+    for (size_t i = 0; i < r->nrules; i++)
+        if (r->rules[i].rule != NULL)
+            return true;
+    return false;
+}
+
+static void rule(struct html *h, const struct report_rule *x, bool authors)
 {
     char text[PHRASE_MAX], instead[PHRASE_LONG];
     html_raw(h, "<tr><th scope=\"row\">");
@@ -383,8 +393,9 @@ static void rule(struct html *h, const struct report_rule *x)
         html_raw(h, "</code>");
     }
     html_text(h, phrase_rule(instead, x));
-    html_raw(h, x->more_paths ? ", more</td><td>" : "</td><td>");
+    html_raw(h, x->more_paths ? ", more" : "");
     if (x->rule != NULL) {
+        html_raw(h, "</td><td>");
         html_text(h, x->rule->author);
         html_raw(h, ": ");
         html_text(h, x->rule->reason);
@@ -392,7 +403,7 @@ static void rule(struct html *h, const struct report_rule *x)
                     phrase_time(text, x->rule->expires_ms));
         return;
     }
-    html_raw(h, "</td><td></td></tr>\n");
+    html_raw(h, authors ? "</td><td></td><td></td></tr>\n" : "</td></tr>\n");
 }
 
 static void rules(struct html *h, const struct report *r)
@@ -400,16 +411,20 @@ static void rules(struct html *h, const struct report *r)
     char text[PHRASE_MAX];
     if (r->nrules == 0)
         return;
+    bool authors = authors_known(r);
     html_format(h,
-                "<section id=\"rules\"><h2>Rules</h2>\n<p class=\"dim\">%s pair(s) match only "
-                "because of them.</p>\n",
-                phrase_count(text, r->hidden_pairs));
+                "<section id=\"rules\"><h2>Rules</h2>\n<p class=\"dim\">Pairs that match only "
+                "because of them: %s.%s</p>\n",
+                phrase_count(text, r->hidden_pairs),
+                authors ? ""
+                        : " <code>--rules FILE</code> shows who accepted what, and until when.");
     html_raw(h, "<div class=\"scroll\"><table><thead><tr><th scope=\"col\">Rule</th>"
-                "<th scope=\"col\" class=\"n\">Pairs</th><th scope=\"col\">Hides</th>"
-                "<th scope=\"col\">Who and why</th><th scope=\"col\">Ends</th></tr></thead>"
-                "<tbody>\n");
+                "<th scope=\"col\" class=\"n\">Pairs</th><th scope=\"col\">Hides</th>");
+    if (authors)
+        html_raw(h, "<th scope=\"col\">Who and why</th><th scope=\"col\">Ends</th>");
+    html_raw(h, "</tr></thead><tbody>\n");
     for (size_t i = 0; i < r->nrules; i++)
-        rule(h, &r->rules[i]);
+        rule(h, &r->rules[i], authors);
     html_raw(h, "</tbody></table></div></section>\n");
 }
 

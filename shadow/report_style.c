@@ -149,5 +149,8 @@ const char report_style[] =
     "svg,.finding>summary .dim"
     "{display:none}.finding>summary .kind{margin-right:auto}.severity{padding:1px 8px}"
     "header,main{padding-left:14px;padding-right:14px}}\n"
+    "@media(max-width:640px){#endpoints :is(td,th):nth-child(3),#endpoints "
+    ":is(td,th):nth-child(4){display:none}#endpoints tbody th{min-width:120px}#endpoints "
+    ":is(td,th){padding-left:6px;padding-right:6px}}\n"
     "@media "
     "print{body{font-size:11px}.endpoint,.finding{break-inside:avoid}.scroll{overflow:visible}}\n";

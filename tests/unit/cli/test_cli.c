@@ -89,7 +89,9 @@ static const struct cli_command *const all[] = {&test,       &cmd_flip,   &cmd_w
 
 static int call_main(int argc, char **argv)
 {
-    return cli_main(argc, argv, all, ARRAY_LEN(all));
+    static const struct cli_group groups[] = {{"First", all, 2},
+                                              {"Then", all + 2, ARRAY_LEN(all) - 2}};
+    return cli_main(argc, argv, groups, ARRAY_LEN(groups));
 }
 
 /* Words separated by '|'. */
@@ -135,7 +137,7 @@ static void test_wrong_options(void **state)
 {
     UNUSED(state);
     expect_run("test", CLI_WRONG, "something is missing: weir test ONE [TWO]");
-    expect_run("test|a|b|c", CLI_WRONG, "\"c\" is one word too many");
+    expect_run("test|a|b|c", CLI_WRONG, "\"c\" is one word too many: weir test ONE [TWO]");
     expect_run("test|--txt|x|a", CLI_WRONG, "there is no option --txt; did you mean --text?");
     expect_run("test|--zzzzzz|a", CLI_WRONG, "there is no option --zzzzzz; `weir test --help`");
     expect_run("test|-x|a", CLI_WRONG, "there is no option -x");
@@ -157,6 +159,8 @@ static void test_help(void **state)
         assert_true(line.n <= 80);
     expect_run("help|test", CLI_OK, "usage: weir test");
     expect_run("help", CLI_OK, "usage: weir COMMAND");
+    expect_run("help", CLI_OK, "\n\nFirst\n  test       shows\n  flip ");
+    expect_run("help", CLI_OK, "\n\nThen\n  weight ");
     expect_run("--help", CLI_OK, "usage: weir COMMAND");
     expect_run("help|tst", CLI_WRONG, "did you mean \"test\"?");
     expect_run("tets", CLI_WRONG, "there is no command \"tets\"; did you mean \"test\"?");
@@ -230,7 +234,7 @@ static void test_orders(void **state)
     assert_true(rig_says(&running, "\"by\":\"dana\",\"why\":\"a\\\"reason\\\"\""));
     expect_run("flip|unpin|--by|eve", CLI_OK, "historic: 100% new, as configured");
     assert_true(rig_says(&running, "\"by\":\"eve\""));
-    expect_run("weight|checkout|12.5", CLI_OK, "checkout: 12.5% new, as set");
+    expect_run("weight|checkout|12.5%", CLI_OK, "checkout: 12.5% new, as set");
     expect_run("weight|checkout|config", CLI_OK, "checkout: 10% new, as configured");
     expect_run("flip|new|--route|checkout", CLI_OK, "checkout: new, pinned");
     expect_run("flip|legacy|--route=checkout", CLI_OK, "checkout: legacy, pinned");
@@ -346,6 +350,15 @@ static void test_check(void **state)
     expect_run(line, CLI_WRONG, "/nowhere.pem");
     (void)snprintf(line, sizeof(line), "check|--syntax|%s", rig_path("nocert.json"));
     expect_run(line, CLI_OK, "is good: 1 listener, 1 backend, 1 route");
+    assert_null(strstr(out, "404"));
+    static const char some[] =
+        "{\"listeners\": [{\"address\": \"127.0.0.1:0\"}],"
+        "\"backends\": {\"legacy\": {\"servers\": [\"127.0.0.1:1\"]}}, \"defaults\": {\"legacy\": "
+        "\"legacy\", \"new\": \"legacy\"}, \"routes\": [{\"name\": \"r\", \"match\": {\"prefix\": "
+        "\"/\", \"methods\": [\"GET\"]}}]}";
+    assert_int_equal(cli_write(rig_path("some.json"), span_str(some)), ERR_OK);
+    (void)snprintf(line, sizeof(line), "check|%s", rig_path("some.json"));
+    expect_run(line, CLI_OK, "What no route takes is answered with 404");
     expect_run("check|/nowhere.json", CLI_WRONG, "No such file");
     expect_run("check", CLI_WRONG, "weir check FILE");
     expect_run("check|--schema", CLI_OK, "$schema");
@@ -383,7 +396,11 @@ static void test_shadow_commands(void **state)
     (void)snprintf(line, sizeof(line), "rules|list|%s", rig_path("nowhere"));
     expect_run(line, CLI_FAILED, "cannot be read");
     expect_run("gate|--format|xml|x", CLI_WRONG, "text, json or junit");
-    expect_run("gate|--max-p95|much|x", CLI_WRONG, "1.15 or 0.1%");
+    expect_run("gate|--max-p95|much|x", CLI_WRONG, "a ratio such as 1.15");
+    expect_run("gate|--max-p95|115%|x", CLI_WRONG, "a ratio such as 1.15");
+    expect_run("gate|--max-errors|0.5|x", CLI_WRONG, "a percentage such as 0.1%");
+    expect_run("gate|--max-mismatch|101%|x", CLI_WRONG, "a percentage such as 0.1%");
+    expect_run("gate|--coverage|95|x", CLI_WRONG, "a percentage such as 0.1%");
     expect_run("gate|--since|yesterday|x", CLI_WRONG, "30m, 24h or 7d");
     (void)snprintf(line, sizeof(line), "gate|%s", rig_path("nowhere"));
     expect_run(line, 30, "cannot be read");

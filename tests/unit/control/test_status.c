@@ -371,6 +371,45 @@ static void test_changes_of_routing(void **state)
 #undef TWO
 }
 
+static struct document *document_of(const char *text)
+{
+    struct document *d = NULL;
+    struct complaints wrong = {.n = 0};
+    assert_int_equal(document_parse(span_str(text), "d", &d, &wrong), ERR_OK);
+    complaints_free(&wrong);
+    return d;
+}
+
+/* Another configured weight where the document has the last word. */
+static void test_overruled(void **state)
+{
+#define ROUTES(n)                                                                  \
+    "{\"name\": \"a\", \"match\": {\"prefix\": \"/a/\"}, \"new_percent\": " n "}," \
+    "{\"name\": \"b\", \"match\": {\"prefix\": \"/b/\"}, \"new_percent\": " n "}," \
+    "{\"name\": \"c\", \"match\": {\"prefix\": \"/c/\"}, \"new_percent\": 7}"
+    static const char *const set[] = {
+        "a stays at 5%, as set: `weir weight a config` makes the configured weight count",
+        "b stays pinned to new: `weir flip unpin --route b`"};
+    static const char *const all[] = {
+        "a stays pinned to legacy with everything else: `weir flip unpin`",
+        "b stays pinned to new: `weir flip unpin --route b`"};
+    struct config *was = rig_config(ROUTES("1"), "");
+    struct config *is = rig_config(ROUTES("2"), "");
+    UNUSED(state);
+    struct document *d = document_of("{\"epoch\": 1, \"routes\": {\"a\": {\"new_percent\": 5},"
+                                     "\"b\": {\"pin\": \"new\"}, \"c\": {\"pin\": \"new\"}}}");
+    expect_changes(changes_overruled(was, is, d), set, 2);
+    expect_changes(changes_overruled(was, was, d), NULL, 0);
+    expect_changes(changes_overruled(was, is, NULL), NULL, 0);
+    document_free(&d);
+    d = document_of("{\"epoch\": 1, \"pin\": \"legacy\", \"routes\": {\"b\": {\"pin\": \"new\"}}}");
+    expect_changes(changes_overruled(was, is, d), all, 2);
+    document_free(&d);
+    config_free(&was);
+    config_free(&is);
+#undef ROUTES
+}
+
 static void test_many_changes(void **state)
 {
     struct buf a = BUF_INIT(0);
@@ -421,6 +460,7 @@ int main(void)
         cmocka_unit_test(test_changes),
         cmocka_unit_test(test_changes_of_lists),
         cmocka_unit_test(test_changes_of_routing),
+        cmocka_unit_test(test_overruled),
         cmocka_unit_test(test_many_changes),
         cmocka_unit_test(test_words),
     };
