@@ -29,7 +29,7 @@ static enum reach reach_of_both(const struct shadow_pair *pair, const struct com
     enum reach ab =
         reach_of(status_in(&a[SIDE_LEGACY]), status_in(&a[SIDE_NEW]), span_str(c->body));
     enum reach aa =
-        reach_of(status_in(&a[pair->served]), status_in(&pair->probe), span_str(c->probe->body));
+        reach_of(status_in(&a[pair->served]), status_in(pair->probe), span_str(c->probe->body));
     return ab < aa ? ab : aa;
 }
 

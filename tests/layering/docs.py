@@ -32,7 +32,8 @@ def complaints(root):
     for page in pages(root):
         text = page.read_text()
         name = page.relative_to(root)
-        for path in sorted(set(PATH.findall(text)) - NOT_PATHS):
+        paths = set() if page.name == "evidence.md" else set(PATH.findall(text))  # evidence.py looks at its tests
+        for path in sorted(paths - NOT_PATHS):
             if not is_there(root, path):
                 yield f"{name}: there is no {path}"
         for link in sorted(set(LINK.findall(text))):

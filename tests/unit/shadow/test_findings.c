@@ -494,13 +494,14 @@ static void tables_and_records_agree(void **state)
 /* What legacy answers when it is asked again, and what the re-check said. */
 struct looked {
     struct comparer comparer;
+    struct shadow_answer answer;
     struct comparison probe;
     struct settlement settled;
 };
 
 static void look_again(struct looked *l, struct dice *d, const char *body)
 {
-    struct shadow_answer *p = &b.pair.probe;
+    struct shadow_answer *p = b.pair.probe = &l->answer;
     buf_free(&p->body);
     *p = b.pair.answers[b.pair.served];
     p->body = BUF_INIT(0);
@@ -546,7 +547,8 @@ static void fill_both(struct findings *f, struct buf *records, struct dice *d, u
         buf_free(&line);
     }
     compare_end(&l.comparer);
-    buf_free(&b.pair.probe.body);
+    buf_free(&l.answer.body);
+    b.pair.probe = NULL;
 }
 
 static void make(struct report *r, struct report_options *o, struct span text)
