@@ -128,8 +128,8 @@ static int check_number(const struct cli_call *call)
     if (call->nargs >= c->args_min && call->nargs <= c->args_max)
         return CLI_OK;
     if (call->nargs > c->args_max)
-        (void)snprintf(what, sizeof(what), "\"%.60s\" is one word too many: weir %s %s",
-                       call->args[c->args_max], c->name, c->usage);
+        (void)snprintf(what, sizeof(what), "\"%.60s\" is one word too many: weir %s%s%s",
+                       call->args[c->args_max], c->name, c->usage[0] == '\0' ? "" : " ", c->usage);
     else
         (void)snprintf(what, sizeof(what), "something is missing: weir %s %s", c->name, c->usage);
     return wrong(c, what);
