@@ -252,6 +252,12 @@ static void test_orders(void **state)
     running.hold = true;
     expect_run("flip|legacy", CLI_PARTLY, "not every worker");
     running.hold = false;
+    expect_run("flip|config", CLI_OK, "as configured");
+    expect_run("weight|checkout|40", CLI_OK, "checkout: 40% new, as set");
+    rig_weir_next(&running,
+                  "{\"name\": \"checkout\", \"match\": {\"prefix\": \"/\"}, \"new_percent\": 20}",
+                  NULL, false);
+    expect_run("reload", CLI_OK, "checkout stays at 40%, as set: `weir weight checkout config`");
 }
 
 static void test_wrong_orders(void **state)
@@ -284,6 +290,8 @@ static void test_finding(void **state)
     (void)setenv("WEIR_ADMIN", "/nowhere/admin.sock", 1);
     expect_run(line, CLI_OK, "epoch"); /* --state-dir is nearer than the environment */
     expect_run("status", CLI_NOBODY, "/nowhere/admin.sock: there is no such socket");
+    expect_run("report", CLI_FAILED, "there are no records in /nowhere:");
+    expect_run("report|--admin|/elsewhere/admin.sock", CLI_FAILED, "no records in /elsewhere:");
     (void)unsetenv("WEIR_ADMIN");
     (void)setenv("STATE_DIRECTORY", running.dir, 1);
     expect_run("status", CLI_OK, "epoch");
