@@ -10,7 +10,8 @@ enum reach reach_needed(struct span path)
 
 enum reach reach_of(uint64_t a, uint64_t b, struct span body)
 {
-    static const char *const unseen[] = {"not_compared", "truncated", "undecodable", "too_deep"};
+    static const char *const unseen[] = {"not_compared", "truncated", "undecodable", "too_deep",
+                                         "too_costly"};
     if (a / 100 != b / 100)
         return REACH_STATUS;
     for (size_t i = 0; i < ARRAY_LEN(unseen); i++)

@@ -166,6 +166,9 @@ static void what_a_probe_did_not_see_is_no_evidence(void **state)
        DIFFERS(A_VALUE) PROBE("\"verdict\":\"mismatch\",\"body\":\"truncated\","
                               "\"findings\":[{\"path\":\"header:x\",\"kind\":"
                               "\"header\"}]"));
+    ok("/a", 20,
+       DIFFERS(A_VALUE) PROBE("\"verdict\":\"mismatch\",\"body\":\"too_costly\","
+                              "\"findings\":[{\"path\":\"$.z\",\"kind\":\"value\"}]"));
     struct report *r = report();
     const struct report_finding *f = the_finding(r);
     assert_true(f->evidence.b == 0 && f->evidence.probes == 0 && f->state == EVIDENCE_THIN);
