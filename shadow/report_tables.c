@@ -369,8 +369,7 @@ enum err report_instances(const struct report *r, struct buf *out)
 
 const char *report_not_held(const struct report *r)
 {
-    return r->ninstances == 0 ? NULL
-                              : "Tables do not hold what rules hid, which options were in force, "
-                                "what self-tests came to, or which software answered: record "
-                                "files do.";
+    return r->ninstances == 0
+               ? NULL
+               : "Rules, options, self-tests and software are not in tables, but in records.";
 }

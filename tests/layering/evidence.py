@@ -12,8 +12,7 @@ def is_there(root, kind, name):
     if kind == "e2e":
         return any((root / "tests/e2e/scenarios").glob(f"{name}.toml"))
     if kind == "unit":
-        folder, _, test = name.partition("/")
-        return (root / f"tests/unit/{folder}/test_{test}.c").exists()
+        return (root / f"tests/{name}.c").exists()
     if kind == "bench":
         return f'Row("{name}"' in (root / "bench/load/rows.py").read_text()
     return (root / ("tests/fuzz" if kind == "fuzz" else "bench/micro") / f"{name}.c").exists()

@@ -475,6 +475,8 @@ static void tables_and_records_agree(void **state)
     assert_true(span_eq(span_from(buf_span(&x), (size_t)(p - x.p)),
                         span_from(buf_span(&y), (size_t)(q - y.p))));
     assert_true(has(buf_span(&y), "\"instance\":\"a\""));
+    assert_true(has(buf_span(&x), "\"source\":\"records\"") && !has(buf_span(&x), "not_held"));
+    assert_true(has(buf_span(&y), "\"source\":\"tables\",\"not_held\":\"Rules, options,"));
     append(&records, &table);
     struct report_options o = {.text = buf_span(&records)};
     struct complaints wrong = {.n = 0};

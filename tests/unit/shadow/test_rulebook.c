@@ -49,6 +49,11 @@ static void what_makes_no_sense_is_refused(void **state)
     refused("{\"id\":\"a\",\"path\":\"a.b[\",\"action\":\"nothing\"," REST "}", "action",
             "no action");
     refused("{\"id\":\"a\",\"path\":\"$.a[\",\"action\":\"ignore\"," REST "}", "path", "[ without");
+    refused("{\"id\":\"a\",\"path\":\"headers:date\",\"action\":\"ignore\"," REST "}", "path",
+            "no place");
+    refused("{\"id\":\"a\",\"path\":\"header:\",\"action\":\"ignore\"," REST "}", "path",
+            "no place");
+    refused("{\"id\":\"a\",\"path\":\"stat\",\"action\":\"ignore\"," REST "}", "path", "no place");
     refused("{\"id\":\"a\",\"path\":\"$.a\",\"kind\":\"odd\",\"action\":\"ignore\"," REST "}",
             "kind", "no kind");
     refused("{\"id\":\"a\",\"path\":\"$.a\",\"action\":\"tolerance\"," REST "}", "$.rules[0]",
@@ -231,7 +236,8 @@ static void a_report_replays_rules_as_far_as_what_was_stored_allows(void **state
     static const char *const rule[] = {
         "{\"rules\":[{\"id\":\"cent\",\"path\":\"$.items[].price\",\"action\":\"tolerance\","
         "\"abs\":0.01," REST "},{\"id\":\"time\",\"path\":\"$.at\",\"action\":\"class\"," REST
-        "},{\"id\":\"none\",\"path\":\"$.no\",\"action\":\"ignore\"," REST "}]}"};
+        "},{\"id\":\"none\",\"path\":\"$.no\",\"action\":\"ignore\"," REST
+        "},{\"id\":\"key\",\"path\":\"$.items\",\"action\":\"key\",\"key\":\"sku\"," REST "}]}"};
     write_file(rules, rule, 1, "");
     for (size_t m = 0; m < 2; m++) {
         char run[200];
@@ -255,15 +261,19 @@ static void a_report_replays_rules_as_far_as_what_was_stored_allows(void **state
         struct complaints wrong = {.n = 0};
         assert_int_equal(report_make(&o, &r, &wrong), ERR_OK);
         assert_int_equal(r.unreadable, 0);
-        assert_int_equal(r.nrules, 4);
+        assert_int_equal(r.nrules, 5);
         assert_int_equal(r.verdicts[VERDICT_MISMATCH], m == 0 ? 1 : 2);
         assert_int_equal(r.hidden_pairs, m == 0 ? 2 : 1);
         assert_int_equal(r.rules[0].pairs, m == 0 ? 1 : 0);
         assert_int_equal(r.rules[0].undecided, m == 0 ? 0 : 1);
         assert_int_equal(r.rules[1].pairs, 1);
         assert_int_equal(r.rules[2].pairs, 0);
-        assert_string_equal(r.rules[3].id, "old");
-        assert_int_equal(r.rules[3].places, 2);
+        assert_string_equal(r.rules[4].id, "old");
+        assert_int_equal(r.rules[4].places, 2);
+        char text[PHRASE_LONG];
+        assert_string_equal(phrase_rule(text, &r.rules[1]), "");
+        assert_string_equal(phrase_rule(text, &r.rules[2]), "matches nothing");
+        assert_non_null(strstr(phrase_rule(text, &r.rules[3]), "told apart by \"sku\""));
         report_free(&r);
     }
     assert_int_equal(unlink(records) | unlink(rules), 0);
