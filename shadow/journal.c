@@ -103,8 +103,9 @@ static bool is_news(struct journal *j, uint64_t h, uint64_t wall_ms)
 {
     size_t at = h % JOURNAL_STACKS;
     pthread_mutex_lock(&j->lock);
+    /* pairs do not come in the order in which they began */
     bool news =
-        j->shared.stacks[at].hash != h || wall_ms - j->shared.stacks[at].at_ms >= JOURNAL_STACK_MS;
+        j->shared.stacks[at].hash != h || wall_ms >= j->shared.stacks[at].at_ms + JOURNAL_STACK_MS;
     if (news) {
         j->shared.stacks[at].hash = h;
         j->shared.stacks[at].at_ms = wall_ms;
