@@ -175,11 +175,11 @@ enum readiness_state readiness_judge(const struct readiness_route *route, uint64
     if (s.failed * FAILED_MAX > s.copies)
         (void)snprintf(why, READINESS_WHY_MAX, "legacy failed %u of %u copies (last: %s)", s.failed,
                        s.copies, route->failure);
-    else if (is_behind)
-        (void)snprintf(why, READINESS_WHY_MAX, "%s", slow);
     else if (s.differ * DIFFERS_MAX > s.copies)
         (void)snprintf(why, READINESS_WHY_MAX, "%u of %u answers of legacy differ from new's",
                        s.differ, s.copies);
+    else if (is_behind)
+        (void)snprintf(why, READINESS_WHY_MAX, "%s", slow);
     else {
         (void)snprintf(why, READINESS_WHY_MAX, "%u copies in 10 min: %u failed, %u differ; %s",
                        s.copies, s.failed, s.differ, slow);

@@ -9,8 +9,8 @@ from kit.scenario import step
 @step("grpc", "call", to="https", send=["hello"], times=1, metadata={}, timeout=None, status="OK", messages=None,
       details=None, trailers={}, headers={}, repeat=1)
 def grpc_call(run, t):
-    """A call of kit/grpcpeer.py with the messages of `send`, each `times` times as long; its status (A|B: one of them), details, messages
-    (as sent, when not given and the status is OK), trailing and initial metadata."""
+    """A call of kit/grpcpeer.py with the messages of `send`, each `times` times as long; its status (A|B: one of
+    them), details, messages (as sent, when not given and the status is OK), trailing and initial metadata."""
     ca = None
     if t["to"] == "https":
         with open(run.value_of("ca"), "rb") as f:
