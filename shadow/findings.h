@@ -28,6 +28,7 @@ enum {
     FINDINGS_ABSENT_MAX = 64,      /* likewise; more are taken to be there always */
     FINDINGS_EXAMPLE_MAX = 2048,   /* bytes */
     FINDINGS_TABLES = 2,
+    FINDINGS_INDEX = 32768,
 };
 
 struct findings_status {
@@ -163,6 +164,12 @@ struct findings_endpoint *findings_endpoint(struct findings *f, struct findings_
 struct findings_entry *findings_entry(struct findings_table *t, struct findings_endpoint *e,
                                       enum finding_kind kind, const struct findings_texts *texts);
 /* NULL: no room, or no memory. */
+
+void findings_entry_free(struct findings_entry *e);
+/* What it owns. */
+
+void findings_index_again(struct findings_table *t);
+/* After endpoints were merged or entries taken out: puts together what is the same now. */
 
 void findings_texts(const struct findings_entry *e, struct findings_texts *out);
 void findings_retell(struct findings_entry *e, uint64_t at_ms, const struct findings_texts *texts);
