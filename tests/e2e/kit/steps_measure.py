@@ -201,7 +201,8 @@ def _wait_stalled(run, t):
 
     until(stalled, "the backend is held back", patience=60)
     sent = _sent(run, t) - t["sent_before"]
-    expect(sent < t["mib"] * MIB / 2, "the backend is held back long before the end", sent)
+    # The socket buffers of the kernel, which may hold 40 MiB here, are not weir's.
+    expect(sent < t["mib"] * MIB * 3 / 4, "the backend is held back long before the end", sent)
 
 
 def _sent(run, t):
