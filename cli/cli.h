@@ -111,6 +111,10 @@ const char *cli_state_dir(void);
 
 enum { CLI_DEMO_DIR_MAX = 90 }; /* its socket's path must fit into 107 bytes */
 
+int cli_dial(unsigned port, unsigned timeout_s);
+/* A connection to this port of 127.0.0.1 on which no read, write or connect waits longer; -1: none.
+ */
+
 bool cli_demo_dir(char out[CLI_DEMO_DIR_MAX]);
 /* Where `weir demo` keeps its things: weir-demo-<uid> in $TMPDIR, else in /tmp. Whether it is there
  * and ours: it lies where anybody may have put something of that name. */

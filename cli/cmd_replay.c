@@ -9,7 +9,6 @@
 #include "shadow/shadow.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -59,22 +58,6 @@ static void rest_a_while(unsigned ms)
         ;
 }
 
-static int dial(unsigned port)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET,
-                             .sin_port = htons((uint16_t)port),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct timeval limit = {.tv_sec = TIMEOUT_S};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -1;
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-    if (connect(fd, (struct sockaddr *)(void *)&at, sizeof(at)) == 0)
-        return fd;
-    close(fd);
-    return -1;
-}
-
 /* HOST[:PORT] of a URL that the configuration has accepted. */
 static struct span host_of(const char *url)
 {
@@ -100,7 +83,7 @@ static bool ask(const struct replay *r, struct span request)
 {
     char answer[16384];
     ssize_t n, all = 0;
-    int fd = dial(r->port);
+    int fd = cli_dial(r->port, TIMEOUT_S);
     if (fd < 0)
         return false;
     if (send(fd, request.p, request.n, MSG_NOSIGNAL) == (ssize_t)request.n)

@@ -2,10 +2,11 @@
  * that it is honest traffic through a real socket, not that it is fast. */
 #include "cli/demo_traffic.h"
 
+#include "cli/cli.h"
+
 #include "base/bytes.h"
 #include "base/rand.h"
 
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -62,23 +63,6 @@ static int compose(char *out, size_t max)
                     path, user);
 }
 
-static int dial(unsigned port)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET,
-                             .sin_port = htons((uint16_t)port),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct timeval limit = {.tv_sec = TIMEOUT_S};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -1;
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-    if (connect(fd, (struct sockaddr *)(void *)&at, sizeof(at)) == 0)
-        return fd;
-    close(fd);
-    return -1;
-}
-
 static size_t exchange(int fd, char *answer)
 {
     char request[512];
@@ -104,7 +88,7 @@ static bool names(struct span answer, const char *backend)
 
 static void ask_once(struct demo_traffic *t, char *answer)
 {
-    int fd = dial(t->port);
+    int fd = cli_dial(t->port, TIMEOUT_S);
     size_t n = fd < 0 ? 0 : exchange(fd, answer);
     struct span a = span_of(answer, n);
     if (fd >= 0)

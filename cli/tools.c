@@ -6,11 +6,13 @@
 #include <fcntl.h>
 #include <langinfo.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -77,6 +79,23 @@ const char *cli_state_dir(void)
     (void)snprintf(dir, sizeof(dir), "%s", c->state_dir);
     config_free(&c);
     return dir;
+}
+
+int cli_dial(unsigned port, unsigned timeout_s)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct timeval limit = {.tv_sec = timeout_s};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+    if (connect(fd, (struct sockaddr *)(void *)&at, sizeof(at)) == 0)
+        return fd;
+    close(fd);
+    return -1;
 }
 
 bool cli_demo_dir(char out[CLI_DEMO_DIR_MAX])

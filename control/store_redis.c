@@ -275,32 +275,6 @@ static bool redis_store_write(struct store *base, uint64_t epoch, struct span ra
     return true;
 }
 
-/* --- the audit stream --- */
-
-static void on_noted(void *arg, const struct answer *a)
-{
-    struct redis_store *s;
-    OBJ_CAST(s, arg, REDIS_STORE_MAGIC);
-    bool refused = a->kind == ANSWER_REFUSAL;
-    if (refused && !s->stream_refused)
-        log_warn("redis", "stream %s takes no entry: " SPAN_FMT, s->stream,
-                 (int)min_size(a->text.n, 160), a->text.p);
-    s->stream_refused = refused;
-}
-
-static void redis_store_note(struct store *base, struct span line)
-{
-    struct redis_store *s = self(base);
-    char max[24];
-    if (!s->up || s->stream == NULL)
-        return;
-    (void)snprintf(max, sizeof(max), "%u", s->stream_max);
-    redis_send(s->cmd, on_noted, s, 10,
-               (struct span[]){SPAN("XADD"), span_str(s->stream), SPAN("MAXLEN"), SPAN("~"),
-                               span_str(max), SPAN("*"), SPAN("instance"), span_str(s->instance),
-                               SPAN("change"), line});
-}
-
 /* --- connecting --- */
 
 static void describe(struct redis_store *s)

@@ -175,6 +175,10 @@ void redis_store_peers_failed(struct redis_store *s);
 void redis_store_peers_end(struct redis_store *s);
 /* Forgets who waits. */
 
+/* --- store_notes.c --- */
+
+void redis_store_note(struct store *base, struct span line);
+
 /* --- store_tables.c --- */
 
 void redis_store_publish(struct store *base, uint64_t number, struct span lines);

@@ -458,16 +458,23 @@ static void expect_line(const struct room *r, const char *part)
     buf_free(&text);
 }
 
+/* One lane, which hands one pair at a time back. */
+static struct shadow_lane *open_for_rechecks(struct room *r, _Atomic unsigned *wakes)
+{
+    room_prepare(r);
+    r->bench.config.shadow.rechecks = 1;
+    room_open(r, 1);
+    struct shadow_lane *lane = shadow_lane(r->shadow, 0);
+    shadow_lane_open(lane, woken, wakes);
+    return lane;
+}
+
 static void a_difference_comes_back_twice(void **state)
 {
     struct room r;
     _Atomic unsigned wakes = 0;
     UNUSED(state);
-    room_prepare(&r);
-    r.bench.config.shadow.rechecks = 1;
-    room_open(&r, 1);
-    struct shadow_lane *lane = shadow_lane(r.shadow, 0);
-    shadow_lane_open(lane, woken, &wakes);
+    struct shadow_lane *lane = open_for_rechecks(&r, &wakes);
     struct shadow_pair *p = pair_of(&r, 0, "{\"a\":1}", "{\"a\":2}");
     shadow_submit(lane, &p);
     for (unsigned round = 0; round < SHADOW_ROUNDS; round++) {
@@ -490,11 +497,7 @@ static void what_is_gone_comes_back_once(void **state)
     struct room r;
     _Atomic unsigned wakes = 0;
     UNUSED(state);
-    room_prepare(&r);
-    r.bench.config.shadow.rechecks = 1;
-    room_open(&r, 1);
-    struct shadow_lane *lane = shadow_lane(r.shadow, 0);
-    shadow_lane_open(lane, woken, &wakes);
+    struct shadow_lane *lane = open_for_rechecks(&r, &wakes);
     struct shadow_pair *p = pair_of(&r, 0, "{\"a\":1}", "{\"a\":2}");
     shadow_submit(lane, &p);
     p = wait_back(lane);
@@ -513,11 +516,7 @@ static void beyond_the_budget_it_is_recorded(void **state)
     struct room r;
     _Atomic unsigned wakes = 0;
     UNUSED(state);
-    room_prepare(&r);
-    r.bench.config.shadow.rechecks = 1;
-    room_open(&r, 1);
-    struct shadow_lane *lane = shadow_lane(r.shadow, 0);
-    shadow_lane_open(lane, woken, &wakes);
+    struct shadow_lane *lane = open_for_rechecks(&r, &wakes);
     for (unsigned i = 0; i < 3; i++) {
         struct shadow_pair *p = pair_of(&r, 0, "{\"a\":1}", "{\"a\":2}");
         shadow_submit(lane, &p);
