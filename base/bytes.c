@@ -149,12 +149,12 @@ void bytes_hex(char *out, const void *in, size_t n)
     const unsigned char *b = in;
     size_t i = 0;
 #ifdef __SSE2__
-    for (; n - i >= 16; i += 16) /* an id of a request, in one step */
-        hex_16(out + 2 * i, b + i);
+    for (; n - i >= 16; i += 16, out += 32) /* an id of a request, in one step */
+        hex_16(out, b + i);
 #endif
     for (; i < n; i++) {
-        out[2 * i] = digits[b[i] >> 4];
-        out[2 * i + 1] = digits[b[i] & 15];
+        *out++ = digits[b[i] >> 4];
+        *out++ = digits[b[i] & 15];
     }
 }
 
