@@ -5,6 +5,10 @@
 
 #include <stdlib.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 enum {
     VALUE_MAX = 2048, /* bytes kept of one client-given value */
     LINE_MAX_BYTES = 32 * 1024,
@@ -20,16 +24,16 @@ struct access_log {
     char clf[CLOCK_CLF_LEN + 1];
 };
 
-enum err access_open(struct worker *w, struct scribe *s, const struct config_log *log)
+enum err access_open(struct worker *w, struct scribe_file *file, const struct config_log *log)
 {
-    if (log->access == NULL || s == NULL)
+    if (file == NULL)
         return ERR_OK;
     struct access_log *a = calloc(1, sizeof(*a));
     if (a == NULL)
         return ERR_NO_MEMORY;
     a->format = log->access_format;
     a->query = log->access_query;
-    enum err e = scribe_writer_new(proxy_access_file(w->proxy), &a->writer);
+    enum err e = scribe_writer_new(file, &a->writer);
     if (e != ERR_OK) {
         free(a);
         return e;
@@ -79,27 +83,51 @@ static bool is_plain(char c)
     return (unsigned char)c >= 0x20 && (unsigned char)c < 0x7f && c != '"' && c != '\\';
 }
 
+/* How many bytes from the front are plain. As signed bytes, what is not ASCII is below 0x20 too. */
+static size_t plain_run(struct span s)
+{
+    size_t n = 0;
+#ifdef __SSE2__
+    for (; s.n - n >= 16; n += 16) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(s.p + n));
+        __m128i no = _mm_or_si128(_mm_cmplt_epi8(v, _mm_set1_epi8(0x20)),
+                                  _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f)));
+        no = _mm_or_si128(no, _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
+                                           _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
+        int hit = _mm_movemask_epi8(no);
+        if (hit != 0)
+            return n + (size_t)__builtin_ctz((unsigned)hit);
+    }
+#endif
+    while (n < s.n && is_plain(s.p[n]))
+        n++;
+    return n;
+}
+
+static void put_escaped(struct line *l, unsigned char c, bool json)
+{
+    static const char hex[] = "0123456789abcdef";
+    if (c == '"' || c == '\\')
+        put(l, span_of((char[]){'\\', (char)c}, 2));
+    else if (json)
+        put(l, span_of((char[]){'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]}, 6));
+    else
+        put(l, span_of((char[]){'\\', 'x', hex[c >> 4], hex[c & 15]}, 4));
+}
+
 /* Client-given text: cut at VALUE_MAX; quotes, control bytes and what is not ASCII escaped so that
  * both JSON and the combined format stay one line of valid text. */
 static void put_text(struct line *l, struct span s, bool json)
 {
-    static const char hex[] = "0123456789abcdef";
     s = span_until(s, min_size(s.n, VALUE_MAX));
-    size_t from = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (is_plain(s.p[i]))
-            continue;
-        put(l, span_of(s.p + from, i - from));
-        from = i + 1;
-        if (c == '"' || c == '\\')
-            put(l, span_of((char[]){'\\', (char)c}, 2));
-        else if (json)
-            put(l, span_of((char[]){'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]}, 6));
-        else
-            put(l, span_of((char[]){'\\', 'x', hex[c >> 4], hex[c & 15]}, 4));
+    for (;;) {
+        size_t n = plain_run(s);
+        put(l, span_until(s, n));
+        if (n == s.n)
+            return;
+        put_escaped(l, (unsigned char)s.p[n], json);
+        s = span_from(s, n + 1);
     }
-    put(l, span_from(s, from));
 }
 
 static void put_query_item(struct line *l, struct span item, bool json)

@@ -179,7 +179,9 @@ enum err answer_redirect(struct exchange *x, const struct route_query *q) MUST_U
 /* The answer of a route with a redirect. */
 
 /* access.c */
-enum err access_open(struct worker *w, struct scribe *s, const struct config_log *log) MUST_USE;
+enum err access_open(struct worker *w, struct scribe_file *file,
+                     const struct config_log *log) MUST_USE;
+/* file NULL: no access log. */
 void access_close(struct worker *w);
 void access_flush(struct worker *w);
 void access_write(struct exchange *x);

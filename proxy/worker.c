@@ -331,7 +331,8 @@ static enum err worker_begin(struct worker *w)
     TRY(loop_new(&w->loop, MAILBOX));
     TRY(register_series(w));
     TRY(router_reader_new(o->router, forget, w, &w->reader));
-    TRY(access_open(w, o->scribe, &router_current(o->router)->table->config->log));
+    TRY(access_open(w, proxy_access_file(w->proxy),
+                    &router_current(o->router)->table->config->log));
     if (o->shadow != NULL)
         w->lane = shadow_lane(o->shadow, w->index);
     rechecks_begin(w);

@@ -11,17 +11,26 @@ enum { PATHS = 4096 };
 
 static unsigned rounds = 500; /* 1 in a test */
 
-/* With conditions: a third of the routes also asks for a header that is there, another third for a
- * regular expression on the path. */
-static const char *conditions_of(unsigned i, bool wanted)
+/* How the routes find their requests. */
+enum match {
+    MATCH_PREFIX,
+    MATCH_PATH,  /* exact */
+    MATCH_REGEX, /* and a prefix */
+    MATCH_MIXED, /* a prefix; a third of them also asks for a header that is there, a third for a
+                    regex */
+};
+
+#define REGEX  ",\"regex\":\"/items/[0-9]+$\""
+#define HEADER ",\"headers\":[{\"name\":\"accept\",\"value\":\"*/*\"}]"
+
+static const char *conditions_of(unsigned i, enum match how)
 {
-    if (!wanted || i % 3 == 0)
-        return "";
-    return i % 3 == 1 ? ",\"headers\":[{\"name\":\"accept\",\"value\":\"*/*\"}]"
-                      : ",\"regex\":\"/items/[0-9]+$\"";
+    if (how == MATCH_REGEX || (how == MATCH_MIXED && i % 3 == 2))
+        return REGEX;
+    return how == MATCH_MIXED && i % 3 == 1 ? HEADER : "";
 }
 
-static struct route_table *make_table(unsigned routes, const char *sticky, bool conditions)
+static struct route_table *make_table(unsigned routes, const char *sticky, enum match how)
 {
     struct buf text = BUF_INIT(0);
     struct complaints wrong = {.n = 0};
@@ -34,9 +43,10 @@ static struct route_table *make_table(unsigned routes, const char *sticky, bool 
            ERR_OK);
     for (unsigned i = 0; i < routes; i++)
         BUG_IF(buf_printf(&text,
-                          "%s{\"name\":\"r%u\",\"match\":{\"prefix\":\"/svc%u/api/v%u/\"%s},"
+                          "%s{\"name\":\"r%u\",\"match\":{\"%s\":\"/svc%u/api/v%u/%s\"%s},"
                           "\"new_percent\":10,\"sticky\":[\"%s\"]}",
-                          i == 0 ? "" : ",", i, i % 97, i, conditions_of(i, conditions),
+                          i == 0 ? "" : ",", i, how == MATCH_PATH ? "path" : "prefix", i % 97, i,
+                          how == MATCH_PATH ? "items" : "", conditions_of(i, how),
                           sticky) != ERR_OK);
     BUG_IF(buf_printf(&text, "]}") != ERR_OK);
     uint64_t start = clock_us();
@@ -49,13 +59,15 @@ static struct route_table *make_table(unsigned routes, const char *sticky, bool 
     return t;
 }
 
-static void make_paths(struct buf *text, struct span paths[PATHS], unsigned routes)
+static void make_paths(struct buf *text, struct span paths[PATHS], unsigned routes, enum match how)
 {
     size_t at[PATHS + 1] = {0};
     srand(1);
     for (unsigned i = 0; i < PATHS; i++) {
         unsigned r = (unsigned)rand() % routes;
-        BUG_IF(buf_printf(text, "/svc%u/api/v%u/items/%d", r % 97, r, rand() % 1000) != ERR_OK);
+        BUG_IF(buf_printf(text, "/svc%u/api/v%u/items", r % 97, r) != ERR_OK);
+        if (how != MATCH_PATH)
+            BUG_IF(buf_printf(text, "/%d", rand() % 1000) != ERR_OK);
         at[i + 1] = text->n;
     }
     for (unsigned i = 0; i < PATHS; i++)
@@ -64,7 +76,7 @@ static void make_paths(struct buf *text, struct span paths[PATHS], unsigned rout
 
 static void report(const char *what, uint64_t us, unsigned ops)
 {
-    printf("  %-28s %6.1f ns\n", what, (double)us * 1e3 / ops);
+    printf("  %-30s %6.1f ns\n", what, (double)us * 1e3 / ops);
 }
 
 static void decide_all(const struct snapshot *s, const struct span paths[PATHS],
@@ -86,7 +98,7 @@ static void decide_all(const struct snapshot *s, const struct span paths[PATHS],
     BUG_IF(news == rounds * PATHS);
 }
 
-static void measure(unsigned routes, const char *sticky, bool conditions)
+static void measure(unsigned routes, const char *sticky, enum match how, const char *what)
 {
     struct span paths[PATHS];
     struct buf text = BUF_INIT(0);
@@ -100,10 +112,10 @@ static void measure(unsigned routes, const char *sticky, bool conditions)
     BUG_IF(http_head_add(&head, SPAN("x-user-id"), SPAN("u-1234567890")) != ERR_OK);
     BUG_IF(http_head_add(&head, SPAN("cookie"), SPAN("a=b; c=d; session=0123456789abcdef")) !=
            ERR_OK);
-    struct route_table *t = make_table(routes, sticky, conditions);
+    struct route_table *t = make_table(routes, sticky, how);
     BUG_IF(snapshot_new(t, 1, &s) != ERR_OK);
-    make_paths(&text, paths, routes);
-    decide_all(s, paths, &head, conditions ? "ip, with conditions" : sticky);
+    make_paths(&text, paths, routes, how);
+    decide_all(s, paths, &head, what);
     snapshot_free(&s);
     buf_free(&text);
     arena_end(&arena);
@@ -128,12 +140,17 @@ int main(int argc, char **argv)
     (void)argv;
     if (argc > 1)
         rounds = 1;
-    measure(10, "ip", false);
-    measure(10, "header:x-user-id", false);
-    measure(10, "cookie:session", false);
-    measure(10000, "ip", false);
-    measure(10000, "header:x-user-id", false);
-    measure(10000, "ip", true);
+    measure(10, "ip", MATCH_PREFIX, "prefix, by address");
+    measure(10, "header:x-user-id", MATCH_PREFIX, "prefix, by header");
+    measure(10, "cookie:session", MATCH_PREFIX, "prefix, by cookie");
+    measure(10, "random", MATCH_PREFIX, "prefix, at random");
+    for (unsigned routes = 10; routes <= 10000; routes *= routes == 10 ? 100 : 10) {
+        measure(routes, "ip", MATCH_PATH, "exact path, by address");
+        if (routes > 10)
+            measure(routes, "ip", MATCH_PREFIX, "prefix, by address");
+        measure(routes, "ip", MATCH_REGEX, "prefix and regex, by address");
+        measure(routes, "ip", MATCH_MIXED, "mixed conditions, by address");
+    }
     measure_bucket();
     return 0;
 }

@@ -100,7 +100,7 @@ def reload(run, t):
     run.weir.find_listeners()
 
 
-@step("reloads", "times", "sets", warm=100, growth_mib=4)
+@step("reloads", "times", "sets", warm=100, growth_mib=8)
 def reloads(run, t):
     """Reload after reload through the admin socket, each with the next of the configurations `sets`; from the `warm`th on
     weir's memory does not grow by more than growth_mib, and its descriptors not at all."""

@@ -1,0 +1,1 @@
+weir_micro(proxy LINKS weir_proxy)
