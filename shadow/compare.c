@@ -21,8 +21,10 @@ static const char body_text[] = "text";
 static const char body_bytes[] = "bytes";
 static const char body_one_side[] = "one_side";
 static const char body_media_only[] = "media_only"; /* error pages */
-static const char body_not[] = "not_compared";      /* an earlier step stopped */
-static const char body_truncated[] = "truncated";   /* too large for the buffer */
+static const char body_not[] = "not_compared";      /* a status stopped it */
+static const char body_other_call[] = "other_call";
+static const char body_other_media[] = "other_media";
+static const char body_truncated[] = "truncated"; /* too large for the buffer */
 static const char body_undecodable[] = "undecodable";
 static const char body_too_deep[] = "too_deep";
 static const char body_too_costly[] = "too_costly"; /* what was found by then is found */
@@ -330,33 +332,41 @@ static enum err body(struct work_on *w)
     return span_eq(a, b) ? ERR_OK : by_type(w, a, b);
 }
 
+/* --- how the call ended, all fields --- */
+
+static enum err call(struct work_on *w, bool *stop)
+{
+    *stop = false;
+    if (!trailers_is_grpc(w->legacy) || !trailers_is_grpc(w->new_))
+        return ERR_OK;
+    w->out->body = body_other_call;
+    return trailers_status(w->d, w->legacy, w->new_, stop);
+}
+
+static enum err fields(struct work_on *w, bool *stop)
+{
+    w->out->body = body_other_media;
+    TRY(headers_compare(w->d, &w->legacy->head, &w->new_->head));
+    TRY(trailers_compare(w->d, w->legacy, w->new_));
+    return media(w, stop);
+}
+
 /* --- all of it --- */
 
+/* Each says in out->body what is to be said if it is the last. */
 static enum err steps(struct work_on *w)
 {
-    bool stop;
-    TRY(status(w, &stop));
-    if (!stop && trailers_is_grpc(w->legacy) && trailers_is_grpc(w->new_))
-        TRY(trailers_status(w->d, w->legacy, w->new_, &stop));
-    if (stop)
-        return ERR_OK;
-    TRY(headers_compare(w->d, &w->legacy->head, &w->new_->head));
-    TRY(media(w, &stop));
-    if (stop)
-        return ERR_OK;
-    TRY(body(w));
-    return trailers_compare(w->d, w->legacy, w->new_);
+    static enum err (*const before_body[])(struct work_on *, bool *) = {status, call, fields};
+    bool stop = false;
+    for (size_t i = 0; i < ARRAY_LEN(before_body) && !stop; i++)
+        TRY(before_body[i](w, &stop));
+    return stop ? ERR_OK : body(w);
 }
 
 static bool is_unseen(const char *body)
 {
     return body == body_truncated || body == body_undecodable || body == body_too_deep ||
            body == body_too_costly;
-}
-
-bool compare_saw_bodies(const struct comparison *c)
-{
-    return c->body != body_not && !is_unseen(c->body);
 }
 
 static void conclude(struct work_on *w, enum err e)
