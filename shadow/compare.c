@@ -96,9 +96,16 @@ static enum err status(struct work_on *w, bool *stop)
 /* --- media type --- */
 
 /* An answer without a body need not say what it would have been. */
+static bool says_what(const struct work_on *w, enum side s)
+{
+    return w->pair->answers[s].body_length > 0 || w->media[s].type.n > 0;
+}
+
 static bool media_matters(const struct work_on *w)
 {
-    return w->legacy->body_length > 0 || w->new_->body_length > 0 || w->pair->method == HTTP_HEAD;
+    bool any = w->legacy->body_length > 0 || w->new_->body_length > 0;
+    return w->pair->method == HTTP_HEAD ||
+           (any && says_what(w, SIDE_LEGACY) && says_what(w, SIDE_NEW));
 }
 
 static struct span media_text(const struct http_head *h)
@@ -280,10 +287,6 @@ static enum err by_type(struct work_on *w, struct span a, struct span b)
 {
     const struct media *m = &w->media[SIDE_LEGACY];
     bool untyped = m->type.n == 0;
-    if (w->d->error_answer && media_is_text(m)) {
-        w->out->body = body_media_only;
-        return ERR_OK;
-    }
     if (media_is_json(m)) {
         w->out->json[SIDE_LEGACY] = a;
         w->out->json[SIDE_NEW] = b;
@@ -295,9 +298,12 @@ static enum err by_type(struct work_on *w, struct span a, struct span b)
         return by_recast(w, a, b, false);
     if (untyped && begins_like_json(a) && begins_like_json(b))
         return by_json(w, a, b, true);
-    if (media_is_text(m) || (untyped && is_printable(a) && is_printable(b)))
+    if (!media_is_text(m) && !(untyped && is_printable(a) && is_printable(b)))
+        return by_bytes(w, a, b);
+    if (!w->d->error_answer)
         return by_text(w, a, b);
-    return by_bytes(w, a, b);
+    w->out->body = body_media_only;
+    return ERR_OK;
 }
 
 static enum err decoded(struct work_on *w, enum side s, struct span *out)

@@ -323,7 +323,7 @@ static bool has_three_digits(struct span s)
 
 bool vclass_is_id(struct span name)
 {
-    if (name.n > 64)
+    if (name.n > 64 || (name.n == 7 && like(name, "9999-99"))) /* a month */
         return true;
     switch (vclass_of_string(name)) {
     case VCLASS_EMPTY:
