@@ -4,14 +4,15 @@
 #include "base/clock.h"
 #include "shadow/shadow.h"
 
-#include <stdio.h>
+#include <errno.h>
+#include <string.h>
 
 enum { PURGE_MS = 300000 };
 
 struct purge {
     struct cli_talk talk;
     const char *route, *older, *why, *by;
-    bool all, offline;
+    bool all, offline, json;
 };
 
 static int ask(const struct cli_call *call, const struct purge *o, uint64_t older_ms)
@@ -31,18 +32,40 @@ static int ask(const struct cli_call *call, const struct purge *o, uint64_t olde
     if (e == ERR_OK)
         e = buf_append(&body, SPAN("}"));
     if (e == ERR_OK)
-        status = cli_ask(call, &o->talk, "POST", "/purge", buf_span(&body), PURGE_MS);
+        status = cli_ask(call, &o->talk, "POST", o->json ? "/purge?json" : "/purge",
+                         buf_span(&body), PURGE_MS);
     else
         cli_say("%s", err_sentence(e));
     buf_free(&body);
     return status;
 }
 
+/* As a running weir says it. */
+static enum err say(const struct control_purged *p, bool json, struct buf *out)
+{
+    if (!json)
+        return buf_printf(out, "%s\n", p->message);
+    TRY(buf_append(out, SPAN("{\n  \"message\": \"")));
+    TRY(cli_json_escaped(out, p->message));
+    return buf_printf(out, "\",\n  \"removed\": %llu\n}\n", (unsigned long long)p->removed);
+}
+
+static enum err print(const struct control_purged *p, bool json)
+{
+    struct buf text = BUF_INIT(0);
+    enum err e = say(p, json, &text);
+    if (e == ERR_OK)
+        e = cli_write(NULL, buf_span(&text));
+    buf_free(&text);
+    return e;
+}
+
 static int do_it(const struct purge *o, uint64_t older_ms)
 {
     char dir[PATH_MAX];
     struct complaints wrong = {.n = 0};
-    uint64_t removed, now = clock_wall_ms();
+    struct control_purged purged = {.removed = 0};
+    uint64_t now = clock_wall_ms();
     struct shadow_purge q = {.route = o->route};
     if (older_ms > 0)
         q.before_ms = older_ms < now ? now - older_ms : 1;
@@ -50,11 +73,11 @@ static int do_it(const struct purge *o, uint64_t older_ms)
     if (status != CLI_OK)
         return status;
     enum err e =
-        control_purge(dir, &q, o->by != NULL ? o->by : cli_user(), o->why, &removed, &wrong);
+        control_purge(dir, &q, o->by != NULL ? o->by : cli_user(), o->why, &purged, &wrong);
     if (e == ERR_OK)
-        (void)printf("purged %llu records\n", (unsigned long long)removed);
-    else if (wrong.n == 0)
-        cli_say("%s", err_sentence(e));
+        e = print(&purged, o->json);
+    if (e != ERR_OK && wrong.n == 0)
+        cli_say("%s", e == ERR_SYSTEM ? strerror(errno) : err_sentence(e));
     cli_complain(&wrong);
     complaints_free(&wrong);
     return e == ERR_OK ? CLI_OK : CLI_FAILED;
@@ -88,6 +111,7 @@ static const struct cli_option options[] = {
     {"by", CLI_TEXT, offsetof(struct purge, by), "NAME", "Who; default: $SUDO_USER, else you"},
     {"offline", CLI_FLAG, offsetof(struct purge, offline), NULL,
      "No weir runs: do it in the files of the state directory"},
+    {"json", CLI_FLAG, offsetof(struct purge, json), NULL, "What was done as JSON"},
     CLI_TALK_OPTIONS(struct purge),
 };
 

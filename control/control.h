@@ -113,8 +113,14 @@ enum err kept_config(const char *dir, const char *name, struct buf *out,
                      struct complaints *wrong) MUST_USE;
 /* Appends one of them, as `weir check --print` shows it. ERR_NOT_FOUND: there is none. */
 
+struct control_purged {
+    uint64_t removed; /* records */
+    char message[768];
+};
+
 enum err control_purge(const char *dir, const struct shadow_purge *q, const char *by,
-                       const char *why, uint64_t *removed, struct complaints *wrong) MUST_USE;
+                       const char *why, struct control_purged *out,
+                       struct complaints *wrong) MUST_USE;
 /* Takes records and findings out of the files of a state directory where no weir runs, and puts
  * that on the audit trail. ERR_CONFIG, ERR_SYSTEM: `wrong` says why. */
 

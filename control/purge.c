@@ -30,7 +30,7 @@ struct purge_job {
     char records[PATH_MAX];
     char *route, *by, *why;
     uint64_t before_ms;
-    uint64_t removed;
+    struct control_purged purged;
     enum err err;
     int err_no;
 };
@@ -65,6 +65,14 @@ static void reopen(void *arg)
     scribe_reopen(s);
 }
 
+/* Something is too old; or weir was killed while records were moved away, and they are to come
+ * back. */
+static bool is_due(const struct purge_job *j)
+{
+    uint64_t oldest = shadow_oldest(j->records);
+    return (oldest != 0 && oldest < j->before_ms) || shadow_purge_was_cut(j->records);
+}
+
 static void job_work(void *arg)
 {
     struct purge_job *j;
@@ -75,36 +83,33 @@ static void job_work(void *arg)
         q.reopen = reopen;
         q.arg = c->scribe;
     }
-    if (j->request == NULL) {
-        uint64_t oldest = shadow_oldest(j->records);
-        if (oldest == 0 || oldest >= j->before_ms)
-            return;
-        q.before_ms = j->before_ms;
-    }
+    if (j->request == NULL && !is_due(j))
+        return;
     if (j->before_ms == 0)
         shadow_findings_forget(c->shadow, j->route);
-    j->err = shadow_purge(j->records, &q, &j->removed);
+    j->err = shadow_purge(j->records, &q, &j->purged.removed);
     j->err_no = errno;
 }
 
 /* --- what follows --- */
 
-static void sentence(const struct purge_job *j, char *out, size_t cap)
+static void sentence(const struct shadow_purge *q, const char *why, struct control_purged *p)
 {
-    char when[CLOCK_ISO_LEN + 1];
-    int n = snprintf(out, cap, "purged %llu records", (unsigned long long)j->removed);
-    if (j->route != NULL && n > 0 && (size_t)n < cap)
-        n += snprintf(out + n, cap - (size_t)n, " of route %s", j->route);
-    if (j->before_ms != 0 && n > 0 && (size_t)n < cap) {
-        clock_iso(when, j->before_ms);
+    char when[CLOCK_ISO_LEN + 1], *out = p->message;
+    const size_t cap = sizeof(p->message);
+    int n = snprintf(out, cap, "purged %llu records", (unsigned long long)p->removed);
+    if (q->route != NULL && n > 0 && (size_t)n < cap)
+        n += snprintf(out + n, cap - (size_t)n, " of route %s", q->route);
+    if (q->before_ms != 0 && n > 0 && (size_t)n < cap) {
+        clock_iso(when, q->before_ms);
         n += snprintf(out + n, cap - (size_t)n, " from before %s", when);
     }
-    if (j->why != NULL && n > 0 && (size_t)n < cap)
-        (void)snprintf(out + n, cap - (size_t)n, ": %s", j->why);
+    if (why != NULL && n > 0 && (size_t)n < cap)
+        (void)snprintf(out + n, cap - (size_t)n, ": %s", why);
 }
 
 /* Routing stays as it is: the entry goes from the document in force to itself. */
-static void audit(struct control *c, const struct purge_job *j, const char *text)
+static void audit(struct control *c, const struct purge_job *j)
 {
     const struct state *s = &c->flip.state;
     struct audit a = {.at_ms = clock_wall_ms(),
@@ -113,7 +118,7 @@ static void audit(struct control *c, const struct purge_job *j, const char *text
                       .to = s->document,
                       .source = SOURCE_ADMIN,
                       .by = j->by != NULL ? j->by : j->request->user,
-                      .why = text};
+                      .why = j->purged.message};
     if (audit_line(&a, &c->flip.audit) != ERR_OK)
         log_error("control", "a purge cannot be put on the audit trail: no memory");
     persist_request(c);
@@ -121,17 +126,18 @@ static void audit(struct control *c, const struct purge_job *j, const char *text
 
 static void answer(struct control *c, struct purge_job *j)
 {
-    char text[2 * TEXT_MAX + 200];
     struct admin_request *r = j->request;
-    sentence(j, text, sizeof(text));
+    const struct shadow_purge q = {.route = j->route, .before_ms = j->before_ms};
     if (j->err == ERR_OK) {
-        log_info("control", "%s", text);
-        audit(c, j, text);
+        sentence(&q, j->why, &j->purged);
+        log_info("control", "%s", j->purged.message);
+        audit(c, j);
         fleet_soon(c);
         api_say(r, 200,
-                json_pack("{s:o, s:I}", "message", json_text(span_str(text)), "removed",
-                          (json_int_t)j->removed));
+                json_pack("{s:o, s:I}", "message", json_text(span_str(j->purged.message)),
+                          "removed", (json_int_t)j->purged.removed));
     } else {
+        char text[PATH_MAX];
         const char *why = j->err == ERR_SYSTEM ? strerror(j->err_no) : err_sentence(j->err);
         (void)snprintf(text, sizeof(text), "%.300s cannot be purged: %s", j->records, why);
         api_refuse(r, 500, err_word(j->err), text, NULL);
@@ -150,9 +156,9 @@ static void job_done(void *arg)
     else if (j->err != ERR_OK)
         log_warn("shadow", "%s: records that are too old cannot be removed: %s", j->records,
                  j->err == ERR_SYSTEM ? strerror(j->err_no) : err_sentence(j->err));
-    else if (j->removed > 0)
+    else if (j->purged.removed > 0)
         log_info("shadow", "%s: %llu records are older than shadow.keep and were removed",
-                 j->records, (unsigned long long)j->removed);
+                 j->records, (unsigned long long)j->purged.removed);
     job_free(j);
     upgrade_progress(c);
 }
@@ -247,17 +253,6 @@ void purge_request(struct control *c, struct admin_request *r)
 
 /* --- the command line, when no weir runs there --- */
 
-/* What is left of a file comes back as the one before it, which a table does not have. */
-static enum err purge_table(const char *dir, const struct shadow_purge *q)
-{
-    char path[PATH_MAX], left[PATH_MAX];
-    uint64_t n;
-    TRY(disk_path(path, sizeof(path), dir, "findings.ndjson"));
-    TRY(disk_path(left, sizeof(left), dir, "findings.ndjson.1"));
-    TRY(shadow_purge(path, q, &n));
-    return rename(left, path) == 0 || errno == ENOENT ? ERR_OK : ERR_SYSTEM;
-}
-
 static enum err purge_files(const char *dir, const struct shadow_purge *q, uint64_t *removed,
                             const char **what)
 {
@@ -265,23 +260,19 @@ static enum err purge_files(const char *dir, const struct shadow_purge *q, uint6
     *what = "shadow.ndjson";
     TRY(disk_path(path, sizeof(path), dir, *what));
     TRY(shadow_purge(path, q, removed));
+    if (q->before_ms != 0)
+        return ERR_OK; /* a table does not say when */
     *what = "findings.ndjson";
-    return q->before_ms != 0 ? ERR_OK : purge_table(dir, q); /* a table does not say when */
+    TRY(disk_path(path, sizeof(path), dir, *what));
+    return shadow_purge_table(path, q);
 }
 
-static enum err audit_offline(const char *dir, const struct shadow_purge *q, uint64_t removed,
-                              const char *by, const char *why)
+static enum err append_audit(const char *dir, const char *by, const char *why)
 {
-    char path[PATH_MAX], text[2 * TEXT_MAX + 200];
+    char path[PATH_MAX];
     struct buf line = BUF_INIT(0);
     struct state s = {.epoch = 0};
     struct complaints wrong = {.n = 0};
-    struct purge_job j = {.removed = removed, .before_ms = q->before_ms};
-    char *route = q->route == NULL ? NULL : strdup(q->route);
-    char *because = why == NULL ? NULL : strdup(why);
-    j.route = route;
-    j.why = because;
-    sentence(&j, text, sizeof(text));
     enum err e = disk_path(path, sizeof(path), dir, "state.json");
     if (e == ERR_OK)
         (void)!state_load(path, &s, &wrong); /* without it the epoch is 0 */
@@ -291,7 +282,7 @@ static enum err audit_offline(const char *dir, const struct shadow_purge *q, uin
                       .to = s.document,
                       .source = SOURCE_ADMIN,
                       .by = by,
-                      .why = text};
+                      .why = why};
     if (e == ERR_OK)
         e = audit_line(&a, &line);
     if (e == ERR_OK)
@@ -301,13 +292,11 @@ static enum err audit_offline(const char *dir, const struct shadow_purge *q, uin
     state_free(&s);
     complaints_free(&wrong);
     buf_free(&line);
-    free(route);
-    free(because);
     return e;
 }
 
 enum err control_purge(const char *dir, const struct shadow_purge *q, const char *by,
-                       const char *why, uint64_t *removed, struct complaints *wrong)
+                       const char *why, struct control_purged *out, struct complaints *wrong)
 {
     char path[PATH_MAX];
     const char *what = "lock";
@@ -319,9 +308,12 @@ enum err control_purge(const char *dir, const struct shadow_purge *q, const char
         e = ERR_CONFIG;
     }
     if (e == ERR_OK)
-        e = purge_files(dir, q, removed, &what);
-    if (e == ERR_OK)
-        e = audit_offline(dir, q, *removed, by, why);
+        e = purge_files(dir, q, &out->removed, &what);
+    if (e == ERR_OK) {
+        sentence(q, why, out);
+        what = "audit.ndjson";
+        e = append_audit(dir, by, out->message);
+    }
     if (e == ERR_SYSTEM)
         complain(wrong, dir, "name the state_dir that has the records: --state-dir DIR", "%s: %s",
                  what, strerror(errno));

@@ -21,8 +21,10 @@ static const char body_text[] = "text";
 static const char body_bytes[] = "bytes";
 static const char body_one_side[] = "one_side";
 static const char body_media_only[] = "media_only"; /* error pages */
-static const char body_not[] = "not_compared";      /* an earlier step stopped */
-static const char body_truncated[] = "truncated";   /* too large for the buffer */
+static const char body_not[] = "not_compared";      /* a status stopped it */
+static const char body_other_call[] = "other_call";
+static const char body_other_media[] = "other_media";
+static const char body_truncated[] = "truncated"; /* too large for the buffer */
 static const char body_undecodable[] = "undecodable";
 static const char body_too_deep[] = "too_deep";
 static const char body_too_costly[] = "too_costly"; /* what was found by then is found */
@@ -94,9 +96,16 @@ static enum err status(struct work_on *w, bool *stop)
 /* --- media type --- */
 
 /* An answer without a body need not say what it would have been. */
+static bool says_what(const struct work_on *w, enum side s)
+{
+    return w->pair->answers[s].body_length > 0 || w->media[s].type.n > 0;
+}
+
 static bool media_matters(const struct work_on *w)
 {
-    return w->legacy->body_length > 0 || w->new_->body_length > 0 || w->pair->method == HTTP_HEAD;
+    bool any = w->legacy->body_length > 0 || w->new_->body_length > 0;
+    return w->pair->method == HTTP_HEAD ||
+           (any && says_what(w, SIDE_LEGACY) && says_what(w, SIDE_NEW));
 }
 
 static struct span media_text(const struct http_head *h)
@@ -150,11 +159,12 @@ static bool same_bytes(const struct shadow_answer *a, const struct shadow_answer
     return hash_of(a, ha) && hash_of(b, hb) && memcmp(ha, hb, sizeof(ha)) == 0;
 }
 
-static enum err one_side(struct work_on *w)
+/* Of so many bytes; one of them has none. */
+static enum err one_side(struct work_on *w, uint64_t legacy, uint64_t new_)
 {
     char note[64];
-    bool on_legacy = w->legacy->body_length > 0;
-    uint64_t n = on_legacy ? w->legacy->body_length : w->new_->body_length;
+    bool on_legacy = legacy > 0;
+    uint64_t n = on_legacy ? legacy : new_;
     int len = snprintf(note, sizeof(note), "the other has %llu bytes", (unsigned long long)n);
     struct finding f = {.kind = on_legacy ? KIND_MISSING : KIND_EXTRA, .path = SPAN("$")};
     f.note = span_of(note, (size_t)len);
@@ -277,10 +287,6 @@ static enum err by_type(struct work_on *w, struct span a, struct span b)
 {
     const struct media *m = &w->media[SIDE_LEGACY];
     bool untyped = m->type.n == 0;
-    if (w->d->error_answer && media_is_text(m)) {
-        w->out->body = body_media_only;
-        return ERR_OK;
-    }
     if (media_is_json(m)) {
         w->out->json[SIDE_LEGACY] = a;
         w->out->json[SIDE_NEW] = b;
@@ -292,9 +298,12 @@ static enum err by_type(struct work_on *w, struct span a, struct span b)
         return by_recast(w, a, b, false);
     if (untyped && begins_like_json(a) && begins_like_json(b))
         return by_json(w, a, b, true);
-    if (media_is_text(m) || (untyped && is_printable(a) && is_printable(b)))
+    if (!media_is_text(m) && !(untyped && is_printable(a) && is_printable(b)))
+        return by_bytes(w, a, b);
+    if (!w->d->error_answer)
         return by_text(w, a, b);
-    return by_bytes(w, a, b);
+    w->out->body = body_media_only;
+    return ERR_OK;
 }
 
 static enum err decoded(struct work_on *w, enum side s, struct span *out)
@@ -304,59 +313,78 @@ static enum err decoded(struct work_on *w, enum side s, struct span *out)
                        out);
 }
 
-static enum err body(struct work_on *w)
+/* False: they cannot be, and out->body says why. */
+static enum err decode_both(struct work_on *w, struct span *a, struct span *b, bool *done)
 {
-    struct span a, b;
-    w->out->body = body_none;
-    if (w->pair->method == HTTP_HEAD || (w->legacy->body_length == 0 && w->new_->body_length == 0))
-        return ERR_OK;
-    if (w->legacy->body_length == 0 || w->new_->body_length == 0)
-        return one_side(w);
-    w->out->body = body_equal;
-    if (same_bytes(w->legacy, w->new_))
-        return ERR_OK;
+    *done = false;
     w->out->body = body_truncated;
     if (!kept_whole(w->legacy) || !kept_whole(w->new_))
         return ERR_OK;
-    enum err l = decoded(w, SIDE_LEGACY, &a), r = decoded(w, SIDE_NEW, &b);
+    enum err l = decoded(w, SIDE_LEGACY, a), r = decoded(w, SIDE_NEW, b);
     if (is_no_memory(l, r))
         return ERR_NO_MEMORY;
-    if (l == ERR_TOO_LARGE || r == ERR_TOO_LARGE)
-        return ERR_OK;
-    w->out->body = body_undecodable;
-    if (l != ERR_OK || r != ERR_OK)
+    *done = l == ERR_OK && r == ERR_OK;
+    if (l != ERR_TOO_LARGE && r != ERR_TOO_LARGE)
+        w->out->body = body_undecodable;
+    return ERR_OK;
+}
+
+/* Twenty bytes of gzip may stand for none: what is empty is known when it is decoded. */
+static enum err body(struct work_on *w)
+{
+    struct span a, b;
+    bool done;
+    uint64_t l = w->legacy->body_length, r = w->new_->body_length;
+    w->out->body = body_none;
+    if (w->pair->method == HTTP_HEAD || (l == 0 && r == 0))
         return ERR_OK;
     w->out->body = body_equal;
-    return span_eq(a, b) ? ERR_OK : by_type(w, a, b);
+    if (same_bytes(w->legacy, w->new_))
+        return ERR_OK;
+    TRY(decode_both(w, &a, &b, &done));
+    if (!done)
+        return l == 0 || r == 0 ? one_side(w, l, r) : ERR_OK;
+    w->out->body = body_equal;
+    if (span_eq(a, b))
+        return ERR_OK;
+    return a.n == 0 || b.n == 0 ? one_side(w, a.n, b.n) : by_type(w, a, b);
+}
+
+/* --- how the call ended, all fields --- */
+
+static enum err call(struct work_on *w, bool *stop)
+{
+    *stop = false;
+    if (!trailers_is_grpc(w->legacy) || !trailers_is_grpc(w->new_))
+        return ERR_OK;
+    w->out->body = body_other_call;
+    return trailers_status(w->d, w->legacy, w->new_, stop);
+}
+
+static enum err fields(struct work_on *w, bool *stop)
+{
+    w->out->body = body_other_media;
+    TRY(headers_compare(w->d, &w->legacy->head, &w->new_->head));
+    TRY(trailers_compare(w->d, w->legacy, w->new_));
+    return media(w, stop);
 }
 
 /* --- all of it --- */
 
+/* Each says in out->body what is to be said if it is the last. */
 static enum err steps(struct work_on *w)
 {
-    bool stop;
-    TRY(status(w, &stop));
-    if (!stop && trailers_is_grpc(w->legacy) && trailers_is_grpc(w->new_))
-        TRY(trailers_status(w->d, w->legacy, w->new_, &stop));
-    if (stop)
-        return ERR_OK;
-    TRY(headers_compare(w->d, &w->legacy->head, &w->new_->head));
-    TRY(media(w, &stop));
-    if (stop)
-        return ERR_OK;
-    TRY(body(w));
-    return trailers_compare(w->d, w->legacy, w->new_);
+    static enum err (*const before_body[])(struct work_on *, bool *) = {status, call, fields};
+    bool stop = false;
+    for (size_t i = 0; i < ARRAY_LEN(before_body) && !stop; i++)
+        TRY(before_body[i](w, &stop));
+    return stop ? ERR_OK : body(w);
 }
 
 static bool is_unseen(const char *body)
 {
     return body == body_truncated || body == body_undecodable || body == body_too_deep ||
            body == body_too_costly;
-}
-
-bool compare_saw_bodies(const struct comparison *c)
-{
-    return c->body != body_not && !is_unseen(c->body);
 }
 
 static void conclude(struct work_on *w, enum err e)

@@ -47,9 +47,6 @@ void compare_pair(struct comparer *c, const struct shadow_pair *pair, struct com
 /* *out lies in c and in the pair, until the next call. Never fails: without memory the verdict is
  * skipped(no_memory). */
 
-bool compare_saw_bodies(const struct comparison *c);
-/* They were looked at, whole. False: an earlier step stopped, or they could not be. */
-
 bool compare_is_json(const struct shadow_pair *pair, const struct comparison *c);
 /* Both bodies are JSON, as far as that is known. */
 

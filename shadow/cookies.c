@@ -4,9 +4,8 @@
 
 #include <stdio.h>
 
-enum { COOKIES_MAX = 64 };
-
 struct cookie {
+    struct cookie *other; /* of the other side */
     struct span name;
     struct span path;
     struct span domain;
@@ -20,16 +19,23 @@ struct cookie {
 };
 
 struct cookies {
-    struct cookie list[COOKIES_MAX];
+    struct cookie *list;
     size_t n;
 };
 
-static bool signed_number(struct span s, int64_t *out)
+/* Digits, perhaps with a minus; how many is no matter: more than a browser keeps is for ever. */
+static bool age(struct span s, int64_t *out)
 {
-    uint64_t v;
+    uint64_t v = INT64_MAX;
     bool negative = s.n > 0 && s.p[0] == '-';
-    if (!span_u64(negative ? span_from(s, 1) : s, &v) || v > INT64_MAX)
+    struct span digits = span_from(s, negative ? 1 : 0);
+    if (digits.n == 0)
         return false;
+    for (size_t i = 0; i < digits.n; i++)
+        if (digits.p[i] < '0' || digits.p[i] > '9')
+            return false;
+    if (!span_u64(digits, &v) || v > INT64_MAX)
+        v = INT64_MAX;
     *out = negative ? -(int64_t)v : (int64_t)v;
     return true;
 }
@@ -43,7 +49,7 @@ static void attribute(struct cookie *c, struct span name, struct span value)
     else if (span_eq_nocase(name, SPAN("samesite")))
         c->same_site = value;
     else if (span_eq_nocase(name, SPAN("max-age")))
-        c->has_max_age = signed_number(value, &c->max_age);
+        c->has_max_age = age(value, &c->max_age);
     else if (span_eq_nocase(name, SPAN("expires")))
         c->expires = true;
     else if (span_eq_nocase(name, SPAN("secure")))
@@ -72,30 +78,45 @@ static struct cookie parse(struct span text)
     return c;
 }
 
-static const struct cookie *find(const struct cookies *all, struct span name)
+/* A browser tells cookies apart by name, domain and path (RFC 6265 5.3). */
+static bool same_place(const struct cookie *a, const struct cookie *b)
 {
-    for (size_t i = 0; i < all->n; i++)
-        if (span_eq(all->list[i].name, name))
-            return &all->list[i];
-    return NULL;
+    return span_eq(a->path, b->path) && span_eq_nocase(a->domain, b->domain);
 }
 
-/* Of cookies with the same name the last counts. */
-static void gather(const struct http_head *h, struct cookies *out)
+/* Of two that are one to a browser the last counts. */
+static enum err gather(struct diff *d, const struct http_head *h, struct cookies *out)
 {
-    out->n = 0;
+    *out = (struct cookies){scratch_take(&d->scratch, h->nfields, sizeof(*out->list)), 0};
+    if (out->list == NULL)
+        return ERR_NO_MEMORY;
     for (size_t i = 0; i < h->nfields; i++) {
         const struct http_field *f = &h->fields[i];
         if (f->id != HTTP_SET_COOKIE || (f->flags & HTTP_FIELD_DROPPED) || f->value.n == 0)
             continue;
         struct cookie c = parse(f->value);
         size_t at = 0;
-        while (at < out->n && !span_eq(out->list[at].name, c.name))
+        while (at < out->n &&
+               !(span_eq(out->list[at].name, c.name) && same_place(&out->list[at], &c)))
             at++;
-        if (at == COOKIES_MAX)
-            continue;
         out->list[at] = c;
         out->n = max_size(out->n, at + 1);
+    }
+    return ERR_OK;
+}
+
+/* Those that have no partner yet get one of the same name, and of the same place if they must. */
+static void pair_up(struct cookies *l, struct cookies *r, bool place)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        struct cookie *a = &l->list[i];
+        for (size_t k = 0; k < r->n && a->other == NULL; k++) {
+            struct cookie *b = &r->list[k];
+            if (b->other != NULL || !span_eq(a->name, b->name) || (place && !same_place(a, b)))
+                continue;
+            a->other = b;
+            b->other = a;
+        }
     }
 }
 
@@ -192,21 +213,29 @@ static enum err compare(struct diff *d, const struct cookie *a, const struct coo
     return presence(d, a->name, "partitioned", a->partitioned, b->partitioned);
 }
 
+static enum err compare_all(struct diff *d, const struct http_head *legacy,
+                            const struct http_head *new_)
+{
+    struct cookies l, r;
+    TRY(gather(d, legacy, &l));
+    TRY(gather(d, new_, &r));
+    pair_up(&l, &r, true);
+    pair_up(&l, &r, false);
+    for (size_t i = 0; i < l.n; i++) {
+        const struct cookie *a = &l.list[i];
+        TRY(a->other == NULL ? presence(d, a->name, NULL, true, false) : compare(d, a, a->other));
+    }
+    for (size_t i = 0; i < r.n; i++)
+        if (r.list[i].other == NULL)
+            TRY(presence(d, r.list[i].name, NULL, false, true));
+    return ERR_OK;
+}
+
 enum err headers_cookies(struct diff *d, const struct http_head *legacy,
                          const struct http_head *new_)
 {
-    struct cookies l, r;
-    gather(legacy, &l);
-    gather(new_, &r);
-    for (size_t i = 0; i < l.n; i++) {
-        const struct cookie *other = find(&r, l.list[i].name);
-        if (other == NULL)
-            TRY(presence(d, l.list[i].name, NULL, true, false));
-        else
-            TRY(compare(d, &l.list[i], other));
-    }
-    for (size_t i = 0; i < r.n; i++)
-        if (find(&l, r.list[i].name) == NULL)
-            TRY(presence(d, r.list[i].name, NULL, false, true));
-    return ERR_OK;
+    struct scratch_mark back = scratch_mark(&d->scratch);
+    enum err e = compare_all(d, legacy, new_);
+    scratch_back(&d->scratch, back);
+    return e;
 }

@@ -31,10 +31,13 @@ static struct span said_type(const struct files *f, enum side s)
 }
 
 /* A body whose type nobody said has that of the other side, else the one its name ends in. Where
- * that would set one side apart from the other, both are guessed from what is in them. */
-static enum err give_types(struct files *f)
+ * that would set one side apart from the other, both are guessed from what is in them. whole: they
+ * are answers, of which one lacks what the other says. */
+static enum err give_types(struct files *f, bool whole)
 {
     struct span types[2];
+    if (whole && (said_type(f, SIDE_LEGACY).n > 0 || said_type(f, SIDE_NEW).n > 0))
+        return ERR_OK;
     for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++) {
         types[s] = said_type(f, s).n > 0 ? said_type(f, s) : said_type(f, side_other(s));
         types[s] = types[s].n > 0 ? types[s] : type_of(f, s);
@@ -73,7 +76,7 @@ static enum err read_both(struct files *f)
     for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++)
         if (has_head[s] && !has_head[side_other(s)])
             TRY(drop_head(f, s));
-    return give_types(f);
+    return give_types(f, has_head[SIDE_LEGACY] && has_head[SIDE_NEW]);
 }
 
 /* --- comparing --- */

@@ -417,7 +417,7 @@ static void add_locked(struct findings *f, const struct shadow_pair *pair,
     for (size_t i = 0; i < c->nfindings; i++)
         lost += add_finding(f, e, pair, c, i) ? 0 : 1;
     lose(t, lost);
-    findings_count_probe(t, e, pair, c, lost == 0);
+    findings_count_probe(t, e, c, lost == 0);
     metric_set(METRIC_SHADOW_FINDINGS, t->nentries);
 }
 

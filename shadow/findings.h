@@ -182,7 +182,7 @@ void findings_merge_endpoint(struct findings_endpoint *into, const struct findin
 void findings_merge_evidence(struct evidence *into, const struct evidence *from);
 
 void findings_count_probe(struct findings_table *t, struct findings_endpoint *e,
-                          const struct shadow_pair *pair, const struct comparison *c, bool whole);
+                          const struct comparison *c, bool whole);
 /* Any pair; whole: all of its findings are in the table. findings_noise.c */
 
 void findings_count_absent(struct findings_endpoint *e, struct span path, uint64_t pairs,

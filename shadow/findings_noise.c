@@ -6,11 +6,6 @@
 
 #include <stdlib.h>
 
-static uint16_t status_in(const struct shadow_answer *a)
-{
-    return a->has_head ? a->head.status : 0;
-}
-
 static bool is_compared(const struct comparison *c)
 {
     return c->verdict == VERDICT_MATCH || c->verdict == VERDICT_MISMATCH;
@@ -23,13 +18,9 @@ static bool is_evidence(const struct comparison *c, bool whole)
            whole && settled_said(c) != SETTLED_SKEW;
 }
 
-static enum reach reach_of_both(const struct shadow_pair *pair, const struct comparison *c)
+static enum reach reach_of_both(const struct comparison *c)
 {
-    const struct shadow_answer *a = pair->answers;
-    enum reach ab =
-        reach_of(status_in(&a[SIDE_LEGACY]), status_in(&a[SIDE_NEW]), span_str(c->body));
-    enum reach aa =
-        reach_of(status_in(&a[pair->served]), status_in(pair->probe), span_str(c->probe->body));
+    enum reach ab = reach_of(span_str(c->body)), aa = reach_of(span_str(c->probe->body));
     return ab < aa ? ab : aa;
 }
 
@@ -85,7 +76,7 @@ static void count_evidence(struct findings_table *t, struct findings_endpoint *e
 }
 
 void findings_count_probe(struct findings_table *t, struct findings_endpoint *e,
-                          const struct shadow_pair *pair, const struct comparison *c, bool whole)
+                          const struct comparison *c, bool whole)
 {
     bool evidence = is_evidence(c, whole);
     if (!is_compared(c))
@@ -94,7 +85,7 @@ void findings_count_probe(struct findings_table *t, struct findings_endpoint *e,
         findings_count_absent(e, span_str(c->absent[i]), 1, evidence ? 1 : 0);
     if (!evidence)
         return;
-    enum reach reach = reach_of_both(pair, c);
+    enum reach reach = reach_of_both(c);
     for (enum reach k = REACH_STATUS; k <= reach; k++)
         e->probes[k]++;
     count_evidence(t, e, c, reach);

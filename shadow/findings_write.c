@@ -162,10 +162,10 @@ static enum err reasons(struct buf *b, const struct findings_endpoint *e)
 
 static enum err probes(struct buf *b, const struct findings_endpoint *e)
 {
-    const uint64_t *n = e->probes;
-    return n[0] == 0 ? ERR_OK
-                     : buf_printf(b, ",\"probes\":[%llu,%llu,%llu]", (unsigned long long)n[0],
-                                  (unsigned long long)n[1], (unsigned long long)n[2]);
+    for (enum reach k = REACH_STATUS; k < REACH_LEVELS && e->probes[REACH_STATUS] > 0; k++)
+        TRY(buf_printf(b, "%s%llu", k == REACH_STATUS ? ",\"probes\":[" : ",",
+                       (unsigned long long)e->probes[k]));
+    return e->probes[REACH_STATUS] > 0 ? buf_append(b, SPAN("]")) : ERR_OK;
 }
 
 static int by_path(const void *pa, const void *pb)

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum how { TEXT, SKIP, PRESENCE, STACK, LIST, VARY, ORIGIN, LOCATION, LINK, COOKIE };
+enum how { TEXT, SKIP, PRESENCE, STACK, LIST, WORDS, VARY, ORIGIN, LOCATION, LINK, COOKIE };
 
 static const struct {
     const char *name;
@@ -15,7 +15,7 @@ static const struct {
 #undef HEADER
 };
 
-enum { ITEMS_MAX = 128, PREFIX_MAX = 8 };
+enum { PREFIX_MAX = 8 };
 
 static enum how how_of(struct span name)
 {
@@ -102,8 +102,8 @@ static bool next_item(struct span *rest, struct span *item)
     return true;
 }
 
-/* Lower-case, without quotes and spaces. */
-static enum err plain_word(struct diff *d, struct span *s)
+/* Without quotes and spaces. */
+static enum err plain_word(struct diff *d, bool cased, struct span *s)
 {
     char *p = scratch_take(&d->scratch, s->n + 1, 1);
     size_t n = 0;
@@ -111,7 +111,7 @@ static enum err plain_word(struct diff *d, struct span *s)
         return ERR_NO_MEMORY;
     for (size_t i = 0; i < s->n; i++)
         if (s->p[i] != '"' && s->p[i] != ' ' && s->p[i] != '\t')
-            p[n++] = byte_lower(s->p[i]);
+            p[n++] = cased ? s->p[i] : byte_lower(s->p[i]);
     *s = span_of(p, n);
     return ERR_OK;
 }
@@ -137,18 +137,54 @@ static enum err plain_link(struct diff *d, struct span *s)
 }
 
 struct items {
-    struct span list[ITEMS_MAX];
+    struct span *list;
     size_t n;
 };
+
+static enum err items_begin(struct diff *d, struct span text, char between, struct items *out)
+{
+    size_t most = 1;
+    for (size_t i = 0; i < text.n; i++)
+        most += text.p[i] == between ? 1 : 0;
+    out->n = 0;
+    out->list = scratch_take(&d->scratch, most, sizeof(*out->list));
+    return out->list == NULL ? ERR_NO_MEMORY : ERR_OK;
+}
+
+/* </next>; title=a; rel=next becomes </next>;rel=next;title=a. */
+static enum err sort_parameters(struct diff *d, struct span *link)
+{
+    struct items items;
+    struct span target = span_until(*link, span_find(*link, '>')), item;
+    struct span rest = span_from(*link, target.n); /* >;rel=next */
+    TRY(items_begin(d, rest, ';', &items));
+    while (span_cut(&rest, ';', &item))
+        items.list[items.n++] = item;
+    if (items.n < 3)
+        return ERR_OK;
+    qsort(items.list + 1, items.n - 1, sizeof(items.list[0]), by_bytes);
+    char *p = scratch_take(&d->scratch, link->n + 1, 1);
+    if (p == NULL)
+        return ERR_NO_MEMORY;
+    struct buf b = {p, 0, link->n + 1, link->n + 1};
+    TRY(buf_append(&b, target));
+    for (size_t i = 0; i < items.n; i++) {
+        TRY(buf_append(&b, i == 0 ? SPAN("") : SPAN(";")));
+        TRY(buf_append(&b, items.list[i]));
+    }
+    *link = buf_span(&b);
+    return ERR_OK;
+}
 
 static enum err items_of(struct diff *d, struct span text, enum how how, struct items *out)
 {
     struct span rest = text, item;
-    out->n = 0;
+    TRY(items_begin(d, text, ',', out));
     while (next_item(&rest, &item)) {
-        TRY(how == LINK ? plain_link(d, &item) : plain_word(d, &item));
-        bool dropped = item.n == 0 || (how == VARY && span_eq(item, SPAN("accept-encoding")));
-        if (!dropped && out->n < ITEMS_MAX)
+        TRY(how == LINK ? plain_link(d, &item) : plain_word(d, how == WORDS, &item));
+        if (how == LINK)
+            TRY(sort_parameters(d, &item));
+        if (item.n > 0 && (how != VARY || !span_eq(item, SPAN("accept-encoding"))))
             out->list[out->n++] = item;
     }
     qsort(out->list, out->n, sizeof(out->list[0]), by_bytes);
@@ -196,6 +232,7 @@ static enum err same_value(struct diff *d, enum how how, struct span a, struct s
         *same = span_eq(a, b);
         return ERR_OK;
     case LIST:
+    case WORDS:
     case VARY:
     case LINK:
         return same_items(d, a, b, how, same);

@@ -17,6 +17,20 @@ static size_t sequence(struct span s, size_t i)
     return n;
 }
 
+/* Half of a pair, as jdoc keeps it: no UTF-8, but JSON has a notation for it. */
+static bool is_surrogate(struct span s, size_t i)
+{
+    const unsigned char *u = (const unsigned char *)s.p + i;
+    return s.n - i >= 3 && u[0] == 0xed && (u[1] & 0xe0) == 0xa0 && (u[2] & 0xc0) == 0x80;
+}
+
+static enum err surrogate(struct buf *b, struct span s, size_t *i)
+{
+    const unsigned char *u = (const unsigned char *)s.p + *i;
+    *i += 3;
+    return buf_printf(b, "\\ud%03x", (unsigned)((u[1] & 0x3f) << 6 | (u[2] & 0x3f)));
+}
+
 static bool stands_for_itself(unsigned char c)
 {
     return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
@@ -31,6 +45,8 @@ static enum err special(struct buf *b, struct span s, size_t *i)
         *i += n;
         return ERR_OK;
     }
+    if (is_surrogate(s, *i))
+        return surrogate(b, s, i);
     (*i)++;
     if (n == 0)
         return buf_append(b, SPAN("\\ufffd"));

@@ -5,7 +5,8 @@
 #include "base/bytes.h"
 
 enum err jwrite_string(struct buf *b, struct span s) MUST_USE;
-/* In quotes. What is not UTF-8 becomes U+FFFD. */
+/* In quotes. What is not UTF-8 becomes U+FFFD; half a pair of surrogates, as jdoc keeps it, its
+ * escape. */
 
 enum err jwrite_member(struct buf *b, const char *key, struct span s) MUST_USE;
 /* ,"key":"s" */

@@ -52,13 +52,15 @@ static size_t scheme_length(struct span text, unsigned *port)
     return span_eq_nocase(span_until(text, 8), SPAN("https://")) ? 8 : 0;
 }
 
-static bool own_matches(struct span own, struct span host, unsigned port, bool port_given)
+/* given: the port as it stands there, 0: none, which is that of the scheme. A Host without a port
+ * is on that of its scheme; a link to the same host elsewhere is not to us. */
+static bool own_matches(struct span own, struct span host, unsigned given, unsigned of_scheme)
 {
     struct span own_host;
     unsigned own_port;
     if (!split(own, &own_host, &own_port) || !span_eq_nocase(own_host, host))
         return false;
-    return own_port == 0 || own_port == port || !port_given;
+    return given == 0 || given == (own_port == 0 ? of_scheme : own_port);
 }
 
 size_t origin_prefix(const struct origins *o, struct span own, struct span text)
@@ -73,13 +75,13 @@ size_t origin_prefix(const struct origins *o, struct span own, struct span text)
         end++;
     if (!split(span_of(text.p + begin, end - begin), &host, &port))
         return 0;
-    bool given = port != 0;
-    port = given ? port : scheme_port;
+    unsigned given = port;
+    port = given != 0 ? given : scheme_port;
     for (size_t i = 0; i < o->n; i++)
         if (span_eq_nocase(o->list[i].host, host) &&
             (o->list[i].port == 0 || o->list[i].port == port))
             return end;
-    return own_matches(own, host, port, given) ? end : 0;
+    return own_matches(own, host, given, scheme_port) ? end : 0;
 }
 
 bool origin_is_host(const struct origins *o, struct span own, struct span host)

@@ -133,13 +133,14 @@ static enum err copy_file(struct copying *c, const char *path)
     return e;
 }
 
+/* now may be NULL. */
 static enum err copy_both(struct copying *c, const char *before, const char *now, const char *to)
 {
     c->fd = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (c->fd < 0)
         return ERR_SYSTEM;
     enum err e = copy_file(c, before);
-    if (e == ERR_OK)
+    if (e == ERR_OK && now != NULL)
         e = copy_file(c, now);
     if (e == ERR_OK)
         e = flush(c);
@@ -151,11 +152,16 @@ static enum err copy_both(struct copying *c, const char *before, const char *now
     return e;
 }
 
+static bool is_moved(const struct names *n)
+{
+    return is_there(n->old_now) || is_there(n->old_before);
+}
+
 /* What was moved away, filtered, becomes the file before. Is there a newer one already, ours would
  * have been rotated away. */
 static enum err put_back(struct copying *c, const struct names *n)
 {
-    if (!is_there(n->old_now) && !is_there(n->old_before))
+    if (!is_moved(n))
         return ERR_OK;
     TRY(copy_both(c, n->old_before, n->old_now, n->left));
     if (link(n->left, n->before) != 0 && errno != EEXIST)
@@ -192,7 +198,16 @@ static enum err purge(struct copying *c, const struct names *n)
     return put_back(c, n);
 }
 
-enum err shadow_purge(const char *path, const struct shadow_purge *q, uint64_t *removed)
+static enum err purge_table(struct copying *c, const struct names *n)
+{
+    if (!is_there(n->now))
+        return ERR_OK;
+    TRY(copy_both(c, n->now, NULL, n->left));
+    return rename(n->left, n->now) == 0 ? ERR_OK : ERR_SYSTEM;
+}
+
+static enum err with_reader(const char *path, const struct shadow_purge *q, uint64_t *removed,
+                            enum err (*work)(struct copying *c, const struct names *n))
 {
     struct names n;
     *removed = 0;
@@ -202,12 +217,29 @@ enum err shadow_purge(const char *path, const struct shadow_purge *q, uint64_t *
     c.reader = calloc(1, sizeof(*c.reader));
     if (c.reader == NULL)
         return ERR_NO_MEMORY;
-    enum err e = purge(&c, &n);
+    enum err e = work(&c, &n);
     *removed = c.removed;
     buf_free(&c.out);
     record_reader_free(c.reader);
     free(c.reader);
     return e;
+}
+
+enum err shadow_purge(const char *path, const struct shadow_purge *q, uint64_t *removed)
+{
+    return with_reader(path, q, removed, purge);
+}
+
+enum err shadow_purge_table(const char *path, const struct shadow_purge *q)
+{
+    uint64_t removed;
+    return with_reader(path, q, &removed, purge_table);
+}
+
+bool shadow_purge_was_cut(const char *path)
+{
+    struct names n;
+    return make_names(&n, path) && is_moved(&n);
 }
 
 /* --- is there anything --- */

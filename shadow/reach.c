@@ -4,18 +4,25 @@ enum reach reach_needed(struct span path)
 {
     if (span_eq(path, SPAN("status")))
         return REACH_STATUS;
-    return span_eq(path, SPAN("media")) || span_has_prefix(path, SPAN("header:")) ? REACH_HEADERS
-                                                                                  : REACH_BODY;
+    if (span_eq(path, SPAN("grpc-status")))
+        return REACH_CALL;
+    bool field = span_has_prefix(path, SPAN("header:")) || span_has_prefix(path, SPAN("trailer:"));
+    return field || span_eq(path, SPAN("media")) ? REACH_HEADERS : REACH_BODY;
 }
 
-enum reach reach_of(uint64_t a, uint64_t b, struct span body)
+enum reach reach_of(struct span body)
 {
-    static const char *const unseen[] = {"not_compared", "truncated", "undecodable", "too_deep",
-                                         "too_costly"};
-    if (a / 100 != b / 100)
-        return REACH_STATUS;
-    for (size_t i = 0; i < ARRAY_LEN(unseen); i++)
-        if (span_eq(body, span_str(unseen[i])))
-            return REACH_HEADERS;
+    static const struct {
+        const char *word;
+        enum reach reach;
+    } stops[] = {
+        {"not_compared", REACH_STATUS}, {"other_call", REACH_CALL},
+        {"other_media", REACH_HEADERS}, {"truncated", REACH_HEADERS},
+        {"undecodable", REACH_HEADERS}, {"too_deep", REACH_HEADERS},
+        {"too_costly", REACH_HEADERS},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(stops); i++)
+        if (span_eq(body, span_str(stops[i].word)))
+            return stops[i].reach;
     return REACH_BODY;
 }

@@ -5,10 +5,11 @@
 
 #include "base/bytes.h"
 
-enum reach { REACH_STATUS, REACH_HEADERS, REACH_BODY, REACH_LEVELS };
+/* status; how a gRPC call ended; headers, trailers and media type; bodies. */
+enum reach { REACH_STATUS, REACH_CALL, REACH_HEADERS, REACH_BODY, REACH_LEVELS };
 
-enum reach reach_of(uint64_t a, uint64_t b, struct span body);
-/* Of two status codes, and the word for how far the bodies were compared. */
+enum reach reach_of(struct span body);
+/* By the word for how far the bodies were compared. */
 
 enum reach reach_needed(struct span path);
 /* To see a finding of this path. */

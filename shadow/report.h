@@ -81,7 +81,7 @@ struct report_endpoint {
     uint64_t settled[SETTLED_KINDS];  /* mismatches, by what asking again said */
     uint64_t counted;                 /* mismatches that lasted and are no noise */
     uint64_t noise;                   /* that lasted, but all that differs is noisy or blind */
-    uint64_t probes[REACH_LEVELS];    /* in which status, headers, bodies were compared */
+    uint64_t probes[REACH_LEVELS];    /* in which all of this was compared */
     uint64_t states[EVIDENCE_STATES]; /* findings */
     struct interval rate;             /* of mismatches among the compared */
     double score; /* share of traffic x lower end of the rate of those that count */

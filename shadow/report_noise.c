@@ -165,8 +165,7 @@ enum err noise_count_probe(struct report *r, struct report_endpoint *e, const st
     TRY(count_absent(r, e, x, evidence));
     if (!evidence)
         return ERR_OK;
-    enum reach ab = reach_of(x->status[SIDE_LEGACY], x->status[SIDE_NEW], x->body);
-    enum reach aa = reach_of(x->status[x->served], p->status, p->body);
+    enum reach ab = reach_of(x->body), aa = reach_of(p->body);
     enum reach reach = ab < aa ? ab : aa;
     r->probes++;
     for (enum reach k = REACH_STATUS; k <= reach; k++)

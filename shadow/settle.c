@@ -3,6 +3,8 @@
  * the status says nothing about bodies. */
 #include "shadow/settle.h"
 
+#include "shadow/reach.h"
+
 static const char *const words[SETTLED_KINDS] = {
     [SETTLED_NOTHING] = "nothing",     [SETTLED_PERSISTENT] = "persistent",
     [SETTLED_TRANSIENT] = "transient", [SETTLED_SKEW] = "skew",
@@ -52,11 +54,7 @@ static bool is_above(struct span a, struct span b)
 
 static bool was_seen(const struct finding *f, const struct comparison *again)
 {
-    if (span_eq(f->path, SPAN("status")))
-        return true;
-    if (span_has_prefix(f->path, SPAN("header:")) || span_eq(f->path, SPAN("media")))
-        return !span_eq(span_str(again->body), SPAN("not_compared"));
-    return compare_saw_bodies(again);
+    return reach_needed(f->path) <= reach_of(span_str(again->body));
 }
 
 static bool differs_again(const struct finding *f, const struct comparison *again)

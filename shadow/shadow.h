@@ -236,8 +236,14 @@ struct shadow_purge {
 
 enum err shadow_purge(const char *path, const struct shadow_purge *q, uint64_t *removed) MUST_USE;
 /* From the record file at path and the one before it; what is left becomes the one before. Blocks.
- * A table of findings (findings.ndjson) can be purged likewise. ERR_SYSTEM with errno: what was not
- * purged yet is where the next purge finds it. */
+ * ERR_SYSTEM with errno: what was not purged yet is where the next purge finds it. */
+
+bool shadow_purge_was_cut(const char *path);
+/* Whether a purge has been interrupted: what it moved away is still to be put back, by the next. */
+
+enum err shadow_purge_table(const char *path, const struct shadow_purge *q) MUST_USE;
+/* From a table of findings that nobody writes: there is the old one or the new one at any time.
+ * ERR_SYSTEM with errno: the old one. */
 
 uint64_t shadow_oldest(const char *path);
 /* When the first pair of the two files was recorded; 0: there is none. */

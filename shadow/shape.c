@@ -54,6 +54,12 @@ static bool is_of_the_failure(struct span key)
     return is_one_of(key, keys, ARRAY_LEN(keys));
 }
 
+/* E1000042 looks like hexadecimal and is what a program asks for. */
+static bool is_code(struct span key)
+{
+    return key.n >= 4 && span_eq_nocase(span_from(key, key.n - 4), SPAN("code"));
+}
+
 /* 0: counts as it is; otherwise what stands for it in the loose hash. */
 static uint64_t excuse(struct span key, enum jdoc_kind kind, struct span text)
 {
@@ -65,7 +71,7 @@ static uint64_t excuse(struct span key, enum jdoc_kind kind, struct span text)
         return 0;
     if (is_sentence(key))
         return 2;
-    enum vclass c = vclass_of_string(text);
+    enum vclass c = is_code(key) ? VCLASS_TEXT : vclass_of_string(text);
     bool excused = c == VCLASS_TIME || c == VCLASS_UUID || c == VCLASS_ULID || c == VCLASS_HEX;
     return excused ? 3 + (uint64_t)c : 0;
 }

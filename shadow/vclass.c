@@ -133,9 +133,28 @@ static size_t date_time(struct span s, int64_t *seconds, uint32_t *nanos)
     return at;
 }
 
+/* Sun, 06 Nov 1994 08:49:37 GMT, as HTTP writes it. */
+static bool http_date(struct span s, int64_t *seconds)
+{
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    unsigned month = 0;
+    if (s.n != 29 || s.p[3] != ',' || !like(span_from(s, 4), " 99 ") ||
+        !like(span_from(s, 11), " 9999 99:99:99 GMT"))
+        return false;
+    while (month < 12 && memcmp(s.p + 8, months + (size_t)3 * month, 3) != 0)
+        month++;
+    unsigned year = two(s.p + 12) * 100 + two(s.p + 14);
+    *seconds = days_of(year, month + 1, two(s.p + 5)) * 86400 +
+               (int64_t)(two(s.p + 17) * 3600 + two(s.p + 20) * 60 + two(s.p + 23));
+    return month < 12;
+}
+
 bool vclass_instant(struct span s, int64_t *seconds, uint32_t *nanos)
 {
     int64_t offset;
+    *nanos = 0;
+    if (http_date(s, seconds))
+        return true;
     size_t at = date_time(s, seconds, nanos);
     if (at == 0 || !offset_of(span_from(s, at), &offset))
         return false;
@@ -152,8 +171,7 @@ static bool is_time(struct span s)
     size_t at = date_time(s, &seconds, &nanos);
     if (at > 0)
         return at == s.n || offset_of(span_from(s, at), &offset);
-    /* Sun, 06 Nov 1994 08:49:37 GMT */
-    return s.n == 29 && s.p[3] == ',' && like(span_from(s, 17), "99:99:99 GMT");
+    return http_date(s, &seconds);
 }
 
 /* --- the others --- */
@@ -305,7 +323,7 @@ static bool has_three_digits(struct span s)
 
 bool vclass_is_id(struct span name)
 {
-    if (name.n > 64)
+    if (name.n > 64 || (name.n == 7 && like(name, "9999-99"))) /* a month */
         return true;
     switch (vclass_of_string(name)) {
     case VCLASS_EMPTY:

@@ -67,6 +67,8 @@ static void whole_answers_are_compared_with_status_and_fields(void **state)
     says("$[]");
     assert_int_equal(diff(a, "[1]", NULL), SHADOW_DIFF_SAME); /* no head to compare with */
     assert_int_equal(diff("[2]", a, NULL), SHADOW_DIFF_DIFFER);
+    assert_int_equal(diff(a, "HTTP/1.1 200 OK\r\nx-a: 1\r\n\r\n[1]", NULL), SHADOW_DIFF_DIFFER);
+    says("media"); /* an answer that does not say what it is lacks something, a body does not */
 }
 
 static void a_body_that_was_unzipped_when_saved_is_taken_as_it_is(void **state)

@@ -72,6 +72,8 @@ static void instants_are_read(void **state)
         {"2026-02-28T21:13:00-0500", 1772331180, 0},
         {"2000-02-29T00:00:00.25Z", 951782400, 250000000},
         {"1969-12-31T23:59:59z", -1, 0},
+        {"Sun, 01 Mar 2026 02:13:00 GMT", 1772331180, 0},
+        {"Sat, 29 Feb 2020 23:59:59 GMT", 1583020799, 0},
     };
     int64_t s;
     uint32_t ns;
@@ -83,6 +85,8 @@ static void instants_are_read(void **state)
     }
     assert_false(vclass_instant(SPAN("2026-03-01T02:13:00"), &s, &ns)); /* no offset: no instant */
     assert_false(vclass_instant(SPAN("2026-03-01"), &s, &ns));
+    assert_false(vclass_instant(SPAN("Sun, 01 Mai 2026 02:13:00 GMT"), &s, &ns));
+    assert_false(vclass_instant(SPAN("Sun, 01 Mar 2026 02:13:00 CET"), &s, &ns));
 }
 
 static void ids_are_told_from_words(void **state)
@@ -198,6 +202,11 @@ static void own_origins_are_recognised(void **state)
         if (n != cases[i].n)
             fail_msg("%s: %zu", cases[i].text, n);
     }
+    /* a Host without a port */
+    assert_int_equal(origin_prefix(&o, SPAN("shop.test"), SPAN("http://shop.test:80/a")), 19);
+    assert_int_equal(origin_prefix(&o, SPAN("shop.test"), SPAN("https://shop.test/a")), 17);
+    assert_int_equal(origin_prefix(&o, SPAN("shop.test"), SPAN("https://shop.test:80/a")), 0);
+    assert_int_equal(origin_prefix(&o, SPAN("shop.test"), SPAN("http://shop.test:8000/a")), 0);
     assert_true(origin_is_host(&o, SPAN("shop.test"), SPAN("Shop.test")));
     assert_false(origin_is_host(&o, SPAN_NULL, SPAN("shop.test")));
     arena_end(&a);

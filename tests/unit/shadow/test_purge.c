@@ -190,8 +190,29 @@ static void an_interrupted_purge_is_ended(void **state)
     write_file(old_before, 1, 1);
     write_file(left, 9, 9);
     write_file(now, 1, 1);
+    assert_true(shadow_purge_was_cut(now));
     assert_int_equal(purge("a", 0), 3);
     assert_int_equal(lines(before, "\"route\":\"b\""), 3);
+    assert_false(shadow_purge_was_cut(now));
+}
+
+static void a_table_is_replaced_whole_or_not_at_all(void **state)
+{
+    const struct shadow_purge q = {.route = "a"};
+    char left[80];
+    UNUSED(state);
+    (void)snprintf(left, sizeof(left), "%s.purged", now);
+    assert_int_equal(shadow_purge_table(now, &q), ERR_OK); /* there is none */
+    assert_int_equal(access(now, F_OK), -1);
+    write_file(now, 3, 2);
+    assert_int_equal(mkdir(left, 0700), 0); /* it cannot be written */
+    assert_int_equal(shadow_purge_table(now, &q), ERR_SYSTEM);
+    assert_int_equal(lines(now, "\"route\":\"a\""), 3);
+    assert_int_equal(rmdir(left), 0);
+    assert_int_equal(shadow_purge_table(now, &q), ERR_OK);
+    assert_int_equal(lines(now, "\"route\":\"a\""), 0);
+    assert_int_equal(lines(now, "\"route\":\"b\""), 2);
+    assert_int_equal(access(before, F_OK), -1);
 }
 
 static enum err build(void *arg)
@@ -221,6 +242,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(everything_goes, begin, end),
         cmocka_unit_test_setup_teardown(what_is_written_meanwhile_stays, begin, end),
         cmocka_unit_test_setup_teardown(an_interrupted_purge_is_ended, begin, end),
+        cmocka_unit_test_setup_teardown(a_table_is_replaced_whole_or_not_at_all, begin, end),
         cmocka_unit_test_setup_teardown(failing_allocations_lose_nothing, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

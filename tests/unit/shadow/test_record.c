@@ -516,6 +516,20 @@ static void json_text_is_always_clean(void **state)
     buf_free(&out);
 }
 
+/* Half a pair of surrogates is legal JSON and no UTF-8: what is written means the same. */
+static void half_a_pair_is_written_as_it_was_read(void **state)
+{
+    static const char text[] = "\"\\ud800 a \\udfff\\ud83d\"";
+    struct buf out = BUF_INIT(0);
+    struct jdoc d = JDOC_INIT;
+    UNUSED(state);
+    assert_int_equal(jdoc_parse(&d, span_str(text)), ERR_OK);
+    assert_int_equal(jwrite_string(&out, jdoc_text(&d, 0)), ERR_OK);
+    assert_true(span_eq(buf_span(&out), span_str(text)));
+    jdoc_free(&d);
+    buf_free(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -536,6 +550,7 @@ int main(void)
         cmocka_unit_test(what_is_no_record_is_refused),
         cmocka_unit_test(files_are_cut_into_lines),
         cmocka_unit_test(json_text_is_always_clean),
+        cmocka_unit_test(half_a_pair_is_written_as_it_was_read),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

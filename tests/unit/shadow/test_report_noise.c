@@ -187,6 +187,36 @@ static void a_status_is_evidence_whatever_the_body(void **state)
     report_free(r);
 }
 
+/* One call failed: how it ended is evidence, fields and bodies were not looked at. */
+static void how_a_call_ended_is_evidence_and_no_more(void **state)
+{
+    UNUSED(state);
+    ok("/a", 9,
+       "\"verdict\":\"mismatch\",\"body\":\"other_call\",\"findings\":[{\"path\":\"grpc-status\","
+       "\"kind\":\"status\"}]" PROBE(DIFFERS("{\"path\":\"header:x\",\"kind\":\"header\"}")));
+    ok("/a", 1, DIFFERS("{\"path\":\"header:x\",\"kind\":\"header\"}"));
+    struct report *r = report();
+    const struct report_finding *f = r->endpoints[0]->findings;
+    assert_int_equal(r->nfindings, 2);
+    assert_true(strcmp(f->path, "grpc-status") == 0 && f->state == EVIDENCE_REGRESS);
+    assert_true(f->evidence.b == 9 && f->evidence.probes == 9);
+    assert_true(strcmp(f->next->path, "header:x") == 0);
+    assert_true(f->next->evidence.c == 0 && f->next->evidence.probes == 0);
+    report_free(r);
+}
+
+/* A stream that was too long to be kept: its trailers were compared. */
+static void trailers_are_evidence_without_the_body(void **state)
+{
+    UNUSED(state);
+    ok("/a", 9,
+       "\"verdict\":\"mismatch\",\"body\":\"truncated\",\"findings\":[{\"path\":\"trailer:x\","
+       "\"kind\":\"header\"}]" PROBE("\"verdict\":\"match\",\"body\":\"equal\""));
+    struct report *r = report();
+    assert_int_equal(the_finding(r)->state, EVIDENCE_REGRESS);
+    report_free(r);
+}
+
 /* --- second looks --- */
 
 static void what_did_not_last_does_not_count(void **state)
@@ -300,6 +330,8 @@ int main(void)
         cmocka_unit_test(regressions_come_first),
         cmocka_unit_test(what_a_probe_did_not_see_is_no_evidence),
         cmocka_unit_test(a_status_is_evidence_whatever_the_body),
+        cmocka_unit_test(how_a_call_ended_is_evidence_and_no_more),
+        cmocka_unit_test(trailers_are_evidence_without_the_body),
         cmocka_unit_test(what_did_not_last_does_not_count),
         cmocka_unit_test(what_nobody_could_check_counts),
         cmocka_unit_test(pairs_without_the_place_are_not_asked),

@@ -149,6 +149,25 @@ static void what_was_not_seen_is_not_gone(void **state)
     assert_int_equal(pair_is(d, "{\"a\":1}", "{\"a\":2}"), SETTLED_PERSISTENT);
 }
 
+#define CALL(trailer) "HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\n" trailer "\r\n"
+
+/* How a call ended was compared, also where the bodies could not be. */
+static void a_call_that_ends_alike_is_gone(void **state)
+{
+    static const char ended[] = CALL("grpc-status: 0\r\nContent-Encoding: zstd\r\n") "a";
+    struct desk *d = *state;
+    round_is(d, ended, CALL("grpc-status: 0\r\nContent-Encoding: zstd\r\nx-new: 1\r\n") "b");
+    assert_int_equal(pair_is(d, ended, CALL("grpc-status: 14\r\n")), SETTLED_TRANSIENT);
+}
+
+static void a_call_behind_another_status_is_not_gone(void **state)
+{
+    struct desk *d = *state;
+    round_is(d, CALL("grpc-status: 0\r\n"), "HTTP/1.1 503 Oh\r\n\r\n");
+    assert_int_equal(pair_is(d, CALL("grpc-status: 0\r\n"), CALL("grpc-status: 14\r\n")),
+                     SETTLED_PERSISTENT);
+}
+
 static void no_answer_says_nothing(void **state)
 {
     struct desk *d = *state;
@@ -216,6 +235,8 @@ int main(void)
         TEST(another_shape_of_it_is_not_gone),
         TEST(a_name_that_begins_alike_is_another),
         TEST(what_was_not_seen_is_not_gone),
+        TEST(a_call_that_ends_alike_is_gone),
+        TEST(a_call_behind_another_status_is_not_gone),
         TEST(no_answer_says_nothing),
         TEST(other_versions_of_the_data_are_skew),
         TEST(skew_that_stays_is_skew),
