@@ -253,6 +253,16 @@ struct findings_endpoint *findings_endpoint(struct findings *f, struct findings_
     return x;
 }
 
+uint64_t findings_name(struct findings *f, struct span route, const struct endpoint *e,
+                       struct endpoint *out)
+{
+    pthread_mutex_lock(&f->lock);
+    trie_name(&f->shared.trie, route, e, out);
+    uint64_t folds = f->shared.trie.folds;
+    pthread_mutex_unlock(&f->lock);
+    return folds;
+}
+
 /* --- tables that grow old --- */
 
 static void learn_again(struct findings *f)

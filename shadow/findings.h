@@ -27,6 +27,7 @@ enum {
     FINDINGS_REASONS_MAX = 16,     /* per endpoint */
     FINDINGS_ABSENT_MAX = 64,      /* likewise; more are taken to be there always */
     FINDINGS_EXAMPLE_MAX = 2048,   /* bytes */
+    FINDINGS_NAME_MAX = 64,        /* bytes of a route's name, or a word about a finding */
     FINDINGS_TABLES = 2,
     FINDINGS_INDEX = 32768,
 };
@@ -128,6 +129,11 @@ void findings_end(struct findings *f);
 void findings_add(struct findings *f, const struct shadow_pair *pair,
                   const struct endpoint *endpoint, const struct comparison *c);
 /* Counts the verdict and folds the findings in. Without memory they are counted as lost. */
+
+uint64_t findings_name(struct findings *f, struct span route, const struct endpoint *e,
+                       struct endpoint *out);
+/* What it is called by now (trie_name()). Another number than before: names that were given before
+ * may have changed. Any thread. */
 
 enum err findings_summary(struct findings *f, struct buf *json) MUST_USE;
 /* Appends the members "findings", "endpoints", "lost", "since" and "routes" of an object. */

@@ -144,16 +144,40 @@ static void drops_locked(struct journal *j, bool now)
     buf_free(&line);
 }
 
-static void line_put(struct journal *j, struct span line)
+static bool is_open_locked(struct journal *j)
 {
-    pthread_mutex_lock(&j->lock);
     if (!j->shared.failed && open_locked(j) != ERR_OK) {
         log_error("shadow", "%s cannot be opened; pairs are compared but not recorded", j->path);
         j->shared.failed = true;
     }
-    if (j->shared.writer != NULL) {
+    return j->shared.writer != NULL;
+}
+
+static void line_put(struct journal *j, struct span line)
+{
+    pthread_mutex_lock(&j->lock);
+    if (is_open_locked(j)) {
         drops_locked(j, false);
         (void)!put_locked(j, line); /* the scribe has counted it */
+    }
+    pthread_mutex_unlock(&j->lock);
+}
+
+static bool drops_are_news(struct journal *j)
+{
+    uint64_t counts[SHADOW_DROP_COUNT];
+    drops_read(counts);
+    return memcmp(counts, j->shared.drops, sizeof(counts)) != 0;
+}
+
+void journal_drops(struct journal *j)
+{
+    if (j->redactor.store == SHADOW_STORE_NONE)
+        return;
+    pthread_mutex_lock(&j->lock);
+    if (drops_are_news(j) && is_open_locked(j)) {
+        drops_locked(j, false);
+        scribe_flush(j->shared.writer);
     }
     pthread_mutex_unlock(&j->lock);
 }
