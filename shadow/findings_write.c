@@ -317,12 +317,16 @@ static enum err write_table(const struct findings *f, const struct findings_tabl
     return e;
 }
 
+/* They begin a table, too: where every copy is dropped no pair ever does. */
 static void take_drops(struct findings *f)
 {
     uint64_t now[SHADOW_DROP_COUNT];
     struct findings_table *t = &f->shared.tables[0];
     drops_read(now);
-    for (size_t d = 0; d < SHADOW_DROP_COUNT && t->begun_ms != 0; d++) {
+    if (memcmp(now, f->shared.drops, sizeof(now)) == 0)
+        return;
+    findings_rotate(f, clock_wall_ms());
+    for (size_t d = 0; d < SHADOW_DROP_COUNT; d++) {
         f->shared.changes += now[d] != f->shared.drops[d] ? 1 : 0;
         t->drops[d] = findings_sum(t->drops[d], now[d] - f->shared.drops[d]);
         f->shared.drops[d] = now[d];

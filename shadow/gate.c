@@ -7,6 +7,8 @@
 
 enum { NEEDS_MAX = 1000 * 1000 * 1000 };
 
+static const double wait_max_ms = 1e15;
+
 /* --- words --- */
 
 const char *gate_check_word(enum gate_check c)
@@ -137,7 +139,8 @@ static void check_latency(const struct report_endpoint *e, double q, struct gate
 static void judge(const struct gate *g, const struct report_endpoint *e, struct gate_endpoint *out)
 {
     const struct gate_limits *limits = g->limits;
-    uint64_t span = g->report->last_ms - g->report->first_ms;
+    const struct report *r = g->report;
+    uint64_t span = r->last_ms > r->first_ms ? r->last_ms - r->first_ms : 0;
     *out = (struct gate_endpoint){.endpoint = e};
     out->checks[CHECK_ERRORS].limit = limits->errors;
     out->checks[CHECK_MISMATCH].limit = limits->mismatch;
@@ -154,7 +157,8 @@ static void judge(const struct gate *g, const struct report_endpoint *e, struct 
             out->needs = out->checks[c].needs;
     }
     if (e->compared > 0)
-        out->wait_ms = (uint64_t)((double)span / (double)e->compared * (double)out->needs);
+        out->wait_ms =
+            (uint64_t)fmin(wait_max_ms, (double)span / (double)e->compared * (double)out->needs);
 }
 
 /* --- all of it --- */

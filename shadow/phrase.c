@@ -188,3 +188,11 @@ const char *phrase_rule(char out[PHRASE_LONG], const struct report_rule *x)
         (void)snprintf(out, PHRASE_LONG, "matches nothing");
     return out;
 }
+
+uint64_t report_dropped(const struct report *r)
+{
+    uint64_t n = 0;
+    for (size_t d = 0; d < SHADOW_DROP_COUNT; d++)
+        n += r->drops[d];
+    return n;
+}

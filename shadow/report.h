@@ -248,6 +248,9 @@ enum err report_instances(const struct report *r, struct buf *out) MUST_USE;
 const char *phrase_rule(char out[PHRASE_LONG], const struct report_rule *x);
 /* What a rule that hid nothing did instead; empty when it hid something. */
 
+uint64_t report_dropped(const struct report *r);
+/* Copies that were not sent or not compared. */
+
 const char *report_not_held(const struct report *r);
 /* What a report of tables cannot tell, as a sentence; NULL: it is made from records. */
 

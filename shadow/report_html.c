@@ -220,9 +220,6 @@ static void verdicts(struct html *h, const struct report *r)
 {
     char share[PHRASE_MAX];
     double compared = (double)r->compared;
-    uint64_t dropped = 0;
-    for (size_t d = 0; d < SHADOW_DROP_COUNT; d++)
-        dropped += r->drops[d];
     html_raw(h, "<section aria-label=\"Verdicts\">\n");
     strip(h, r);
     html_raw(h, "<dl class=\"tiles\">\n");
@@ -243,7 +240,7 @@ static void verdicts(struct html *h, const struct report *r)
     tile(h, "failed", "failed", r->verdicts[VERDICT_FAILED], NULL);
     reasons(h, r, VERDICT_FAILED);
     tile_end(h);
-    tile(h, "dropped", "not sent", dropped, NULL);
+    tile(h, "dropped", "not sent", report_dropped(r), NULL);
     drops(h, r);
     tile_end(h);
     html_raw(h, "</dl>\n");
@@ -439,6 +436,13 @@ static void nothing(struct html *h, const struct report *r)
                     phrase_count(text, r->outside));
     else
         html_raw(h, "There are no pairs in these records.");
+    if (report_dropped(r) > 0) {
+        html_format(h, "</p><p>%s copies were not sent, or not compared:</p>",
+                    phrase_count(text, report_dropped(r)));
+        drops(h, r);
+        html_raw(h, "</section>\n");
+        return;
+    }
     html_raw(h, "</p><p class=\"dim\">Pairs are made for routes with <code>shadow.percent</code> "
                 "above 0.</p>"
                 "</section>\n");

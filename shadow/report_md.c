@@ -110,6 +110,19 @@ static enum err aside(const struct report *r, struct buf *b)
     return r->nreasons == 0 ? ERR_OK : buf_append(b, SPAN(".\n"));
 }
 
+static enum err drops(const struct report *r, struct buf *b)
+{
+    char text[PHRASE_MAX];
+    const char *sep = "\nNot sent: ";
+    for (enum shadow_drop d = 0; d < SHADOW_DROP_COUNT; d++) {
+        if (r->drops[d] == 0)
+            continue;
+        TRY(buf_printf(b, "%s%s `%s`", sep, phrase_count(text, r->drops[d]), shadow_drop_word(d)));
+        sep = ", ";
+    }
+    return report_dropped(r) == 0 ? ERR_OK : buf_append(b, SPAN(".\n"));
+}
+
 /* --- tables --- */
 
 static enum err endpoint(const struct report_endpoint *e, struct buf *b)
@@ -213,6 +226,7 @@ enum err report_md(const struct report *r, struct buf *out)
     TRY(head(r, out));
     TRY(instances(r, out));
     TRY(aside(r, out));
+    TRY(drops(r, out));
     if (r->compared == 0)
         return ERR_OK;
     TRY(endpoints(r, out));

@@ -241,11 +241,18 @@ static void read_example(struct jdoc *d, const struct findings_entry *e, struct 
     (void)jdoc_string(d, 0, "new", &xf->values[SIDE_NEW]);
 }
 
-/* A forged number must not make work. */
-static uint64_t at_most(uint64_t n, uint64_t most)
+/* In proportion: a forged number must not make work. */
+static void copy_evidence(const struct evidence *from, uint64_t most, struct evidence *to)
 {
-    n = n < most ? n : most;
-    return n < EVIDENCE_PROBES_MAX ? n : EVIDENCE_PROBES_MAX;
+    to->b = from->b < most ? from->b : most;
+    to->c = from->c < most ? from->c : most;
+    to->both = from->both < most ? from->both : most;
+    while (to->b > EVIDENCE_PROBES_MAX || to->c > EVIDENCE_PROBES_MAX ||
+           to->both > EVIDENCE_PROBES_MAX) {
+        to->b /= 2;
+        to->c /= 2;
+        to->both /= 2;
+    }
 }
 
 static enum err fill_finding(struct report *r, struct record *x, struct jdoc *d,
@@ -279,9 +286,7 @@ static enum err fill_finding(struct report *r, struct record *x, struct jdoc *d,
     f->lasting = from->lasting < f->pairs ? from->lasting : f->pairs;
     f->skew = from->skew < f->pairs - f->lasting ? from->skew : f->pairs - f->lasting;
     f->places = from->places;
-    f->evidence.b = at_most(from->evidence.b, e->compared);
-    f->evidence.c = at_most(from->evidence.c, e->compared);
-    f->evidence.both = at_most(from->evidence.both, e->compared);
+    copy_evidence(&from->evidence, e->compared, &f->evidence);
     f->first_ms = from->first_ms;
     f->last_ms = from->last_ms;
     return ERR_OK;

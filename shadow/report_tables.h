@@ -10,7 +10,7 @@
 #include "shadow/findings.h"
 #include "shadow/report.h"
 
-enum { EVIDENCE_PROBES_MAX = 1000000000 }; /* more of a finding tell nothing more */
+enum { EVIDENCE_PROBES_MAX = 1000000 }; /* more of a finding tell nothing more */
 
 enum { REPORT_HEADS_MAX = 2 * REPORT_INSTANCES_MAX };
 

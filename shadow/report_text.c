@@ -42,43 +42,39 @@ static void title(struct term *p, const struct report *r)
     term_end(p);
 }
 
-static void reason_list(struct term *p, const struct report *r, enum verdict_kind verdict)
+/* "word n, " of a list that goes on in the next line where the window ends. */
+static void list_item(struct term *p, unsigned *used, const char *word, uint64_t n)
 {
     char text[PHRASE_MAX];
-    unsigned used = LABEL + 24;
-    const char *sep = "";
-    for (size_t i = 0; i < r->nreasons; i++) {
-        const struct report_reason *x = &r->reasons[i];
-        if (x->verdict != verdict)
-            continue;
-        unsigned want = term_columns(x->word) + term_columns(phrase_count(text, x->n)) + 3;
-        term_put(p, TERM_DIM, sep);
-        if (used + want > p->width && used > LABEL + 24) {
-            term_end(p);
-            term_space(p, LABEL + 24);
-            used = LABEL + 24;
-        }
-        term_put(p, TERM_PLAIN, x->word);
-        term_put(p, TERM_PLAIN, " ");
-        term_put(p, TERM_PLAIN, phrase_count(text, x->n));
-        used += want;
-        sep = ", ";
+    const unsigned begin = LABEL + 24;
+    unsigned want = term_columns(word) + term_columns(phrase_count(text, n)) + 3;
+    if (*used > 0)
+        term_put(p, TERM_DIM, ", ");
+    if (*used > begin && *used + want > p->width) {
+        term_end(p);
+        term_space(p, begin);
+        *used = 0;
     }
+    term_put(p, TERM_PLAIN, word);
+    term_put(p, TERM_PLAIN, " ");
+    term_put(p, TERM_PLAIN, text);
+    *used = (*used == 0 ? begin : *used) + want;
+}
+
+static void reason_list(struct term *p, const struct report *r, enum verdict_kind verdict)
+{
+    unsigned used = 0;
+    for (size_t i = 0; i < r->nreasons; i++)
+        if (r->reasons[i].verdict == verdict)
+            list_item(p, &used, r->reasons[i].word, r->reasons[i].n);
 }
 
 static void drop_list(struct term *p, const struct report *r)
 {
-    char text[PHRASE_MAX];
-    const char *sep = "";
-    for (enum shadow_drop d = 0; d < SHADOW_DROP_COUNT; d++) {
-        if (r->drops[d] == 0)
-            continue;
-        term_put(p, TERM_PLAIN, sep);
-        term_put(p, TERM_PLAIN, shadow_drop_word(d));
-        term_put(p, TERM_PLAIN, " ");
-        term_put(p, TERM_PLAIN, phrase_count(text, r->drops[d]));
-        sep = ", ";
-    }
+    unsigned used = 0;
+    for (enum shadow_drop d = 0; d < SHADOW_DROP_COUNT; d++)
+        if (r->drops[d] > 0)
+            list_item(p, &used, shadow_drop_word(d), r->drops[d]);
 }
 
 static void strip_begin(struct term *p, enum term_style style, const char *label, uint64_t n)
@@ -150,11 +146,18 @@ static void second_looks(struct term *p, const struct report *r)
         put_listed(p, "fields that differ", fields, ARRAY_LEN(fields));
 }
 
+static void strip_dropped(struct term *p, const struct report *r)
+{
+    if (report_dropped(r) == 0)
+        return;
+    strip_begin(p, TERM_YELLOW, "not sent", report_dropped(r));
+    term_space(p, 11);
+    drop_list(p, r);
+    term_end(p);
+}
+
 static void strip(struct term *p, const struct report *r)
 {
-    uint64_t dropped = 0;
-    for (size_t d = 0; d < SHADOW_DROP_COUNT; d++)
-        dropped += r->drops[d];
     term_end(p);
     strip_compared(p, r, VERDICT_MATCH, TERM_GREEN);
     strip_compared(p, r, VERDICT_MISMATCH, TERM_RED);
@@ -165,12 +168,7 @@ static void strip(struct term *p, const struct report *r)
         reason_list(p, r, k);
         term_end(p);
     }
-    if (dropped > 0) {
-        strip_begin(p, TERM_YELLOW, "not sent", dropped);
-        term_space(p, 11);
-        drop_list(p, r);
-        term_end(p);
-    }
+    strip_dropped(p, r);
     second_looks(p, r);
 }
 
@@ -340,9 +338,13 @@ static void nothing(struct term *p, const struct report *r)
                    "records were left out: of other routes, or too old.");
         term_end(p);
     } else {
-        term_put(p, TERM_DIM, "Pairs are made for routes with shadow.percent above 0.");
+        term_put(p, TERM_DIM,
+                 report_dropped(r) == 0
+                     ? "Pairs are made for routes with shadow.percent above 0."
+                     : "Copies were not sent, or not compared (docs/shadow.md has the reasons):");
         term_end(p);
     }
+    strip_dropped(p, r);
 }
 
 enum err report_text(const struct report *r, struct buf *out)

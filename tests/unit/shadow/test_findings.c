@@ -674,6 +674,167 @@ static void damaged_lines_are_left_out(void **state)
     findings_end(&f);
 }
 
+/* --- forged tables --- */
+
+enum { BIG = 70 * 1024 };
+
+static void put_table(struct buf *to, const char *instance, uint64_t begun, uint64_t at)
+{
+    assert_int_equal(buf_printf(to,
+                                "{\"v\":1,\"t\":\"table\",\"at\":%llu,\"instance\":\"%s\","
+                                "\"begun\":%llu,\"dropped\":{}}\n",
+                                (unsigned long long)at, instance, (unsigned long long)begun),
+                     ERR_OK);
+}
+
+static void put_forged(struct buf *to, const char *route, const char *path, const char *n)
+{
+    assert_int_equal(
+        buf_printf(
+            to,
+            "{\"v\":1,\"t\":\"endpoint\",\"at\":%s,\"route\":\"%s\",\"endpoint\":\"GET "
+            "/a\",\"first\":%s,\"match\":%s,\"mismatch\":%s,\"persistent\":%s,\"unchecked\":%s,"
+            "\"judged\":%s,\"legacy_errors\":%s,\"new_errors\":%s,\"more\":%s,\"status\":[200,"
+            "200,%s,%s,999,1],\"legacy_us\":[3,%s,99999,1],\"new_us\":[3,%s],\"probes\":[%s,%s,"
+            "%s],\"absent\":[{\"path\":\"%s\",\"pairs\":%s,\"probes\":%s}]}\n",
+            n, route, n, n, n, n, n, n, n, n, n, n, n, n, n, n, n, n, path, n, n),
+        ERR_OK);
+    assert_int_equal(
+        buf_printf(to,
+                   "{\"v\":1,\"t\":\"finding\",\"at\":%s,\"route\":\"%s\",\"endpoint\":\"GET /a\","
+                   "\"path\":\"%s\",\"kind\":\"value\",\"first\":%s,\"pairs\":%s,\"lasting\":%s,"
+                   "\"places\":%s,\"b\":%s,\"c\":%s,\"both\":%s}\n",
+                   n, route, path, n, n, n, n, n, n, n),
+        ERR_OK);
+}
+
+/* In every format, and for the gate: no number that is none, no sum beyond its type. */
+static void expect_readable(struct span text)
+{
+    static const enum report_format formats[] = {REPORT_TEXT, REPORT_HTML, REPORT_MD, REPORT_JUNIT};
+    const struct gate_limits limits = {
+        .errors = 1, .mismatch = 1, .p95 = 9, .p99 = 9, .coverage = 0.9};
+    struct report_options o = {.text = text};
+    struct complaints wrong = {.n = 0};
+    struct jdoc doc = JDOC_INIT;
+    struct buf out = report(text, REPORT_JSON);
+    enum gate_verdict verdict;
+    assert_int_equal(jdoc_parse(&doc, buf_span(&out)), ERR_OK);
+    out.n = 0;
+    assert_int_equal(shadow_gate(&o, &limits, GATE_JSON, &out, &verdict, &wrong), ERR_OK);
+    assert_int_equal(jdoc_parse(&doc, buf_span(&out)), ERR_OK);
+    buf_free(&out);
+    jdoc_free(&doc);
+    for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
+        out = report(text, formats[i]);
+        assert_false(has(buf_span(&out), "nan") || has(buf_span(&out), " inf"));
+        buf_free(&out);
+    }
+}
+
+static void forged_numbers_are_survived(void **state)
+{
+    static const char *const numbers[] = {"0",    "1",   "4294967295", "9007199254740993",
+                                          "1e18", "-1",  "0.5",        "18446744073709551615",
+                                          "null", "NaN", "[]",         "99999999999999999999999"};
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        for (size_t k = 0; k < ARRAY_LEN(numbers); k++) {
+            struct buf text = BUF_INIT(0);
+            struct findings f;
+            put_table(&text, "a", clock_wall_ms() - 1000, clock_wall_ms());
+            put_forged(&text, "r", "$.a", numbers[i]);
+            put_forged(&text, "r", "$.a", numbers[k]);
+            put_forged(&text, "q", "$.a.b", numbers[k]);
+            expect_readable(buf_span(&text));
+            open_table(&f, HOUR);
+            assert_int_equal(findings_restore(&f, buf_span(&text), "a"), ERR_OK);
+            add(&f, "/a");
+            findings_end(&f);
+            buf_free(&text);
+        }
+    }
+}
+
+static void forged_names_are_bounded(void **state)
+{
+    struct findings f;
+    struct buf text = BUF_INIT(0);
+    char route[32], *big = malloc(BIG + 1);
+    UNUSED(state);
+    memset(big, 'a', BIG);
+    big[BIG] = '\0';
+    put_table(&text, "a", 1, 2);
+    put_forged(&text, big, "$.a", "1");
+    put_forged(&text, "r", big, "1");
+    big[PATH_TEXT_MAX + 1] = '\0';
+    put_forged(&text, big, "$.a", "1");
+    put_forged(&text, "s", big, "1");
+    open_table(&f, 0);
+    assert_int_equal(findings_restore(&f, buf_span(&text), "a"), ERR_OK);
+    assert_int_equal(now(&f)->nendpoints, 1); /* "s", without the place and the finding */
+    assert_int_equal(now(&f)->endpoints[0]->nabsent, 0);
+    assert_int_equal(now(&f)->nentries, 0);
+    findings_end(&f);
+    text.n = 0;
+    put_table(&text, "a", 1, 2);
+    for (unsigned i = 0; i < 2 * TRIE_ROUTES_MAX; i++) {
+        (void)snprintf(route, sizeof(route), "r%u", i);
+        put_forged(&text, route, "$.a", "1");
+    }
+    open_table(&f, 0);
+    assert_int_equal(findings_restore(&f, buf_span(&text), "a"), ERR_OK);
+    assert_true(f.shared.trie.nodes < 4 * TRIE_ROUTES_MAX);
+    assert_int_equal(now(&f)->nendpoints, FINDINGS_ENDPOINTS_MAX + 1);
+    findings_end(&f);
+    buf_free(&text);
+    free(big);
+}
+
+static void a_table_of_the_future_is_none(void **state)
+{
+    struct findings f;
+    struct buf text = BUF_INIT(0);
+    uint64_t year = (uint64_t)365 * 24 * HOUR;
+    UNUSED(state);
+    put_table(&text, "a", clock_wall_ms() + year, clock_wall_ms() + 2 * year);
+    put_forged(&text, "r", "$.a", "1");
+    open_table(&f, HOUR);
+    assert_int_equal(findings_restore(&f, buf_span(&text), "a"), ERR_OK);
+    assert_int_equal(now(&f)->begun_ms, 0);
+    add(&f, "/a");
+    assert_true(now(&f)->begun_ms <= clock_wall_ms() && f.shared.generation == 0);
+    findings_end(&f);
+    buf_free(&text);
+}
+
+/* --- copies that no pair came of --- */
+
+static void drops_need_no_pair(void **state)
+{
+    struct findings f;
+    UNUSED(state);
+    open_table(&f, 0);
+    struct buf text = written(&f, "a", 0);
+    assert_int_equal(text.n, 0);
+    uint64_t before = findings_changes(&f);
+    shadow_count_drop(SHADOW_DROP_METHOD);
+    shadow_count_drop(SHADOW_DROP_METHOD);
+    assert_true(findings_changes(&f) > before);
+    text = written(&f, "a", 0);
+    assert_true(has(buf_span(&text), "\"dropped\":{\"method\":2}"));
+    struct buf seen = report(buf_span(&text), REPORT_TEXT);
+    if (!has(buf_span(&seen), "method 2"))
+        fail_msg("%.*s", (int)seen.n, seen.p);
+    findings_end(&f);
+    open_table(&f, 0);
+    assert_int_equal(findings_restore(&f, buf_span(&text), "a"), ERR_OK);
+    assert_int_equal(now(&f)->drops[SHADOW_DROP_METHOD], 2);
+    findings_end(&f);
+    buf_free(&seen);
+    buf_free(&text);
+}
+
 /* --- failing allocations --- */
 
 static struct buf to_restore;
@@ -745,6 +906,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(tables_and_records_agree, begin, end),
         cmocka_unit_test_setup_teardown(noise_is_the_same_in_tables, begin, end),
         cmocka_unit_test_setup_teardown(damaged_lines_are_left_out, begin, end),
+        cmocka_unit_test_setup_teardown(forged_numbers_are_survived, begin, end),
+        cmocka_unit_test_setup_teardown(forged_names_are_bounded, begin, end),
+        cmocka_unit_test_setup_teardown(a_table_of_the_future_is_none, begin, end),
+        cmocka_unit_test_setup_teardown(drops_need_no_pair, begin, end),
         cmocka_unit_test_setup_teardown(failing_allocations_are_survived, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
