@@ -137,6 +137,9 @@ static void read_counts(const struct jdoc *d, uint64_t at_ms, struct findings_en
     read_times(d, "new_us", &e->times[SIDE_NEW]);
     read_reasons(d, e);
     read_probes(d, e);
+    e->by_rules = number(d, "by_rules");
+    e->by_rules =
+        e->by_rules < e->verdicts[VERDICT_MATCH] ? e->by_rules : e->verdicts[VERDICT_MATCH];
 }
 
 /* --- a finding's --- */
@@ -216,6 +219,10 @@ static enum err take(struct findings *f, struct findings_table *t, const struct 
                      const struct record *x)
 {
     struct endpoint name = {.n = x->endpoint.n};
+    if (x->type == RECORD_HIDDEN) {
+        findings_about_hidden(t, d, x);
+        return ERR_OK;
+    }
     if (!is_name(x->route, FINDINGS_NAME_MAX) || !is_name(x->endpoint, ENDPOINT_MAX))
         return ERR_INVALID;
     memcpy(name.text, x->endpoint.p, x->endpoint.n);
@@ -233,6 +240,7 @@ static enum err take(struct findings *f, struct findings_table *t, const struct 
     read_counts(d, x->at_ms, counts);
     findings_merge_endpoint(e, counts);
     take_absent(d, e);
+    findings_read_seeds(e, d);
     free(counts);
     return ERR_OK;
 }
@@ -276,8 +284,10 @@ static enum err restore(struct findings *f, struct record_reader *reader, struct
         const struct record *x = &reader->record;
         if (e == ERR_OK && x->type == RECORD_TABLE)
             take_head(f, x, instance, &at);
-        else if (e == ERR_OK && at != NULL &&
-                 (x->type == RECORD_ENDPOINT || x->type == RECORD_FINDING))
+        else if (e == ERR_OK && at != NULL && x->type >= RECORD_OPTIONS && x->type <= RECORD_STACK)
+            findings_about_note(at, x);
+        else if (e == ERR_OK && at != NULL && x->type >= RECORD_ENDPOINT &&
+                 x->type <= RECORD_HIDDEN)
             e = take(f, at, &reader->doc, x);
         if (e == ERR_NO_MEMORY)
             return e;

@@ -191,12 +191,23 @@ static void put_options(struct journal *j, const struct shadow_pair *pair, struc
         line_put(j, buf_span(line));
 }
 
+static void put_rules(struct journal *j, const struct shadow_pair *pair, struct buf *line)
+{
+    const struct rulebook *book = &pair->rules->book;
+    if (book->n == 0 || !is_news(j, book->hash, pair->wall_ms))
+        return;
+    line->n = 0;
+    if (record_rules(book, pair->wall_ms, line) == ERR_OK)
+        line_put(j, buf_span(line));
+}
+
 void journal_pair(struct journal *j, const struct shadow_pair *pair,
                   const struct endpoint *endpoint, const struct comparison *c, struct buf *line)
 {
     if (j->redactor.store == SHADOW_STORE_NONE)
         return;
     put_options(j, pair, line);
+    put_rules(j, pair, line);
     line->n = 0;
     if (record_pair(&j->redactor, pair, endpoint, c, stack_is_news(j, pair, c), line) == ERR_OK)
         line_put(j, buf_span(line));

@@ -177,6 +177,26 @@ enum err phrase_curl(struct buf *out, const struct report_example *e)
     return put_quoted(out, e->target);
 }
 
+const char *phrase_changed(const struct report *r, const struct report_in_force *f)
+{
+    if (!f->changed)
+        return "";
+    return r->ninstances > 1 ? "not the same everywhere, or changed meanwhile"
+                             : "changed meanwhile";
+}
+
+const char *phrase_rules(char out[PHRASE_LONG], const struct report *r)
+{
+    char before[PHRASE_MAX], hidden[PHRASE_MAX], left[PHRASE_MAX];
+    double n = r->compared == 0 ? 1 : (double)r->compared;
+    uint64_t bad = r->verdicts[VERDICT_MISMATCH];
+    (void)snprintf(out, PHRASE_LONG, "mismatches without them %.30s, hidden %.30s, left %.30s",
+                   phrase_percent(before, (double)(bad + r->hidden_pairs) / n),
+                   phrase_percent(hidden, (double)r->hidden_pairs / n),
+                   phrase_percent(left, (double)bad / n));
+    return out;
+}
+
 const char *phrase_rule(char out[PHRASE_LONG], const struct report_rule *x)
 {
     out[0] = '\0';

@@ -405,14 +405,14 @@ static void rule(struct html *h, const struct report_rule *x, bool authors)
 
 static void rules(struct html *h, const struct report *r)
 {
-    char text[PHRASE_MAX];
+    char cost[PHRASE_LONG], text[PHRASE_MAX];
     if (r->nrules == 0)
         return;
     bool authors = authors_known(r);
     html_format(h,
                 "<section id=\"rules\"><h2>Rules</h2>\n<p class=\"dim\">Pairs that match only "
-                "because of them: %s.%s</p>\n",
-                phrase_count(text, r->hidden_pairs),
+                "because of them: %s; %s.%s</p>\n",
+                phrase_count(text, r->hidden_pairs), phrase_rules(cost, r),
                 authors ? ""
                         : " <code>--rules FILE</code> shows who accepted what, and until when.");
     html_raw(h, "<div class=\"scroll\"><table><thead><tr><th scope=\"col\">Rule</th>"

@@ -3,8 +3,11 @@
 #include "shadow/report.h"
 
 #include "base/clock.h"
+#include "shadow/jwrite.h"
 
-enum { ENDPOINTS = 12, FINDINGS = 16, RULES = 8, REASONS = 4 };
+#include <stdio.h>
+
+enum { ENDPOINTS = 8, FINDINGS = 12, RULES = 5, REASONS = 4, OPTIONS = 3, OPTIONS_TEXT = 300 };
 
 /* --- cells --- */
 
@@ -211,14 +214,36 @@ static enum err rule(const struct report_rule *x, struct buf *b)
 
 static enum err rules(const struct report *r, struct buf *b)
 {
-    char text[PHRASE_MAX];
+    char text[PHRASE_LONG];
     if (r->nrules == 0)
         return ERR_OK;
-    TRY(buf_printf(b, "\nRules make %s pairs match:\n", phrase_count(text, r->hidden_pairs)));
+    TRY(buf_printf(b, "\nRules: %s.\n", phrase_rules(text, r)));
     TRY(buf_append(b, SPAN("\n| rule | pairs | who and why | ends |\n|---|--:|---|---|\n")));
     for (size_t i = 0; i < r->nrules && i < RULES; i++)
         TRY(rule(&r->rules[i], b));
     return r->nrules <= RULES ? ERR_OK : buf_printf(b, "\n%zu more rules.\n", r->nrules - RULES);
+}
+
+static enum err option(const struct report *r, const struct report_in_force *f, struct buf *b)
+{
+    char text[OPTIONS_TEXT + 4];
+    struct span all = span_str(f->text);
+    size_t n = jwrite_cut(all, OPTIONS_TEXT);
+    (void)snprintf(text, sizeof(text), SPAN_FMT "%s", (int)n, all.p, n < all.n ? "..." : "");
+    TRY(buf_append(b, SPAN("- ")));
+    TRY(code(b, f->route));
+    TRY(buf_append(b, SPAN(": ")));
+    TRY(words(b, text));
+    return buf_printf(b, "%s%s\n", f->changed ? "; " : "", phrase_changed(r, f));
+}
+
+static enum err options(const struct report *r, struct buf *b)
+{
+    TRY(buf_append(b, r->nin_force == 0 ? SPAN("") : SPAN("\nOptions in force:\n\n")));
+    for (size_t i = 0; i < r->nin_force && i < OPTIONS; i++)
+        TRY(option(r, &r->in_force[i], b));
+    return r->nin_force <= OPTIONS ? ERR_OK
+                                   : buf_printf(b, "- %zu more routes.\n", r->nin_force - OPTIONS);
 }
 
 enum err report_md(const struct report *r, struct buf *out)
@@ -231,5 +256,6 @@ enum err report_md(const struct report *r, struct buf *out)
         return ERR_OK;
     TRY(endpoints(r, out));
     TRY(findings(r, out));
-    return rules(r, out);
+    TRY(rules(r, out));
+    return options(r, out);
 }

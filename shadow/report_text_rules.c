@@ -79,7 +79,8 @@ static void in_force(struct term *p, const struct report *r)
         term_left(p, TERM_PLAIN, f->route, ID);
         term_space(p, 1);
         term_put(p, TERM_DIM, f->text);
-        term_put(p, TERM_YELLOW, f->changed ? "; changed meanwhile" : "");
+        term_put(p, TERM_YELLOW, f->changed ? "; " : "");
+        term_put(p, TERM_YELLOW, phrase_changed(r, f));
         term_end(p);
     }
 }
@@ -93,18 +94,13 @@ void text_options(struct term *p, const struct report *r)
 
 void text_rules(struct term *p, const struct report *r)
 {
-    char text[PHRASE_MAX];
-    uint64_t bad = r->verdicts[VERDICT_MISMATCH], before = bad + r->hidden_pairs;
+    char text[PHRASE_LONG];
     if (r->nrules == 0 || r->compared == 0)
         return;
     term_end(p);
     term_put(p, TERM_BOLD, "Rules");
-    term_put(p, TERM_DIM, ": mismatches without them ");
-    term_put(p, TERM_PLAIN, phrase_percent(text, (double)before / (double)r->compared));
-    term_put(p, TERM_DIM, ", hidden ");
-    term_put(p, TERM_PLAIN, phrase_percent(text, (double)r->hidden_pairs / (double)r->compared));
-    term_put(p, TERM_DIM, ", left ");
-    term_put(p, TERM_PLAIN, phrase_percent(text, (double)bad / (double)r->compared));
+    term_put(p, TERM_DIM, ": ");
+    term_put(p, TERM_PLAIN, phrase_rules(text, r));
     term_end(p);
     for (size_t i = 0; i < r->nrules; i++)
         one(p, r, &r->rules[i]);

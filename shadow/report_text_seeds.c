@@ -76,7 +76,7 @@ enum err report_text_seeds(const struct report *r, struct buf *out)
     report_seeds_total(r, total);
     if (total[SEED_CAUGHT] + total[SEED_HIDDEN] + total[SEED_MISSED] == 0) {
         term_put(&p, TERM_PLAIN,
-                 "The records hold no self-test: shadow.self_test is 0, or nothing was compared.");
+                 "No self-test was recorded: shadow.self_test is 0, or nothing was compared.");
         term_end(&p);
         return p.err;
     }

@@ -219,6 +219,7 @@ static void self_test(struct shadow *s, struct bench *b, const struct shadow_pai
             metric_inc(METRIC_SHADOW_SEEDS_MISSED);
     }
     journal_seeds(&s->journal, pair, endpoint, b->seeder.results, &b->line);
+    findings_add_seeds(&s->findings, pair, endpoint, b->seeder.results);
 }
 
 /* --- asking again --- */

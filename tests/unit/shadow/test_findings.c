@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { HOUR = 3600 * 1000 };
 
@@ -433,8 +434,8 @@ static void tables_add_up_in_any_order(void **state)
         if (round == 0)
             append(&first, &json);
         assert_int_equal(pairs_in(buf_span(&json)), 100 * INSTANCES);
-        const char *a = memmem(first.p, first.n, "\"endpoints\":", 12);
-        const char *c = memmem(json.p, json.n, "\"endpoints\":", 12);
+        const char *a = memmem(first.p, first.n, "\"matches_by_rules\":", 19);
+        const char *c = memmem(json.p, json.n, "\"matches_by_rules\":", 19);
         struct span x = span_from(buf_span(&first), (size_t)(a - first.p));
         struct span y = span_from(buf_span(&json), (size_t)(c - json.p));
         if (!span_eq(x, y))
@@ -476,7 +477,7 @@ static void tables_and_records_agree(void **state)
                         span_from(buf_span(&y), (size_t)(q - y.p))));
     assert_true(has(buf_span(&y), "\"instance\":\"a\""));
     assert_true(has(buf_span(&x), "\"source\":\"records\"") && !has(buf_span(&x), "not_held"));
-    assert_true(has(buf_span(&y), "\"source\":\"tables\",\"not_held\":\"Rules, options,"));
+    assert_true(has(buf_span(&y), "\"source\":\"tables\",\"not_held\":\"Tables hold one example"));
     append(&records, &table);
     struct report_options o = {.text = buf_span(&records)};
     struct complaints wrong = {.n = 0};
@@ -489,6 +490,175 @@ static void tables_and_records_agree(void **state)
     buf_free(&table);
     buf_free(&records);
     findings_end(&f);
+}
+
+static void expect_restored(struct buf *text, const char *instance)
+{
+    struct findings g;
+    open_table(&g, 0);
+    assert_int_equal(findings_restore(&g, buf_span(text), instance), ERR_OK);
+    struct buf again = written(&g, instance, 0);
+    struct buf x = without_generation(text), y = without_generation(&again);
+    assert_true(span_eq(buf_span(&x), buf_span(&y)));
+    buf_free(&x);
+    buf_free(&y);
+    buf_free(&again);
+    findings_end(&g);
+}
+
+/* --- how it was compared --- */
+
+static const char rules_in_force[] =
+    "{\"rules\":[{\"id\":\"cent\",\"path\":\"$.a\",\"action\":\"tolerance\",\"abs\":1,\"author\":"
+    "\"dana\",\"reason\":\"half a cent\",\"expires\":\"2099-01-01\"},"
+    "{\"id\":\"never\",\"path\":\"$.never\",\"action\":\"ignore\",\"author\":\"kim\",\"reason\":"
+    "\"gone soon\",\"expires\":\"2099-01-01\"}]}";
+
+static int begin_with_rules(void **state)
+{
+    static char file[] = "/tmp/weir-findings-rules-XXXXXX";
+    UNUSED(state);
+    memcpy(file + sizeof(file) - 7, "XXXXXX", 6);
+    FILE *f = fdopen(mkstemp(file), "w");
+    if (f == NULL || fputs(rules_in_force, f) < 0 || fclose(f) != 0)
+        return -1;
+    bench_begin(&b);
+    b.config.shadow.rules = file;
+    bench_ignore(&b, "$.at");
+    bench_rules(&b);
+    return unlink(file) == 0 && redact_begin(&redactor, SHADOW_STORE_TOKENS) == ERR_OK ? 0 : -1;
+}
+
+static void answer_with(int a, int seed, enum side side)
+{
+    char text[200];
+    (void)snprintf(text, sizeof(text),
+                   "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nServer: %s\r\n\r\n"
+                   "{\"a\":%d,\"b\":%d,\"at\":%d}",
+                   side == SIDE_NEW ? "new/2" : "old/1", a, seed, (int)side);
+    bench_answer(&b, side, span_str(text));
+}
+
+/* A pair and, at times, a self-test, as a compare thread writes and counts them. */
+static void see(struct findings *f, struct buf *records, struct dice *d)
+{
+    struct seed_result results[SEED_KINDS] = {{.outcome = SEED_NOWHERE}};
+    struct buf line = BUF_INIT(4 * RECORD_LINE_MAX);
+    struct endpoint e;
+    char path[32];
+    (void)snprintf(path, sizeof(path), "/p%ux", (unsigned)dice_roll(d, 3));
+    endpoint_of(HTTP_GET, span_str(path), &e);
+    bench_clear(&b);
+    answer_with(1, 1, SIDE_LEGACY);
+    answer_with((int)dice_roll(d, 4), (int)dice_roll(d, 2), SIDE_NEW);
+    bench_compare(&b);
+    b.pair.wall_ms++;
+    findings_add(f, &b.pair, &e, &b.result);
+    assert_int_equal(record_options(b.rules, b.pair.wall_ms, &line), ERR_OK);
+    assert_int_equal(record_rules(&b.rules->book, b.pair.wall_ms, &line), ERR_OK);
+    assert_int_equal(record_pair(&redactor, &b.pair, &e, &b.result, true, &line), ERR_OK);
+    results[SEED_STATUS].outcome = SEED_CAUGHT;
+    results[SEED_CENT] = (struct seed_result){
+        .outcome = dice_roll(d, 2) == 0 ? SEED_HIDDEN : SEED_CAUGHT, .by = "cent"};
+    results[SEED_CENT].path_n = 3;
+    memcpy(results[SEED_CENT].path, dice_roll(d, 2) == 0 ? "$.a" : "$.c", 3);
+    results[SEED_STATUS].by = "";
+    findings_add_seeds(f, &b.pair, &e, results);
+    assert_int_equal(record_seeds(&b.pair, &e, results, &line), ERR_OK);
+    append(records, &line);
+    buf_free(&line);
+}
+
+static struct span from_rules(const struct buf *json)
+{
+    const char *p = memmem(json->p, json->n, "\"matches_by_rules\":", 19);
+    assert_non_null(p);
+    return span_from(buf_span(json), (size_t)(p - json->p));
+}
+
+static struct span stacks_in(const struct buf *json)
+{
+    const char *p = memmem(json->p, json->n, "\"stacks\":", 9);
+    assert_non_null(p);
+    return span_until(span_from(buf_span(json), (size_t)(p - json->p)), 60);
+}
+
+/* Options, rules with their cost, software, self-tests: of two instances, in tables and records. */
+static void how_it_was_compared_is_in_tables(void **state)
+{
+    static const char *const must[] = {"ignore $.at; 2 rules",
+                                       "Rules: mismatches without them",
+                                       "dana: half a cent (until 2099",
+                                       "kim: gone soon",
+                                       "matches nothing",
+                                       "old/1",
+                                       "cent    ",
+                                       "Self-test"};
+    struct findings f[2];
+    struct dice d = {21};
+    struct buf records = BUF_INIT(0), texts[2], tables = BUF_INIT(0);
+    UNUSED(state);
+    for (size_t i = 0; i < 2; i++) {
+        open_table(&f[i], 0);
+        for (int n = 0; n < 40; n++)
+            see(&f[i], &records, &d);
+        texts[i] = written(&f[i], i == 0 ? "a" : "b", 0);
+        expect_restored(&texts[i], i == 0 ? "a" : "b");
+        findings_end(&f[i]);
+    }
+    for (size_t i = 0; i < 3; i++)
+        append(&tables, &texts[(1 + i) % 2]);
+    struct buf x = report(buf_span(&records), REPORT_JSON);
+    struct buf y = report(buf_span(&tables), REPORT_JSON);
+    if (!span_eq(from_rules(&x), from_rules(&y)) || !span_eq(stacks_in(&x), stacks_in(&y)))
+        fail_msg("%.*s\n%.*s", (int)x.n, x.p, (int)y.n, y.p);
+    assert_true(has(buf_span(&y), "\"id\":\"cent\",\"action\":\"tolerance\""));
+    struct buf text = report(buf_span(&tables), REPORT_TEXT);
+    for (size_t i = 0; i < ARRAY_LEN(must); i++)
+        if (!has(buf_span(&text), must[i]))
+            fail_msg("\"%s\" is not in\n%.*s", must[i], (int)text.n, text.p);
+    struct buf seeds = report(buf_span(&tables), REPORT_SEEDS),
+               md = report(buf_span(&tables), REPORT_MD);
+    assert_true(has(buf_span(&seeds), "hidden by cent"));
+    assert_true(has(buf_span(&md), "Options in force:\n\n- `default`: "));
+    buf_free(&x);
+    buf_free(&y);
+    buf_free(&text);
+    buf_free(&seeds);
+    buf_free(&md);
+    buf_free(&records);
+    buf_free(&tables);
+    buf_free(&texts[0]);
+    buf_free(&texts[1]);
+}
+
+static void other_options_are_said(void **state)
+{
+    struct findings f;
+    struct buf again = BUF_INIT(0);
+    UNUSED(state);
+    open_table(&f, 0);
+    bench_json(&b, "{\"a\":1}", "{\"a\":1}");
+    add(&f, "/");
+    bench_end(&b);
+    bench_begin(&b); /* a reload: no rules, and another path is ignored */
+    bench_ignore(&b, "$.id");
+    bench_rules(&b);
+    b.pair.wall_ms += 5000;
+    bench_json(&b, "{\"a\":1}", "{\"a\":1}");
+    add(&f, "/");
+    struct buf table = written(&f, "a", 0);
+    expect_restored(&table, "a");
+    struct buf text = report(buf_span(&table), REPORT_TEXT);
+    if (!has(buf_span(&text), "ignore $.id; changed meanwhile") || has(buf_span(&text), "cent"))
+        fail_msg("%.*s", (int)text.n, text.p); /* no rules are in force now */
+    findings_forget(&f, b.rules->route);
+    again = written(&f, "a", 0);
+    assert_false(has(buf_span(&again), "$.id"));
+    findings_end(&f);
+    buf_free(&table);
+    buf_free(&again);
+    buf_free(&text);
 }
 
 /* --- noise --- */
@@ -583,20 +753,6 @@ static void expect_same_findings(const struct report_endpoint *x, const struct r
                      evidence_word(p->state), q->path, evidence_word(q->state));
     }
     assert_true(p == NULL && q == NULL);
-}
-
-static void expect_restored(struct buf *text, const char *instance)
-{
-    struct findings g;
-    open_table(&g, 0);
-    assert_int_equal(findings_restore(&g, buf_span(text), instance), ERR_OK);
-    struct buf again = written(&g, instance, 0);
-    struct buf x = without_generation(text), y = without_generation(&again);
-    assert_true(span_eq(buf_span(&x), buf_span(&y)));
-    buf_free(&x);
-    buf_free(&y);
-    buf_free(&again);
-    findings_end(&g);
 }
 
 /* Whatever was seen of noise, tables know it as well as records do. */
@@ -696,8 +852,10 @@ static void put_forged(struct buf *to, const char *route, const char *path, cons
             "/a\",\"first\":%s,\"match\":%s,\"mismatch\":%s,\"persistent\":%s,\"unchecked\":%s,"
             "\"judged\":%s,\"legacy_errors\":%s,\"new_errors\":%s,\"more\":%s,\"status\":[200,"
             "200,%s,%s,999,1],\"legacy_us\":[3,%s,99999,1],\"new_us\":[3,%s],\"probes\":[%s,%s,"
-            "%s],\"absent\":[{\"path\":\"%s\",\"pairs\":%s,\"probes\":%s}]}\n",
-            n, route, n, n, n, n, n, n, n, n, n, n, n, n, n, n, n, n, path, n, n),
+            "%s],\"by_rules\":%s,\"defects\":[{\"defect\":\"cent\",\"caught\":%s,\"missed\":%s,"
+            "\"path\":\"a\",\"by\":\"\"}],\"absent\":[{\"path\":\"%s\",\"pairs\":%s,\"probes\":%s}]"
+            "}\n",
+            n, route, n, n, n, n, n, n, n, n, n, n, n, n, n, n, n, n, n, n, n, path, n, n),
         ERR_OK);
     assert_int_equal(
         buf_printf(to,
@@ -705,6 +863,15 @@ static void put_forged(struct buf *to, const char *route, const char *path, cons
                    "\"path\":\"%s\",\"kind\":\"value\",\"first\":%s,\"pairs\":%s,\"lasting\":%s,"
                    "\"places\":%s,\"b\":%s,\"c\":%s,\"both\":%s}\n",
                    n, route, path, n, n, n, n, n, n, n),
+        ERR_OK);
+    assert_int_equal(
+        buf_printf(
+            to,
+            "{\"v\":1,\"t\":\"hidden\",\"at\":%s,\"route\":\"%s\",\"rule\":\"x\",\"pairs\":%s,"
+            "\"places\":%s,\"paths\":[\"%s\"]}\n"
+            "{\"v\":1,\"t\":\"rules\",\"at\":%s,\"rules\":[{\"id\":\"x\",\"expires\":%s},{},1]}\n"
+            "{\"v\":1,\"t\":\"options\",\"at\":%s,\"route\":\"%s\",\"percent\":%s,\"rules\":%s}\n",
+            n, route, n, n, path, n, n, n, route, n, n),
         ERR_OK);
 }
 
@@ -904,6 +1071,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_named_stays_named, begin, end),
         cmocka_unit_test_setup_teardown(tables_add_up_in_any_order, begin, end),
         cmocka_unit_test_setup_teardown(tables_and_records_agree, begin, end),
+        cmocka_unit_test_setup_teardown(how_it_was_compared_is_in_tables, begin_with_rules, end),
+        cmocka_unit_test_setup_teardown(other_options_are_said, begin_with_rules, end),
         cmocka_unit_test_setup_teardown(noise_is_the_same_in_tables, begin, end),
         cmocka_unit_test_setup_teardown(damaged_lines_are_left_out, begin, end),
         cmocka_unit_test_setup_teardown(forged_numbers_are_survived, begin, end),

@@ -544,15 +544,26 @@ static void markdown_never_has_more_than_60_lines(void **state)
         (void)snprintf(more, sizeof(more), ",\"endpoint_by\":\"template\",\"reason\":\"r%u\"", i);
         pair(name, 1000 + i, 200, 0, 10, "failed", more);
     }
-    struct span text = render((struct report_options){.format = REPORT_MD, .route = "default"});
+    line("{\"v\":1,\"t\":\"drops\",\"at\":1,\"dropped\":{\"budget\":7}}");
+    for (unsigned i = 0; i < 9; i++) {
+        char more[300];
+        (void)snprintf(more, sizeof(more),
+                       "{\"v\":1,\"t\":\"options\",\"at\":1,\"route\":\"route%u\",\"percent\":1.00,"
+                       "\"ignore\":[\"$.*\"],\"tolerance\":[],\"rules\":1}",
+                       i);
+        line(more);
+    }
+    struct span text = render((struct report_options){.format = REPORT_MD});
     for (size_t i = 0; i < text.n; i++)
         n += text.p[i] == '\n' ? 1 : 0;
     assert_true(n <= 60 && n > 40);
     must(text, "**40 of 40 pairs differ, 100 %**");
     must(text, "| `GET /10\\|'<b>` |");
-    must(text, "28 more endpoints");
-    must(text, "64 more findings");
-    must(text, "32 more rules");
+    must(text, "32 more endpoints");
+    must(text, "68 more findings");
+    must(text, "35 more rules");
+    must(text, "- 6 more routes");
+    must(text, "Not sent: 7 `budget`");
 }
 
 static void markdown_says_when_there_is_nothing(void **state)
