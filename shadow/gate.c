@@ -5,8 +5,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { NEEDS_MAX = 1000 * 1000 * 1000 };
-
 static const double wait_max_ms = 1e15;
 
 /* --- words --- */
@@ -46,9 +44,15 @@ static bool errors_hold(const struct outlook *o, uint64_t n)
     return stats_difference(hits(o->rates[0], n), n, hits(o->rates[1], n), n).high <= o->limit;
 }
 
+/* The bound is below the limit; 100 % is no limit. */
+static bool is_below(double upper, double limit)
+{
+    return upper < limit || limit >= 1;
+}
+
 static bool mismatch_holds(const struct outlook *o, uint64_t n)
 {
-    return stats_upper(hits(o->rates[0], n), n) < o->limit;
+    return is_below(stats_upper(hits(o->rates[0], n), n), o->limit);
 }
 
 /* The smallest n that would do if all goes on as it was, less what there is. */
@@ -104,7 +108,7 @@ static void check_mismatch(const struct report_endpoint *e, struct gate_result *
     c->observed = o.rates[0];
     c->upper = stats_upper(k, n);
     c->proven = stats_wilson(k, n).low > c->limit;
-    c->state = state_of(c, c->upper < c->limit);
+    c->state = state_of(c, is_below(c->upper, c->limit));
     if (c->state == GATE_THIN)
         c->needs = needs(&o, mismatch_holds, n);
 }
@@ -204,7 +208,9 @@ static bool is_broken(const struct report *r)
 static void conclude(struct gate *g)
 {
     const struct report *r = g->report;
-    if (r->pairs == 0 || r->compared + r->verdicts[VERDICT_FAILED] == 0)
+    if (r->pairs == 0 && r->outside > 0)
+        say(g, GATE_NO_DATA, "no record is of this route and time");
+    else if (r->pairs == 0 || r->compared + r->verdicts[VERDICT_FAILED] == 0)
         say(g, GATE_NO_DATA, "no pair of answers was compared");
     else if (is_broken(r))
         say(g, GATE_NO_DATA, "most of what was recorded could not be compared or read");

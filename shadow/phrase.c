@@ -177,6 +177,32 @@ enum err phrase_curl(struct buf *out, const struct report_example *e)
     return put_quoted(out, e->target);
 }
 
+const char *phrase_counted(char out[PHRASE_LONG], uint64_t counted, uint64_t noise,
+                           const uint64_t settled[SETTLED_KINDS])
+{
+    const struct {
+        const char *word;
+        uint64_t n;
+    } list[] = {{"noise", noise},
+                {"transient", settled[SETTLED_TRANSIENT]},
+                {"other versions", settled[SETTLED_SKEW]}};
+    char text[PHRASE_MAX];
+    const char *sep = "; ";
+    out[0] = '\0';
+    if (list[0].n + list[1].n + list[2].n == 0)
+        return out;
+    int n = snprintf(out, PHRASE_LONG, "%.30s count",
+                     counted == 0 ? "none" : phrase_count(text, counted));
+    for (size_t i = 0; i < ARRAY_LEN(list); i++) {
+        if (list[i].n == 0)
+            continue;
+        n += snprintf(out + n, PHRASE_LONG - (size_t)n, "%s%.30s %.16s", sep,
+                      phrase_count(text, list[i].n), list[i].word);
+        sep = ", ";
+    }
+    return out;
+}
+
 const char *phrase_changed(const struct report *r, const struct report_in_force *f)
 {
     if (!f->changed)

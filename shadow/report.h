@@ -250,6 +250,10 @@ const char *phrase_span(char out[PHRASE_MAX], uint64_t ms);
 enum err report_instances(const struct report *r, struct buf *out) MUST_USE;
 /* "a 3 s ago, b 5 min ago; missing: c": whose tables it is made from. */
 
+const char *phrase_counted(char out[PHRASE_LONG], uint64_t counted, uint64_t noise,
+                           const uint64_t settled[SETTLED_KINDS]);
+/* "6,677 count; 1,496 are noise, 2 transient": of mismatches; empty when all of them count. */
+
 const char *phrase_changed(const struct report *r, const struct report_in_force *f);
 /* Whether what is in force was so all the time, and everywhere; "" for yes. */
 

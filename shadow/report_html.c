@@ -218,7 +218,7 @@ static void strip(struct html *h, const struct report *r)
 
 static void verdicts(struct html *h, const struct report *r)
 {
-    char share[PHRASE_MAX];
+    char share[PHRASE_MAX], counted[PHRASE_LONG];
     double compared = (double)r->compared;
     html_raw(h, "<section aria-label=\"Verdicts\">\n");
     strip(h, r);
@@ -233,6 +233,8 @@ static void verdicts(struct html *h, const struct report *r)
              : phrase_percent(share, (double)r->verdicts[VERDICT_MISMATCH] / compared));
     if (r->compared > 0)
         html_format(h, "<p>95 %%: %s of compared pairs</p>", phrase_interval(share, r->rate));
+    if (phrase_counted(counted, r->counted, r->noise, r->settled)[0] != '\0')
+        html_format(h, "<p>%s</p>", counted);
     tile_end(h);
     tile(h, "skipped", "skipped", r->verdicts[VERDICT_SKIPPED], NULL);
     reasons(h, r, VERDICT_SKIPPED);

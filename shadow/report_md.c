@@ -54,14 +54,11 @@ static enum err rate_cell(struct buf *b, uint64_t hits, uint64_t n, struct inter
 
 static enum err looks(const struct report *r, struct buf *b)
 {
-    char text[PHRASE_MAX];
-    TRY(buf_printf(b, "\nOf these %s count", phrase_count(text, r->counted)));
-    TRY(buf_printf(b, ", %s are noise", phrase_count(text, r->noise)));
-    TRY(buf_printf(b, ", %s were gone when asked again",
-                   phrase_count(text, r->settled[SETTLED_TRANSIENT])));
-    TRY(buf_printf(b, ", %s had other versions of the data",
-                   phrase_count(text, r->settled[SETTLED_SKEW])));
-    return buf_printf(b, "; %s probes.\n", phrase_count(text, r->probes));
+    char text[PHRASE_LONG], probes[PHRASE_MAX];
+    const char *counted = phrase_counted(text, r->counted, r->noise, r->settled);
+    TRY(buf_printf(b, "\nOf these %s; %s probes.\n", counted[0] == '\0' ? "all count" : counted,
+                   phrase_count(probes, r->probes)));
+    return ERR_OK;
 }
 
 static enum err head(const struct report *r, struct buf *b)
@@ -137,6 +134,7 @@ static enum err endpoint(const struct report_endpoint *e, struct buf *b)
     TRY(code(b, e->route));
     TRY(buf_printf(b, " | %s |", phrase_count(text, e->pairs)));
     TRY(rate_cell(b, e->verdicts[VERDICT_MISMATCH], e->compared, e->rate));
+    TRY(buf_printf(b, " %s |", phrase_count(text, e->counted)));
     return buf_printf(b, " %s |\n",
                       phrase_ratio(text, stats_quantile(&e->times[SIDE_LEGACY], 0.95),
                                    stats_quantile(&e->times[SIDE_NEW], 0.95)));
@@ -144,8 +142,8 @@ static enum err endpoint(const struct report_endpoint *e, struct buf *b)
 
 static enum err endpoints(const struct report *r, struct buf *b)
 {
-    TRY(buf_append(b, SPAN("\n| endpoint | route | pairs | differ (95 %) | p95 |\n"
-                           "|---|---|--:|--:|--:|\n")));
+    TRY(buf_append(b, SPAN("\n| endpoint | route | pairs | differ (95 %) | count | p95 |\n"
+                           "|---|---|--:|--:|--:|--:|\n")));
     for (size_t i = 0; i < r->nendpoints && i < ENDPOINTS; i++)
         TRY(endpoint(r->endpoints[i], b));
     if (r->nendpoints > ENDPOINTS)
@@ -157,9 +155,12 @@ static enum err finding(const struct report_endpoint *e, const struct report_fin
                         struct buf *b)
 {
     char text[PHRASE_MAX];
-    TRY(buf_printf(b, "| %s %llu:%llu | %s | %s | ", evidence_word(f->state),
-                   (unsigned long long)f->evidence.b, (unsigned long long)f->evidence.c,
-                   finding_severity_word(finding_severity(f->kind)), finding_kind_word(f->kind)));
+    TRY(buf_printf(b, "| %s", evidence_word(f->state)));
+    if (f->state != EVIDENCE_BLIND && f->state != EVIDENCE_CLEAN)
+        TRY(buf_printf(b, " %llu:%llu", (unsigned long long)f->evidence.b,
+                       (unsigned long long)f->evidence.c));
+    TRY(buf_printf(b, " | %s | %s | ", finding_severity_word(finding_severity(f->kind)),
+                   finding_kind_word(f->kind)));
     TRY(code(b, f->path));
     TRY(buf_append(b, SPAN(" | ")));
     TRY(code(b, e->name));

@@ -32,7 +32,7 @@ enum term_style text_rate_style(const struct report_endpoint *e)
 
 static void detail_verdicts(struct term *p, const struct report_endpoint *e)
 {
-    char text[PHRASE_MAX];
+    char text[PHRASE_MAX], counted[PHRASE_LONG];
     term_space(p, 4);
     text_count(p, e->compared, "pair compared, ", "pairs compared, ");
     term_put(p, text_rate_style(e), phrase_count(text, e->verdicts[VERDICT_MISMATCH]));
@@ -42,6 +42,11 @@ static void detail_verdicts(struct term *p, const struct report_endpoint *e)
     term_put(p, TERM_DIM, " (");
     term_put(p, TERM_DIM, phrase_interval(text, e->rate));
     term_put(p, TERM_DIM, ")");
+    if (phrase_counted(counted, e->counted, e->noise, e->settled)[0] != '\0') {
+        term_put(p, TERM_DIM, ";");
+        term_wrapped(p, TERM_PLAIN, " of these ", 4);
+        term_wrapped(p, TERM_PLAIN, counted, 4);
+    }
     term_end(p);
 }
 
