@@ -114,7 +114,7 @@ const struct cli_command cmd_report = {
         "$WEIR_ADMIN, else the default, else that of a demo of yours), and where there are none\n"
         "its findings.ndjson.\n"
         "Tables of findings (--live, --fleet, findings.ndjson) go back further than records; they\n"
-        "know one example of each finding, and not what rules hid.",
+        "know one example of each finding, and no pairs: --rules and --patches need records.",
     .options = options,
     .noptions = ARRAY_LEN(options),
     .size = sizeof(struct report),

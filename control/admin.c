@@ -114,6 +114,14 @@ static bool is_sending(const struct admin *a)
     return false;
 }
 
+/* Who reads slowly must not keep a process alive that has nothing else to do. */
+static void hurry(struct admin *a)
+{
+    for (struct admin_request *r = a->requests; r != NULL; r = r->next)
+        if (r->session != NULL && r->session->step == SENDING)
+            lws_set_timer_usecs(r->session->wsi, LEAVE_MS * LWS_US_PER_MS);
+}
+
 static void *admin_main(void *arg)
 {
     struct admin *a;
@@ -122,6 +130,7 @@ static void *admin_main(void *arg)
     while (!atomic_load(&a->stop) && lws_service(a->context, 0) >= 0)
         ;
     mailbox_drain(&a->returned);
+    hurry(a);
     while (atomic_load(&a->left) && is_sending(a) && lws_service(a->context, 0) >= 0)
         ; /* who asked for the upgrade that ends this process is still told */
     arena_thread_end();

@@ -22,6 +22,7 @@ enum {
     BODY_TIMEOUT_MS = 15000,
     SEND_TIMEOUT_S = 20,
     SEND_MAX_MS = 60000,
+    LEAVE_MS = 5000, /* for what is being sent when the process ends */
     WRITE_STEP = 16 * 1024,
 };
 

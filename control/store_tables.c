@@ -14,6 +14,7 @@
 
 enum {
     TABLES_MAX = 1000,
+    KEY_MAX = 512, /* bytes; our instances' names are shorter */
     LINES_MAX = 128 * 1024 * 1024,
     SCANS_MAX = 100 * 1000, /* a Redis that comes to no end with its keys is not asked for ever */
 };
@@ -112,8 +113,8 @@ static bool has_key(const struct tables_look *l, struct span key)
 
 static bool add_key(struct tables_look *l, struct span key)
 {
-    if (!span_has_prefix(key, SPAN(REDIS_TABLE_PREFIX)) || has_key(l, key))
-        return true; /* SCAN may say a key twice */
+    if (!span_has_prefix(key, SPAN(REDIS_TABLE_PREFIX)) || key.n > KEY_MAX || has_key(l, key))
+        return true; /* no instance of ours; SCAN may say a key twice */
     if (l->n == TABLES_MAX) {
         l->tables.left_out++;
         return true;

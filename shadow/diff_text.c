@@ -83,7 +83,8 @@ enum err diff_text(struct diff *d, struct span legacy, struct span new_)
     d->work += x.work;
     uint32_t common = matched(&x);
     int n = snprintf(note, sizeof(note),
-                     "%s%u lines only on legacy, %u only on new; the first is line %u",
-                     x.found ? "" : "up to ", x.na - common, x.nb - common, first + 1);
+                     "%s%u line%s only on legacy, %u only on new; the first is line %u",
+                     x.found ? "" : "up to ", x.na - common, x.na - common == 1 ? "" : "s",
+                     x.nb - common, first + 1);
     return report(d, l, first, NULL, span_of(note, (size_t)n));
 }

@@ -34,6 +34,7 @@ static void endpoint_free(struct findings_endpoint *e)
     for (size_t i = 0; i < e->nabsent; i++)
         free(e->absent[i].path);
     free(e->absent);
+    findings_seeds_free(e);
     free(e->route);
     free(e->name);
     free(e);
@@ -46,6 +47,7 @@ static void table_empty(struct findings_table *t)
     for (size_t i = 0; i < t->nendpoints; i++)
         endpoint_free(t->endpoints[i]);
     t->nentries = t->nendpoints = 0;
+    findings_about_forget(&t->about, NULL);
     t->lost = t->begun_ms = 0;
     memset(t->drops, 0, sizeof(t->drops));
     memset(t->index, 0, FINDINGS_INDEX * sizeof(*t->index));
@@ -164,6 +166,8 @@ void findings_merge_endpoint(struct findings_endpoint *into, const struct findin
         into->settled[s] = findings_sum(into->settled[s], from->settled[s]);
     into->judged = findings_sum(into->judged, from->judged);
     into->more = findings_sum(into->more, from->more);
+    into->by_rules = findings_sum(into->by_rules, from->by_rules);
+    findings_merge_seeds(into, from->seeds);
     into->other_statuses = findings_sum(into->other_statuses, from->other_statuses);
     findings_seen(&into->first_ms, &into->last_ms, from->first_ms, from->last_ms);
     for (size_t i = 0; i < from->nstatuses; i++)
@@ -253,6 +257,16 @@ struct findings_endpoint *findings_endpoint(struct findings *f, struct findings_
     return x;
 }
 
+uint64_t findings_name(struct findings *f, struct span route, const struct endpoint *e,
+                       struct endpoint *out)
+{
+    pthread_mutex_lock(&f->lock);
+    trie_name(&f->shared.trie, route, e, out);
+    uint64_t folds = f->shared.trie.folds;
+    pthread_mutex_unlock(&f->lock);
+    return folds;
+}
+
 /* --- tables that grow old --- */
 
 static void learn_again(struct findings *f)
@@ -340,6 +354,7 @@ static void count_pair(struct findings_endpoint *e, const struct shadow_pair *pa
     if (c->verdict == VERDICT_MISMATCH)
         e->settled[settled_said(c)]++;
     e->more += c->more;
+    e->by_rules += c->verdict == VERDICT_MATCH && c->nhidden > 0;
     findings_seen(&e->first_ms, &e->last_ms, pair->wall_ms, pair->wall_ms);
     if (c->reason != NULL)
         count_reason(e, c->verdict, c->reason, 1);
@@ -412,6 +427,7 @@ static void add_locked(struct findings *f, const struct shadow_pair *pair,
         lose(t, c->nfindings);
         return;
     }
+    findings_about_pair(t, pair, c, f->shared.changes);
     count_pair(e, pair, c);
     size_t lost = 0;
     for (size_t i = 0; i < c->nfindings; i++)
@@ -431,11 +447,11 @@ void findings_add(struct findings *f, const struct shadow_pair *pair,
 
 /* --- forgetting --- */
 
-static void table_forget(struct findings_table *t, struct span route)
+static void table_forget(struct findings_table *t, const char *route)
 {
     size_t kept = 0;
     for (size_t i = 0; i < t->nentries; i++) {
-        if (span_eq(span_str(t->entries[i].endpoint->route), route))
+        if (strcmp(t->entries[i].endpoint->route, route) == 0)
             findings_entry_free(&t->entries[i]);
         else
             t->entries[kept++] = t->entries[i];
@@ -443,13 +459,14 @@ static void table_forget(struct findings_table *t, struct span route)
     t->nentries = kept;
     kept = 0;
     for (size_t i = 0; i < t->nendpoints; i++) {
-        if (span_eq(span_str(t->endpoints[i]->route), route))
+        if (strcmp(t->endpoints[i]->route, route) == 0)
             endpoint_free(t->endpoints[i]);
         else
             t->endpoints[kept++] = t->endpoints[i];
     }
     t->nendpoints = kept;
     findings_index_again(t);
+    findings_about_forget(&t->about, route);
 }
 
 /* The tables keep their beginnings: in the next generation they say less. */
@@ -460,7 +477,7 @@ void findings_forget(struct findings *f, const char *route)
         if (route == NULL)
             table_empty(&f->shared.tables[i]);
         else
-            table_forget(&f->shared.tables[i], span_str(route));
+            table_forget(&f->shared.tables[i], route);
     }
     f->shared.changes++;
     pthread_mutex_unlock(&f->lock);

@@ -13,6 +13,7 @@
 #include "shadow/reach.h"
 #include "shadow/record_read.h"
 #include "shadow/redact.h"
+#include "shadow/seeds.h"
 #include "shadow/settle.h"
 #include "shadow/stats.h"
 #include "shadow/trie.h"
@@ -27,6 +28,10 @@ enum {
     FINDINGS_REASONS_MAX = 16,     /* per endpoint */
     FINDINGS_ABSENT_MAX = 64,      /* likewise; more are taken to be there always */
     FINDINGS_EXAMPLE_MAX = 2048,   /* bytes */
+    FINDINGS_NOTES_MAX = 200,      /* options, rules, software */
+    FINDINGS_HIDERS_MAX = 1000,    /* rules by route; what more of them hide is not told */
+    FINDINGS_HIDER_PATHS = 5,
+    FINDINGS_NAME_MAX = 64, /* bytes of a route's name, or a word about a finding */
     FINDINGS_TABLES = 2,
     FINDINGS_INDEX = 32768,
 };
@@ -48,6 +53,12 @@ struct findings_absent {
     uint64_t pairs, probes; /* probes: of the pairs that are evidence */
 };
 
+/* What came of planting one kind of defect (seeds.h). */
+struct findings_seed {
+    uint64_t n[SEED_OUTCOMES];
+    char *path, *by; /* one that was missed, else one that was hidden; NULL: none */
+};
+
 struct findings_endpoint {
     uint64_t hash; /* of route and name */
     char *route, *name;
@@ -56,7 +67,8 @@ struct findings_endpoint {
     uint64_t verdicts[VERDICT_KINDS];
     uint64_t settled[SETTLED_KINDS]; /* mismatches, by what asking again said */
     uint64_t judged, errors[2];
-    uint64_t more; /* differing places beyond those listed with their pair */
+    uint64_t more;     /* differing places beyond those listed with their pair */
+    uint64_t by_rules; /* of the matches: those that are some because of rules */
     uint64_t first_ms, last_ms;
     struct findings_status statuses[FINDINGS_STATUS_MAX];
     size_t nstatuses;
@@ -67,6 +79,36 @@ struct findings_endpoint {
     uint64_t probes[REACH_LEVELS]; /* by what was compared in them */
     struct findings_absent *absent;
     size_t nabsent;
+    struct findings_seed *seeds; /* by kind; NULL: none was planted */
+};
+
+/* How its pairs were compared: the options of a route, the rules, which software answered. */
+struct findings_note {
+    enum record_type type;
+    uint64_t key;  /* what it is about */
+    uint64_t hash; /* as last seen; 0: it was read and not seen since */
+    uint64_t at_ms;
+    bool changed; /* it was another before */
+    char *route;  /* "" for rules, which are of all */
+    char *text;   /* members of a JSON object */
+};
+
+/* What a rule hid on a route. */
+struct findings_hider {
+    char *route, *rule;
+    uint64_t pairs, places, last_ms;
+    char *paths[FINDINGS_HIDER_PATHS];
+    size_t npaths;
+    bool more_paths;
+    uint64_t seen; /* the pair that was last counted */
+};
+
+/* What a report says beside findings; both lists are sorted. findings_about.c */
+struct findings_about {
+    struct findings_note *notes;
+    size_t nnotes;
+    struct findings_hider *hiders;
+    size_t nhiders;
 };
 
 /* The texts of an entry; "" for none. */
@@ -100,6 +142,7 @@ struct findings_table {
     uint64_t lost;   /* findings of pairs that had no room */
     uint64_t drops[SHADOW_DROP_COUNT];
     uint64_t folds; /* of the trie, when the names were last made to agree with it */
+    struct findings_about about;
 };
 
 struct findings_route {
@@ -129,6 +172,16 @@ void findings_add(struct findings *f, const struct shadow_pair *pair,
                   const struct endpoint *endpoint, const struct comparison *c);
 /* Counts the verdict and folds the findings in. Without memory they are counted as lost. */
 
+void findings_add_seeds(struct findings *f, const struct shadow_pair *pair,
+                        const struct endpoint *endpoint,
+                        const struct seed_result results[SEED_KINDS]);
+/* What a self-test came to. */
+
+uint64_t findings_name(struct findings *f, struct span route, const struct endpoint *e,
+                       struct endpoint *out);
+/* What it is called by now (trie_name()). Another number than before: names that were given before
+ * may have changed. Any thread. */
+
 enum err findings_summary(struct findings *f, struct buf *json) MUST_USE;
 /* Appends the members "findings", "endpoints", "lost", "since" and "routes" of an object. */
 
@@ -151,10 +204,33 @@ enum err findings_restore(struct findings *f, struct span text, const char *inst
 
 enum err findings_take(struct findings *f, const struct jdoc *line,
                        const struct record *x) MUST_USE;
-/* Adds a line of somebody's table, of type RECORD_ENDPOINT or RECORD_FINDING, to the first of ours.
+/* Adds a line of somebody's table, of type RECORD_ENDPOINT, RECORD_FINDING or RECORD_HIDDEN, to the
+ * first of ours.
  * ERR_INVALID: there is no sense in it. */
 
 /* --- inside --- */
+
+void findings_about_pair(struct findings_table *t, const struct shadow_pair *pair,
+                         const struct comparison *c, uint64_t number);
+/* Notes how it was compared, and counts what rules hid. number: another one for each pair. */
+
+void findings_about_note(struct findings_table *t, const struct record *x);
+/* A line of type RECORD_OPTIONS, RECORD_RULES or RECORD_STACK of a table that is restored. */
+
+void findings_about_hidden(struct findings_table *t, const struct jdoc *d, const struct record *x);
+/* A line of type RECORD_HIDDEN of somebody's table. */
+
+void findings_about_forget(struct findings_about *a, const char *route);
+/* NULL: everything. */
+
+enum err findings_note_line(const struct findings_note *n, struct buf *b) MUST_USE;
+enum err findings_hider_line(const struct findings_hider *h, struct buf *b) MUST_USE;
+
+void findings_merge_seeds(struct findings_endpoint *into, const struct findings_seed *from);
+enum err findings_write_seeds(const struct findings_seed *s, struct buf *b) MUST_USE;
+void findings_read_seeds(struct findings_endpoint *e, const struct jdoc *d);
+void findings_seeds_free(struct findings_endpoint *e);
+/* findings_seeds.c */
 
 struct findings_endpoint *findings_endpoint(struct findings *f, struct findings_table *t,
                                             struct span route, const struct endpoint *e);

@@ -2,9 +2,12 @@
  * written by us, and no sum of what is taken can overflow. */
 #include "shadow/findings.h"
 
+#include "base/clock.h"
 #include "shadow/jwrite.h"
 
 #include <stdlib.h>
+
+enum { CLOCKS_MS = 24 * 3600 * 1000 }; /* two clocks, or one that was put right */
 
 static uint64_t number(const struct jdoc *d, const char *key)
 {
@@ -87,9 +90,9 @@ static void read_probes(const struct jdoc *d, struct findings_endpoint *e)
             return;
 }
 
-static bool is_name(struct span s)
+static bool is_name(struct span s, size_t max)
 {
-    return s.n > 0 && memchr(s.p, '\0', s.n) == NULL;
+    return s.n > 0 && s.n <= max && memchr(s.p, '\0', s.n) == NULL;
 }
 
 static void take_absent(const struct jdoc *d, struct findings_endpoint *e)
@@ -99,7 +102,8 @@ static void take_absent(const struct jdoc *d, struct findings_endpoint *e)
          i = d->nodes[i].next) {
         struct span path = text(d, i, "path");
         uint64_t pairs, probes;
-        if (is_name(path) && jdoc_u64(d, i, "pairs", &pairs) && jdoc_u64(d, i, "probes", &probes))
+        if (is_name(path, PATH_TEXT_MAX) && jdoc_u64(d, i, "pairs", &pairs) &&
+            jdoc_u64(d, i, "probes", &probes))
             findings_count_absent(e, path, pairs, probes);
     }
 }
@@ -109,12 +113,11 @@ static void read_settled(const struct jdoc *d, struct findings_endpoint *e)
 {
     uint64_t said = 0, mismatch = e->verdicts[VERDICT_MISMATCH];
     for (enum settled s = SETTLED_PERSISTENT; s < SETTLED_KINDS; s++) {
-        e->settled[s] = number(d, settled_word(s));
-        said = findings_sum(said, e->settled[s]);
+        uint64_t n = number(d, settled_word(s));
+        e->settled[s] = n < mismatch - said ? n : mismatch - said;
+        said += e->settled[s];
     }
-    if (said < mismatch)
-        e->settled[SETTLED_UNCHECKED] =
-            findings_sum(e->settled[SETTLED_UNCHECKED], mismatch - said);
+    e->settled[SETTLED_UNCHECKED] += mismatch - said;
 }
 
 static void read_counts(const struct jdoc *d, uint64_t at_ms, struct findings_endpoint *e)
@@ -127,13 +130,16 @@ static void read_counts(const struct jdoc *d, uint64_t at_ms, struct findings_en
     e->errors[SIDE_NEW] = number(d, "new_errors");
     e->more = number(d, "more");
     e->first_ms = number(d, "first");
-    e->last_ms = at_ms;
+    e->last_ms = findings_sum(at_ms, 0);
     e->other_statuses = number(d, "other_statuses");
     read_statuses(d, e);
     read_times(d, "legacy_us", &e->times[SIDE_LEGACY]);
     read_times(d, "new_us", &e->times[SIDE_NEW]);
     read_reasons(d, e);
     read_probes(d, e);
+    e->by_rules = number(d, "by_rules");
+    e->by_rules =
+        e->by_rules < e->verdicts[VERDICT_MATCH] ? e->by_rules : e->verdicts[VERDICT_MATCH];
 }
 
 /* --- a finding's --- */
@@ -147,6 +153,7 @@ static enum err read_example(const struct jdoc *d, uint32_t object, uint64_t *at
     static const char *const texts[] = {"id", "method", "host", "target", "note", "legacy", "new"};
     if (!jdoc_u64(d, object, "at", at_ms))
         return ERR_INVALID;
+    *at_ms = findings_sum(*at_ms, 0);
     TRY(buf_printf(json, "{\"at\":%llu", (unsigned long long)*at_ms));
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         struct span s = text(d, object, texts[i]);
@@ -167,6 +174,13 @@ static void take_example(const struct jdoc *d, struct findings_entry *e)
     buf_free(&json);
 }
 
+static bool are_words(const struct findings_texts *t)
+{
+    return t->detail.n <= FINDINGS_NAME_MAX && t->method.n <= FINDINGS_NAME_MAX &&
+           t->classes[SIDE_LEGACY].n <= FINDINGS_NAME_MAX &&
+           t->classes[SIDE_NEW].n <= FINDINGS_NAME_MAX;
+}
+
 static enum err take_finding(struct findings_table *t, struct findings_endpoint *e,
                              const struct jdoc *d, uint64_t at_ms)
 {
@@ -176,7 +190,8 @@ static enum err take_finding(struct findings_table *t, struct findings_endpoint 
         .method = text(d, 0, "method"),
         .classes = {text(d, 0, "legacy_class"), text(d, 0, "new_class")}};
     enum finding_kind kind;
-    if (texts.path.n == 0 || !finding_kind_of(text(d, 0, "kind"), &kind))
+    if (texts.path.n == 0 || texts.path.n > PATH_TEXT_MAX || !are_words(&texts) ||
+        !finding_kind_of(text(d, 0, "kind"), &kind))
         return ERR_INVALID;
     struct findings_entry *x = findings_entry(t, e, kind, &texts);
     if (x == NULL) {
@@ -193,7 +208,7 @@ static enum err take_finding(struct findings_table *t, struct findings_endpoint 
     x->skew = findings_sum(x->skew, number(d, "skew"));
     x->places = findings_sum(x->places, number(d, "places"));
     findings_merge_evidence(&x->evidence, &evidence);
-    findings_seen(&x->first_ms, &x->last_ms, first, at_ms);
+    findings_seen(&x->first_ms, &x->last_ms, first, findings_sum(at_ms, 0));
     take_example(d, x);
     return ERR_OK;
 }
@@ -204,7 +219,11 @@ static enum err take(struct findings *f, struct findings_table *t, const struct 
                      const struct record *x)
 {
     struct endpoint name = {.n = x->endpoint.n};
-    if (!is_name(x->route) || !is_name(x->endpoint) || x->endpoint.n > ENDPOINT_MAX)
+    if (x->type == RECORD_HIDDEN) {
+        findings_about_hidden(t, d, x);
+        return ERR_OK;
+    }
+    if (!is_name(x->route, FINDINGS_NAME_MAX) || !is_name(x->endpoint, ENDPOINT_MAX))
         return ERR_INVALID;
     memcpy(name.text, x->endpoint.p, x->endpoint.n);
     uint32_t fixed = jdoc_member(d, 0, SPAN("fixed"));
@@ -221,6 +240,7 @@ static enum err take(struct findings *f, struct findings_table *t, const struct 
     read_counts(d, x->at_ms, counts);
     findings_merge_endpoint(e, counts);
     take_absent(d, e);
+    findings_read_seeds(e, d);
     free(counts);
     return ERR_OK;
 }
@@ -237,8 +257,9 @@ static void take_head(struct findings *f, const struct record *x, const char *in
 {
     struct findings_table *t = f->shared.tables;
     *at = NULL;
-    if (!span_eq(x->instance, span_str(instance)) || x->begun_ms == 0 || x->begun_ms > x->at_ms)
-        return;
+    if (!span_eq(x->instance, span_str(instance)) || x->begun_ms == 0 || x->begun_ms > x->at_ms ||
+        x->at_ms > clock_wall_ms() + CLOCKS_MS)
+        return; /* one of the far future would never grow old */
     if (t[0].begun_ms == 0)
         *at = &t[0];
     else if (t[1].begun_ms == 0 && x->begun_ms < t[0].begun_ms)
@@ -258,12 +279,15 @@ static enum err restore(struct findings *f, struct record_reader *reader, struct
     struct findings_table *at = NULL;
     struct span rest = text_, line;
     while (span_cut(&rest, '\n', &line)) {
-        enum err e = line.n == 0 ? ERR_INVALID : record_read(reader, line);
+        bool is_line = line.n > 0 && line.n <= RECORD_LINE_MAX;
+        enum err e = is_line ? record_read(reader, line) : ERR_INVALID;
         const struct record *x = &reader->record;
         if (e == ERR_OK && x->type == RECORD_TABLE)
             take_head(f, x, instance, &at);
-        else if (e == ERR_OK && at != NULL &&
-                 (x->type == RECORD_ENDPOINT || x->type == RECORD_FINDING))
+        else if (e == ERR_OK && at != NULL && x->type >= RECORD_OPTIONS && x->type <= RECORD_STACK)
+            findings_about_note(at, x);
+        else if (e == ERR_OK && at != NULL && x->type >= RECORD_ENDPOINT &&
+                 x->type <= RECORD_HIDDEN)
             e = take(f, at, &reader->doc, x);
         if (e == ERR_NO_MEMORY)
             return e;

@@ -221,6 +221,8 @@ static enum err endpoint_line(struct buf *b, const struct findings_endpoint *e)
     TRY(times(b, "new_us", &e->times[SIDE_NEW]));
     TRY(reasons(b, e));
     TRY(probes(b, e));
+    TRY(number(b, "by_rules", e->by_rules));
+    TRY(findings_write_seeds(e->seeds, b));
     TRY(absent(b, e));
     return buf_append(b, SPAN("}\n"));
 }
@@ -260,10 +262,27 @@ static enum err left_out(struct sorted *s, size_t before, enum err e)
     return e == ERR_NO_MEMORY ? e : ERR_OK;
 }
 
-/* Findings get a quarter of the room at least. */
+/* How it was compared gets a quarter of the room at most. */
+static enum err about_lines(struct sorted *s, size_t max)
+{
+    const struct findings_about *a = &s->table->about;
+    s->lines.max = max == 0 ? 0 : max / 4 + 1;
+    for (size_t i = 0; i < a->nnotes; i++) {
+        size_t before = s->lines.n;
+        TRY(left_out(s, before, findings_note_line(&a->notes[i], &s->lines)));
+    }
+    for (size_t i = 0; i < a->nhiders; i++) {
+        size_t before = s->lines.n;
+        TRY(left_out(s, before, findings_hider_line(&a->hiders[i], &s->lines)));
+    }
+    return ERR_OK;
+}
+
+/* Findings get a quarter at least. */
 static enum err lines_of(struct sorted *s, size_t max)
 {
     const struct findings_table *t = s->table;
+    TRY(about_lines(s, max));
     s->lines.max = max == 0 ? 0 : max / 4 * 3 + 1;
     for (size_t i = 0; i < t->nendpoints; i++) {
         size_t before = s->lines.n;
@@ -317,12 +336,16 @@ static enum err write_table(const struct findings *f, const struct findings_tabl
     return e;
 }
 
+/* They begin a table, too: where every copy is dropped no pair ever does. */
 static void take_drops(struct findings *f)
 {
     uint64_t now[SHADOW_DROP_COUNT];
     struct findings_table *t = &f->shared.tables[0];
     drops_read(now);
-    for (size_t d = 0; d < SHADOW_DROP_COUNT && t->begun_ms != 0; d++) {
+    if (memcmp(now, f->shared.drops, sizeof(now)) == 0)
+        return;
+    findings_rotate(f, clock_wall_ms());
+    for (size_t d = 0; d < SHADOW_DROP_COUNT; d++) {
         f->shared.changes += now[d] != f->shared.drops[d] ? 1 : 0;
         t->drops[d] = findings_sum(t->drops[d], now[d] - f->shared.drops[d]);
         f->shared.drops[d] = now[d];

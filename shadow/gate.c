@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { NEEDS_MAX = 1000 * 1000 * 1000 };
+static const double wait_max_ms = 1e15;
 
 /* --- words --- */
 
@@ -44,9 +44,15 @@ static bool errors_hold(const struct outlook *o, uint64_t n)
     return stats_difference(hits(o->rates[0], n), n, hits(o->rates[1], n), n).high <= o->limit;
 }
 
+/* The bound is below the limit; 100 % is no limit. */
+static bool is_below(double upper, double limit)
+{
+    return upper < limit || limit >= 1;
+}
+
 static bool mismatch_holds(const struct outlook *o, uint64_t n)
 {
-    return stats_upper(hits(o->rates[0], n), n) < o->limit;
+    return is_below(stats_upper(hits(o->rates[0], n), n), o->limit);
 }
 
 /* The smallest n that would do if all goes on as it was, less what there is. */
@@ -102,7 +108,7 @@ static void check_mismatch(const struct report_endpoint *e, struct gate_result *
     c->observed = o.rates[0];
     c->upper = stats_upper(k, n);
     c->proven = stats_wilson(k, n).low > c->limit;
-    c->state = state_of(c, c->upper < c->limit);
+    c->state = state_of(c, is_below(c->upper, c->limit));
     if (c->state == GATE_THIN)
         c->needs = needs(&o, mismatch_holds, n);
 }
@@ -137,7 +143,8 @@ static void check_latency(const struct report_endpoint *e, double q, struct gate
 static void judge(const struct gate *g, const struct report_endpoint *e, struct gate_endpoint *out)
 {
     const struct gate_limits *limits = g->limits;
-    uint64_t span = g->report->last_ms - g->report->first_ms;
+    const struct report *r = g->report;
+    uint64_t span = r->last_ms > r->first_ms ? r->last_ms - r->first_ms : 0;
     *out = (struct gate_endpoint){.endpoint = e};
     out->checks[CHECK_ERRORS].limit = limits->errors;
     out->checks[CHECK_MISMATCH].limit = limits->mismatch;
@@ -154,7 +161,8 @@ static void judge(const struct gate *g, const struct report_endpoint *e, struct 
             out->needs = out->checks[c].needs;
     }
     if (e->compared > 0)
-        out->wait_ms = (uint64_t)((double)span / (double)e->compared * (double)out->needs);
+        out->wait_ms =
+            (uint64_t)fmin(wait_max_ms, (double)span / (double)e->compared * (double)out->needs);
 }
 
 /* --- all of it --- */
@@ -200,7 +208,9 @@ static bool is_broken(const struct report *r)
 static void conclude(struct gate *g)
 {
     const struct report *r = g->report;
-    if (r->pairs == 0 || r->compared + r->verdicts[VERDICT_FAILED] == 0)
+    if (r->pairs == 0 && r->outside > 0)
+        say(g, GATE_NO_DATA, "no record is of this route and time");
+    else if (r->pairs == 0 || r->compared + r->verdicts[VERDICT_FAILED] == 0)
         say(g, GATE_NO_DATA, "no pair of answers was compared");
     else if (is_broken(r))
         say(g, GATE_NO_DATA, "most of what was recorded could not be compared or read");

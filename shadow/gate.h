@@ -4,6 +4,8 @@
 
 #include "shadow/report.h"
 
+enum { NEEDS_MAX = 1000 * 1000 * 1000 }; /* of requests: no number of them would do */
+
 enum gate_check { CHECK_ERRORS, CHECK_MISMATCH, CHECK_P95, CHECK_P99, GATE_CHECKS };
 
 enum gate_state {

@@ -7,7 +7,13 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { LISTED_MAX = 20, MESSAGE_MAX = 256, WIDTH_DEFAULT = 80 };
+enum {
+    LISTED_MAX = 20,
+    MESSAGE_MAX = 256,
+    WIDTH_DEFAULT = 80,
+    BELOW = 10, /* where the lines below an endpoint begin */
+    RANKS = 4,
+};
 
 static const char *amount(char out[PHRASE_MAX], enum gate_check c, double v)
 {
@@ -27,9 +33,13 @@ static const char *message(char out[MESSAGE_MAX], enum gate_check c, const struc
     int n = snprintf(out, MESSAGE_MAX, "%s %s, at most %s, limit %s", gate_check_word(c),
                      amount(seen, c, x->observed), amount(upper, c, x->upper),
                      amount(limit, c, x->limit));
-    if (x->state == GATE_THIN)
-        (void)snprintf(out + n, MESSAGE_MAX - (size_t)n, "; needs %s more requests",
-                       phrase_count(more, x->needs));
+    size_t room = MESSAGE_MAX - (size_t)n;
+    if (x->state == GATE_THIN && x->needs >= NEEDS_MAX)
+        (void)snprintf(out + n, room, "; more requests like these would not show it");
+    else if (x->state == GATE_THIN)
+        (void)snprintf(out + n, room, "; needs %s more requests", phrase_count(more, x->needs));
+    else if (x->state == GATE_OVER && x->proven)
+        (void)snprintf(out + n, room, "; proven");
     return out;
 }
 
@@ -38,54 +48,119 @@ static const char *message(char out[MESSAGE_MAX], enum gate_check c, const struc
 static void put_check(struct term *p, enum gate_check c, const struct gate_result *x)
 {
     char text[MESSAGE_MAX];
-    term_space(p, 10);
-    term_put(p, x->state == GATE_OVER ? TERM_RED : TERM_YELLOW, message(text, c, x));
+    term_space(p, BELOW);
+    term_wrapped(p, x->state == GATE_OVER ? TERM_RED : TERM_YELLOW, message(text, c, x), BELOW + 2);
+    term_end(p);
+}
+
+static void put_needs(struct term *p, const struct gate_endpoint *e)
+{
+    char text[PHRASE_MAX];
+    if (e->state != GATE_THIN || e->needs >= NEEDS_MAX)
+        return;
+    term_space(p, BELOW);
+    term_put(p, TERM_PLAIN, "needs ");
+    text_count(p, e->needs, "more request", "more requests");
+    if (e->wait_ms > 0) {
+        term_put(p, TERM_PLAIN, ", about ");
+        term_put(p, TERM_PLAIN, phrase_span(text, e->wait_ms));
+        term_wrapped(p, TERM_PLAIN, " at the present rate", BELOW + 2);
+    }
     term_end(p);
 }
 
 static void put_endpoint(struct term *p, const struct gate_endpoint *e)
 {
     static const enum term_style styles[] = {TERM_GREEN, TERM_YELLOW, TERM_RED};
-    char text[PHRASE_MAX];
     term_space(p, 2);
     term_left(p, styles[e->state], gate_state_word(e->state), 8);
     term_put(p, TERM_BOLD, e->endpoint->name);
-    term_put(p, TERM_DIM, TEXT_DOT "route ");
-    term_put(p, TERM_DIM, e->endpoint->route);
-    term_put(p, TERM_DIM, TEXT_DOT);
+    term_wrapped(p, TERM_DIM, TEXT_DOT "route ", BELOW);
+    term_wrapped(p, TERM_DIM, e->endpoint->route, BELOW);
+    term_wrapped(p, TERM_DIM, TEXT_DOT, BELOW);
     text_count(p, e->endpoint->compared, "pair", "pairs");
     term_end(p);
     for (enum gate_check c = 0; c < GATE_CHECKS; c++)
         if (e->checks[c].state != GATE_HOLDS)
             put_check(p, c, &e->checks[c]);
-    if (e->state != GATE_THIN)
-        return;
-    term_space(p, 10);
-    term_put(p, TERM_PLAIN, "needs ");
-    text_count(p, e->needs, "more request", "more requests");
-    if (e->wait_ms > 0) {
-        term_put(p, TERM_PLAIN, ", about ");
-        term_put(p, TERM_PLAIN, phrase_span(text, e->wait_ms));
-        term_put(p, TERM_PLAIN, " at the present rate");
-    }
-    term_end(p);
+    put_needs(p, e);
 }
 
 /* What was seen to differ and is not held against new. */
 static void put_left_out(struct term *p, const struct report *r)
 {
-    uint64_t transient = r->settled[SETTLED_TRANSIENT], skew = r->settled[SETTLED_SKEW];
-    if (transient + skew + r->noise == 0)
-        return;
-    term_put(p, TERM_DIM, "not counted: ");
-    text_count(p, transient, "transient mismatch, ", "transient mismatches, ");
-    text_count(p, skew, "of skew, ", "of skew, ");
-    text_count(p, r->noise, "of noise", "of noise");
-    if (r->states[EVIDENCE_BLIND] > 0) {
-        term_put(p, TERM_YELLOW, "; nothing can be told about ");
-        text_count(p, r->states[EVIDENCE_BLIND], "field", "fields");
+    const struct {
+        const char *word;
+        uint64_t n;
+    } list[] = {{"of noise", r->noise},
+                {"transient", r->settled[SETTLED_TRANSIENT]},
+                {"of skew", r->settled[SETTLED_SKEW]}};
+    char text[PHRASE_LONG], n[PHRASE_MAX];
+    const char *sep = "mismatches not counted: ";
+    for (size_t i = 0; i < ARRAY_LEN(list); i++) {
+        if (list[i].n == 0)
+            continue;
+        (void)snprintf(text, sizeof(text), "%s%s %s", sep, phrase_count(n, list[i].n),
+                       list[i].word);
+        term_wrapped(p, TERM_DIM, text, 2);
+        sep = ", ";
     }
+    if (sep[0] == ',')
+        term_end(p);
+    if (r->states[EVIDENCE_BLIND] == 0)
+        return;
+    bool one = r->states[EVIDENCE_BLIND] == 1;
+    (void)snprintf(text, sizeof(text),
+                   "nothing can be told about %s field%s: legacy differs from "
+                   "itself there",
+                   phrase_count(n, r->states[EVIDENCE_BLIND]), one ? "" : "s");
+    term_wrapped(p, TERM_YELLOW, text, 2);
     term_end(p);
+}
+
+/* Whose tables it is decided from, and what is not in them. */
+static void put_source(struct term *p, const struct report *r)
+{
+    struct buf text = BUF_INIT(0);
+    char n[PHRASE_MAX];
+    if (r->ninstances > 0 && report_instances(r, &text) == ERR_OK &&
+        buf_append(&text, span_of("", 1)) == ERR_OK) {
+        term_put(p, TERM_DIM, "from tables of findings: ");
+        term_wrapped(p, TERM_DIM, text.p, 2);
+        term_end(p);
+    }
+    if (r->compared == 0 && report_dropped(r) > 0) {
+        term_put(p, TERM_DIM, phrase_count(n, report_dropped(r)));
+        term_wrapped(p, TERM_DIM,
+                     " copies were not sent, or not compared: `weir report` has the reasons", 2);
+        term_end(p);
+    }
+    buf_free(&text);
+}
+
+/* What decides comes first: new is worse for sure, over a limit, thin, holds. */
+static unsigned rank_of(const struct gate_endpoint *e)
+{
+    return e->checks[CHECK_ERRORS].proven ? RANKS - 1 : (unsigned)e->state;
+}
+
+static size_t put_endpoints(struct term *p, const struct gate *g)
+{
+    size_t listed = 0;
+    for (unsigned rank = RANKS; rank-- > 0;)
+        for (size_t i = 0; i < g->n && listed < LISTED_MAX; i++)
+            if (rank_of(&g->endpoints[i]) == rank) {
+                put_endpoint(p, &g->endpoints[i]);
+                listed++;
+            }
+    return listed;
+}
+
+static void put_share(struct term *p, double share)
+{
+    char text[PHRASE_MAX];
+    term_fit(p, term_columns(phrase_percent(text, share)), 2);
+    term_put(p, TERM_PLAIN, text);
 }
 
 enum err gate_text(const struct gate *g, struct buf *out)
@@ -94,26 +169,19 @@ enum err gate_text(const struct gate *g, struct buf *out)
     static const char *const words[] = {"PROMOTE", "HOLD", "ROLL BACK", "NO DATA"};
     const struct report_options *o = g->report->options;
     struct term p = {out, o->width == 0 ? WIDTH_DEFAULT : o->width, o->colour, ERR_OK};
-    char text[PHRASE_MAX];
-    size_t listed = 0;
     term_put(&p, styles[g->verdict], words[g->verdict]);
     term_put(&p, TERM_PLAIN, ": ");
-    term_put(&p, TERM_PLAIN, g->why);
-    term_put(&p, TERM_PLAIN, "; covered ");
-    term_put(&p, TERM_PLAIN, phrase_percent(text, g->coverage));
-    term_put(&p, TERM_PLAIN, " of the traffic, needs ");
-    term_put(&p, TERM_PLAIN, phrase_percent(text, g->limits->coverage));
-    term_end(&p);
-    put_left_out(&p, g->report);
-    for (enum gate_state s = GATE_OVER; listed < LISTED_MAX; s--) { /* the worst first */
-        for (size_t i = 0; i < g->n && listed < LISTED_MAX; i++)
-            if (g->endpoints[i].state == s) {
-                put_endpoint(&p, &g->endpoints[i]);
-                listed++;
-            }
-        if (s == GATE_HOLDS)
-            break;
+    term_wrapped(&p, TERM_PLAIN, g->why, 2);
+    if (g->report->compared > 0) {
+        term_wrapped(&p, TERM_PLAIN, "; covered ", 2);
+        put_share(&p, g->coverage);
+        term_wrapped(&p, TERM_PLAIN, " of the traffic, needs ", 2);
+        put_share(&p, g->limits->coverage);
     }
+    term_end(&p);
+    put_source(&p, g->report);
+    put_left_out(&p, g->report);
+    size_t listed = put_endpoints(&p, g);
     if (g->n > listed) {
         term_space(&p, 2);
         text_count(&p, g->n - listed, "more endpoint", "more endpoints");

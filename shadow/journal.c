@@ -144,16 +144,40 @@ static void drops_locked(struct journal *j, bool now)
     buf_free(&line);
 }
 
-static void line_put(struct journal *j, struct span line)
+static bool is_open_locked(struct journal *j)
 {
-    pthread_mutex_lock(&j->lock);
     if (!j->shared.failed && open_locked(j) != ERR_OK) {
         log_error("shadow", "%s cannot be opened; pairs are compared but not recorded", j->path);
         j->shared.failed = true;
     }
-    if (j->shared.writer != NULL) {
+    return j->shared.writer != NULL;
+}
+
+static void line_put(struct journal *j, struct span line)
+{
+    pthread_mutex_lock(&j->lock);
+    if (is_open_locked(j)) {
         drops_locked(j, false);
         (void)!put_locked(j, line); /* the scribe has counted it */
+    }
+    pthread_mutex_unlock(&j->lock);
+}
+
+static bool drops_are_news(struct journal *j)
+{
+    uint64_t counts[SHADOW_DROP_COUNT];
+    drops_read(counts);
+    return memcmp(counts, j->shared.drops, sizeof(counts)) != 0;
+}
+
+void journal_drops(struct journal *j)
+{
+    if (j->redactor.store == SHADOW_STORE_NONE)
+        return;
+    pthread_mutex_lock(&j->lock);
+    if (drops_are_news(j) && is_open_locked(j)) {
+        drops_locked(j, false);
+        scribe_flush(j->shared.writer);
     }
     pthread_mutex_unlock(&j->lock);
 }
@@ -167,12 +191,23 @@ static void put_options(struct journal *j, const struct shadow_pair *pair, struc
         line_put(j, buf_span(line));
 }
 
+static void put_rules(struct journal *j, const struct shadow_pair *pair, struct buf *line)
+{
+    const struct rulebook *book = &pair->rules->book;
+    if (book->n == 0 || !is_news(j, book->hash, pair->wall_ms))
+        return;
+    line->n = 0;
+    if (record_rules(book, pair->wall_ms, line) == ERR_OK)
+        line_put(j, buf_span(line));
+}
+
 void journal_pair(struct journal *j, const struct shadow_pair *pair,
                   const struct endpoint *endpoint, const struct comparison *c, struct buf *line)
 {
     if (j->redactor.store == SHADOW_STORE_NONE)
         return;
     put_options(j, pair, line);
+    put_rules(j, pair, line);
     line->n = 0;
     if (record_pair(&j->redactor, pair, endpoint, c, stack_is_news(j, pair, c), line) == ERR_OK)
         line_put(j, buf_span(line));

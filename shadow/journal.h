@@ -51,6 +51,10 @@ void journal_seeds(struct journal *j, const struct shadow_pair *pair,
                    struct buf *line);
 /* Any thread. What came of a self-test. */
 
+void journal_drops(struct journal *j);
+/* Any thread. Writes what was dropped since it was last written, at most every JOURNAL_DROPS_MS:
+ * also where no pair comes that would bring it along. */
+
 void journal_flush(struct journal *j);
 
 #endif

@@ -8,9 +8,10 @@
 
 enum { INDEX = 2 * PARENTS_ENDPOINTS };
 
-enum err parents_begin(struct parents *p)
+enum err parents_begin(struct parents *p, struct findings *f)
 {
     memset(p, 0, sizeof(*p));
+    p->findings = f;
     pthread_mutex_init(&p->lock, NULL);
     p->shared.endpoints = calloc(INDEX, sizeof(*p->shared.endpoints));
     if (p->shared.endpoints != NULL)
@@ -21,9 +22,11 @@ enum err parents_begin(struct parents *p)
 
 void parents_end(struct parents *p)
 {
-    for (size_t i = 0; i < INDEX; i++)
+    for (size_t i = 0; i < INDEX; i++) {
+        free(p->shared.endpoints[i].route);
         for (size_t k = 0; k < p->shared.endpoints[i].n; k++)
             free(p->shared.endpoints[i].paths[k]);
+    }
     free(p->shared.endpoints);
     pthread_mutex_destroy(&p->lock);
     memset(p, 0, sizeof(*p));
@@ -108,59 +111,118 @@ bool parent_exists(const struct jdoc *d, struct span path)
 
 /* --- the table --- */
 
-static uint64_t key_of(const struct shadow_pair *pair, const struct endpoint *endpoint)
+static uint64_t key_of(struct span route, const struct endpoint *name)
 {
-    return endpoint_hash(mix_bytes(5, span_str(pair->rules->route)), endpoint) | 1;
+    return endpoint_hash(mix_bytes(5, route), name) | 1;
 }
 
-/* NULL: not there, and no room or not to be made. */
-static struct parents_endpoint *find(struct parents *p, uint64_t key, bool make)
+static struct parents_endpoint *slot_of(struct parents_endpoint *list, uint64_t key)
 {
     size_t at = key & (INDEX - 1);
-    while (p->shared.endpoints[at].key != 0 && p->shared.endpoints[at].key != key)
+    while (list[at].key != 0 && list[at].key != key)
         at = (at + 1) & (INDEX - 1);
-    struct parents_endpoint *e = &p->shared.endpoints[at];
+    return &list[at];
+}
+
+/* NULL: no room, or no memory. */
+static struct parents_endpoint *make(struct parents *p, struct span route,
+                                     const struct endpoint *name)
+{
+    uint64_t key = key_of(route, name);
+    struct parents_endpoint *e = slot_of(p->shared.endpoints, key);
     if (e->key == key)
         return e;
-    if (!make || p->shared.n == PARENTS_ENDPOINTS)
+    char *copy = p->shared.n == PARENTS_ENDPOINTS ? NULL : strndup(route.p, route.n);
+    if (copy == NULL)
         return NULL;
     p->shared.n++;
-    e->key = key;
+    *e = (struct parents_endpoint){.key = key, .route = copy, .name = *name};
     return e;
+}
+
+static bool has_path(const struct parents_endpoint *e, struct span path)
+{
+    for (size_t i = 0; i < e->n; i++)
+        if (span_eq(span_str(e->paths[i]), path))
+            return true;
+    return false;
 }
 
 static void note(struct parents_endpoint *e, struct span path)
 {
-    for (size_t i = 0; i < e->n; i++)
-        if (span_eq(span_str(e->paths[i]), path))
-            return;
-    if (e->n == PARENTS_MAX)
+    if (e->n == PARENTS_MAX || has_path(e, path))
         return;
     char *copy = strndup(path.p, path.n);
     if (copy != NULL)
         e->paths[e->n++] = copy;
 }
 
-static size_t known(struct parents *p, uint64_t key, const char *out[PARENTS_MAX])
+/* --- names that change --- */
+
+/* Takes what `from` has into the list, under the name it has now. */
+static void move(struct parents *p, struct parents_endpoint *list, struct parents_endpoint *from)
 {
+    struct endpoint name;
+    (void)findings_name(p->findings, span_str(from->route), &from->name, &name);
+    uint64_t key = key_of(span_str(from->route), &name);
+    struct parents_endpoint *to = slot_of(list, key);
+    if (to->key == 0) {
+        *to = *from;
+        to->key = key;
+        to->name = name;
+        return;
+    }
+    p->shared.n--;
+    free(from->route);
+    for (size_t i = 0; i < from->n; i++) {
+        if (to->n < PARENTS_MAX && !has_path(to, span_str(from->paths[i])))
+            to->paths[to->n++] = from->paths[i];
+        else
+            free(from->paths[i]);
+    }
+}
+
+/* Without memory the next look tries again. */
+static void follow(struct parents *p, uint64_t folds)
+{
+    struct parents_endpoint *old = p->shared.endpoints, *list;
+    if (p->shared.folds == folds || (list = calloc(INDEX, sizeof(*list))) == NULL)
+        return;
+    for (size_t i = 0; i < INDEX; i++)
+        if (old[i].key != 0)
+            move(p, list, &old[i]);
+    p->shared.endpoints = list;
+    p->shared.folds = folds;
+    free(old);
+}
+
+/* Copies of the known parents, in the pair. */
+static size_t known(struct parents *p, struct shadow_pair *pair, const struct endpoint *endpoint,
+                    const char *out[PARENTS_MAX])
+{
+    struct span route = span_str(pair->rules->route);
+    struct endpoint name;
     size_t n = 0;
     pthread_mutex_lock(&p->lock);
-    const struct parents_endpoint *e = find(p, key, false);
-    if (e != NULL)
-        for (; n < e->n; n++)
-            out[n] = e->paths[n];
+    follow(p, findings_name(p->findings, route, endpoint, &name));
+    const struct parents_endpoint *e = slot_of(p->shared.endpoints, key_of(route, &name));
+    while (n < e->n && (out[n] = arena_copy(&pair->arena, span_str(e->paths[n]))) != NULL)
+        n++;
     pthread_mutex_unlock(&p->lock);
     return n;
 }
 
-static void learn(struct parents *p, uint64_t key, const struct comparison *c)
+static void learn(struct parents *p, const struct shadow_pair *pair,
+                  const struct endpoint *endpoint, const struct comparison *c)
 {
-    struct span parent;
+    struct span parent, route = span_str(pair->rules->route);
+    struct endpoint name;
     pthread_mutex_lock(&p->lock);
+    follow(p, findings_name(p->findings, route, endpoint, &name));
     for (size_t i = 0; i < c->nfindings; i++) {
         if (!parent_of(c->findings[i].path, &parent))
             continue;
-        struct parents_endpoint *e = find(p, key, true);
+        struct parents_endpoint *e = make(p, route, &name);
         if (e != NULL)
             note(e, parent);
     }
@@ -180,13 +242,12 @@ static bool in_both(const struct jdoc *docs[2], const char *path)
            (docs[1] == docs[0] || parent_exists(docs[1], span_str(path)));
 }
 
-void parents_look(struct parents *p, struct comparer *c, const struct shadow_pair *pair,
+void parents_look(struct parents *p, struct comparer *c, struct shadow_pair *pair,
                   const struct endpoint *endpoint, struct comparison *result)
 {
     const char *paths[PARENTS_MAX];
     const struct jdoc *docs[2];
-    uint64_t key = key_of(pair, endpoint);
-    size_t n = known(p, key, paths);
+    size_t n = known(p, pair, endpoint, paths);
     bool deep = n > 1 || (n == 1 && !is_root(paths[0]));
     bool json = n > 0 && compare_is_json(pair, result);
     if (json && deep && !compare_docs(c, pair, result, docs))
@@ -195,5 +256,5 @@ void parents_look(struct parents *p, struct comparer *c, const struct shadow_pai
         if (!json || (!is_root(paths[i]) && !in_both(docs, paths[i])))
             result->absent[result->nabsent++] = paths[i];
     if (result->nfindings > 0)
-        learn(p, key, result);
+        learn(p, pair, endpoint, result);
 }

@@ -177,6 +177,52 @@ enum err phrase_curl(struct buf *out, const struct report_example *e)
     return put_quoted(out, e->target);
 }
 
+const char *phrase_counted(char out[PHRASE_LONG], uint64_t counted, uint64_t noise,
+                           const uint64_t settled[SETTLED_KINDS])
+{
+    const struct {
+        const char *word;
+        uint64_t n;
+    } list[] = {{"noise", noise},
+                {"transient", settled[SETTLED_TRANSIENT]},
+                {"other versions", settled[SETTLED_SKEW]}};
+    char text[PHRASE_MAX];
+    const char *sep = "; ";
+    out[0] = '\0';
+    if (list[0].n + list[1].n + list[2].n == 0)
+        return out;
+    int n = snprintf(out, PHRASE_LONG, "%.30s count",
+                     counted == 0 ? "none" : phrase_count(text, counted));
+    for (size_t i = 0; i < ARRAY_LEN(list); i++) {
+        if (list[i].n == 0)
+            continue;
+        n += snprintf(out + n, PHRASE_LONG - (size_t)n, "%s%.30s %.16s", sep,
+                      phrase_count(text, list[i].n), list[i].word);
+        sep = ", ";
+    }
+    return out;
+}
+
+const char *phrase_changed(const struct report *r, const struct report_in_force *f)
+{
+    if (!f->changed)
+        return "";
+    return r->ninstances > 1 ? "not the same everywhere, or changed meanwhile"
+                             : "changed meanwhile";
+}
+
+const char *phrase_rules(char out[PHRASE_LONG], const struct report *r)
+{
+    char before[PHRASE_MAX], hidden[PHRASE_MAX], left[PHRASE_MAX];
+    double n = r->compared == 0 ? 1 : (double)r->compared;
+    uint64_t bad = r->verdicts[VERDICT_MISMATCH];
+    (void)snprintf(out, PHRASE_LONG, "mismatches without them %.30s, hidden %.30s, left %.30s",
+                   phrase_percent(before, (double)(bad + r->hidden_pairs) / n),
+                   phrase_percent(hidden, (double)r->hidden_pairs / n),
+                   phrase_percent(left, (double)bad / n));
+    return out;
+}
+
 const char *phrase_rule(char out[PHRASE_LONG], const struct report_rule *x)
 {
     out[0] = '\0';
@@ -187,4 +233,12 @@ const char *phrase_rule(char out[PHRASE_LONG], const struct report_rule *x)
     else if (x->pairs == 0 && x->undecided == 0)
         (void)snprintf(out, PHRASE_LONG, "matches nothing");
     return out;
+}
+
+uint64_t report_dropped(const struct report *r)
+{
+    uint64_t n = 0;
+    for (size_t d = 0; d < SHADOW_DROP_COUNT; d++)
+        n += r->drops[d];
+    return n;
 }

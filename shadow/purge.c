@@ -55,9 +55,12 @@ static bool goes(const struct shadow_purge *q, enum err read, const struct recor
     case RECORD_PAIR:
     case RECORD_SEEDS:
     case RECORD_OPTIONS: /* written again with the records after it */
+    case RECORD_STACK:
     case RECORD_ENDPOINT:
     case RECORD_FINDING:
+    case RECORD_HIDDEN:
         return q->route == NULL || span_eq(x->route, span_str(q->route));
+    case RECORD_RULES:
     case RECORD_DROPS:
     case RECORD_TABLE:
     case RECORD_END:

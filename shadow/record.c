@@ -12,6 +12,10 @@ _Static_assert((int)RECORD_LINE_MAX <= (int)SCRIBE_LINE_MAX, "the scribe takes a
 enum {
     FINDINGS_ROOM = RECORD_LINE_MAX - 16 * 1024, /* of the pair */
     PROBE_ROOM = RECORD_LINE_MAX - 8 * 1024,     /* and of its probe, behind them */
+    RULES_ROOM = RECORD_LINE_MAX - 1024,
+    RULE_PATH = 120, /* what a line says of a rule, in bytes: the rest is in its file */
+    RULE_AUTHOR = 40,
+    RULE_REASON = 100,
 };
 
 const char *record_store_word(enum shadow_store s)
@@ -328,6 +332,58 @@ enum err record_options(const struct shadow_rules *rules, uint64_t wall_ms, stru
     TRY(begin(b, "options", wall_ms));
     TRY(jwrite_member(b, "route", span_str(rules->route)));
     return buf_printf(b, "%s}\n", rules->options);
+}
+
+/* --- rules in force --- */
+
+static enum err short_member(struct buf *b, const char *key, const char *text, size_t max)
+{
+    struct span s = span_str(text);
+    return jwrite_member(b, key, span_until(s, jwrite_cut(s, max)));
+}
+
+static enum err rule_text(const struct rule *r, struct buf *b)
+{
+    TRY(buf_append(b, SPAN("{\"id\":")));
+    TRY(jwrite_string(b, span_str(r->id)));
+    TRY(jwrite_member(b, "action", span_str(rule_action_word(r->action))));
+    if (strcmp(r->route, "*") != 0)
+        TRY(jwrite_member(b, "route", span_str(r->route)));
+    if (r->action == RULE_KEY)
+        TRY(jwrite_member(b, "key", span_str(r->key)));
+    TRY(short_member(b, "path", r->path, RULE_PATH));
+    TRY(short_member(b, "author", r->author, RULE_AUTHOR));
+    TRY(short_member(b, "reason", r->reason, RULE_REASON));
+    return buf_printf(b, ",\"expires\":%llu}", (unsigned long long)r->expires_ms);
+}
+
+enum err record_rules_text(const struct rulebook *book, struct buf *b)
+{
+    const char *sep = "";
+    size_t end = b->n + RULES_ROOM, more = 0;
+    TRY(buf_append(b, SPAN(",\"rules\":[")));
+    for (size_t i = 0; i < book->n; i++) {
+        size_t before = b->n;
+        TRY(buf_append(b, span_str(sep)));
+        enum err e = rule_text(&book->list[i], b);
+        if (e == ERR_NO_MEMORY)
+            return e;
+        if (e != ERR_OK || b->n > end) {
+            b->n = before;
+            more++;
+            continue;
+        }
+        sep = ",";
+    }
+    TRY(buf_append(b, SPAN("]")));
+    return more == 0 ? ERR_OK : buf_printf(b, ",\"more\":%zu", more);
+}
+
+enum err record_rules(const struct rulebook *book, uint64_t wall_ms, struct buf *line)
+{
+    TRY(begin(line, "rules", wall_ms));
+    TRY(record_rules_text(book, line));
+    return buf_append(line, SPAN("}\n"));
 }
 
 enum err record_seeds(const struct shadow_pair *p, const struct endpoint *endpoint,

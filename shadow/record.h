@@ -35,6 +35,13 @@ enum err record_options(const struct shadow_rules *rules, uint64_t wall_ms,
                         struct buf *line) MUST_USE;
 /* What is compared how on a route from here on. */
 
+enum err record_rules_text(const struct rulebook *book, struct buf *members) MUST_USE;
+/* Appends ,"rules":[...]: who accepted what, and until when; shortened to what a line has room for.
+ */
+
+enum err record_rules(const struct rulebook *book, uint64_t wall_ms, struct buf *line) MUST_USE;
+/* The rules in force from here on. */
+
 enum err record_seeds(const struct shadow_pair *pair, const struct endpoint *endpoint,
                       const struct seed_result results[SEED_KINDS], struct buf *line) MUST_USE;
 /* What came of a self-test: words and paths, no values. */

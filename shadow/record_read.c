@@ -223,11 +223,12 @@ static bool read_by_type(const struct jdoc *d, struct span type, struct record *
     static const struct {
         const char *word;
         enum record_type type;
-    } types[] = {{"pair", RECORD_PAIR},         {"run", RECORD_RUN},
-                 {"drops", RECORD_DROPS},       {"table", RECORD_TABLE},
-                 {"endpoint", RECORD_ENDPOINT}, {"finding", RECORD_FINDING},
-                 {"end", RECORD_END},           {"missing", RECORD_MISSING},
-                 {"selftest", RECORD_SEEDS},    {"options", RECORD_OPTIONS}};
+    } types[] = {
+        {"pair", RECORD_PAIR},       {"run", RECORD_RUN},           {"drops", RECORD_DROPS},
+        {"table", RECORD_TABLE},     {"endpoint", RECORD_ENDPOINT}, {"finding", RECORD_FINDING},
+        {"end", RECORD_END},         {"missing", RECORD_MISSING},   {"selftest", RECORD_SEEDS},
+        {"options", RECORD_OPTIONS}, {"rules", RECORD_RULES},       {"stack", RECORD_STACK},
+        {"hidden", RECORD_HIDDEN}};
     r->type = RECORD_OTHER;
     for (size_t i = 0; i < ARRAY_LEN(types); i++)
         if (span_eq(type, span_str(types[i].word)))
@@ -247,6 +248,13 @@ static bool read_by_type(const struct jdoc *d, struct span type, struct record *
     case RECORD_OPTIONS:
         r->route = text(d, 0, "route");
         return r->route.n > 0;
+    case RECORD_STACK:
+        r->route = text(d, 0, "route");
+        two_texts(d, "stack", r->stack);
+        return r->route.n > 0 && r->stack[0].p != NULL && r->stack[1].p != NULL;
+    case RECORD_HIDDEN:
+        r->route = text(d, 0, "route");
+        return r->route.n > 0;
     case RECORD_MISSING:
         r->instance = text(d, 0, "instance");
         return true;
@@ -255,6 +263,7 @@ static bool read_by_type(const struct jdoc *d, struct span type, struct record *
         r->route = text(d, 0, "route");
         r->endpoint = text(d, 0, "endpoint");
         return r->route.n > 0 && r->endpoint.n > 0;
+    case RECORD_RULES:
     case RECORD_END:
     case RECORD_OTHER:
         break;
@@ -278,6 +287,7 @@ enum err record_read(struct record_reader *reader, struct span line)
     if (type.n == 0 || !jdoc_u64(d, 0, "at", &r->at_ms))
         return ERR_INVALID;
     r->doc = d;
+    r->line = line;
     return read_by_type(d, type, r) ? ERR_OK : ERR_INVALID;
 }
 

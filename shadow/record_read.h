@@ -12,9 +12,12 @@ enum record_type {
     RECORD_DROPS,
     RECORD_SEEDS,
     RECORD_OPTIONS,
+    RECORD_RULES,
+    RECORD_STACK,    /* of tables alone, as what follows; in records it is the pair's */
     RECORD_TABLE,    /* begins somebody's table of findings; its lines follow */
     RECORD_ENDPOINT, /* of the table; findings_take() reads it */
     RECORD_FINDING,  /* likewise */
+    RECORD_HIDDEN,   /* likewise: what a rule hid */
     RECORD_END,      /* no more lines of that table */
     RECORD_MISSING,  /* an instance that runs and whose table is not there */
     RECORD_OTHER
@@ -62,13 +65,14 @@ struct record_probe {
 struct record {
     enum record_type type;
     uint64_t at_ms;
+    struct span line; /* all of it */
     /* RECORD_PAIR */
     struct span id, route, endpoint, reason, body;
     enum side served;
     uint64_t status[2], first_us[2], total_us[2];
     enum verdict_kind verdict;
     struct span method, host, target;
-    struct span stack[2];
+    struct span stack[2]; /* also RECORD_STACK */
     struct record_finding findings[DIFF_FINDINGS_MAX];
     size_t nfindings;
     uint64_t more;

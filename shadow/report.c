@@ -254,7 +254,7 @@ enum err report_reason_add(struct report *r, enum verdict_kind verdict, struct s
     return ERR_OK;
 }
 
-static enum err count_stack(struct report *r, const struct record *x)
+enum err report_stack_add(struct report *r, const struct record *x)
 {
     const struct span l = x->stack[SIDE_LEGACY], n = x->stack[SIDE_NEW];
     if ((l.n == 0 && n.n == 0) || r->nstacks == REPORT_STACKS_MAX)
@@ -310,7 +310,7 @@ static enum err count_pair(struct report *r, struct record *x)
     r->verdicts[x->verdict]++;
     e->verdicts[x->verdict]++;
     TRY(report_reason_add(r, x->verdict, x->reason, 1));
-    TRY(count_stack(r, x));
+    TRY(report_stack_add(r, x));
     if (x->verdict != VERDICT_SKIPPED)
         count_errors(e, x);
     if (!compared)
@@ -345,17 +345,26 @@ static enum err count_run(struct report *r, const struct record *x)
     return r->store == NULL || r->version == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
+static enum err add_about(struct report *r, const struct record *x)
+{
+    if (r->options->route != NULL && !is_same(r->options->route, x->route))
+        return ERR_OK;
+    return x->type == RECORD_OPTIONS ? report_options_add(r, x) : report_stack_add(r, x);
+}
+
 static enum err count_record(struct report *r, struct record_reader *reader)
 {
     struct record *x = &reader->record;
     if (x->type >= RECORD_TABLE && x->type <= RECORD_MISSING)
         return report_tables_line(r, reader);
+    if (!report_tables_wants(r))
+        return ERR_OK;
     if (x->type == RECORD_RUN) /* however old: it says how the records after it were made */
         return count_run(r, x);
-    if (x->type == RECORD_OPTIONS)
-        return r->options->route == NULL || is_same(r->options->route, x->route)
-                   ? report_options_add(r, x)
-                   : ERR_OK;
+    if (x->type == RECORD_RULES)
+        return report_rules_line(r, x);
+    if (x->type == RECORD_OPTIONS || x->type == RECORD_STACK)
+        return add_about(r, x);
     if (x->at_ms < r->options->since_ms) {
         r->outside++;
         return ERR_OK;
@@ -470,6 +479,7 @@ void report_free(struct report *r)
 {
     report_tables_end(r);
     rulebook_free(&r->book);
+    buf_free(&r->rules_line);
     arena_end(&r->arena);
     free(r->endpoints);
     free(r->endpoint_index);
@@ -483,7 +493,8 @@ static enum err make(struct report *r, struct record_reader *reader, struct comp
     TRY(read_all(r, reader, survey_line, wrong));
     TRY(report_surveyed(r, wrong));
     TRY(read_all(r, reader, count_line, wrong));
-    return report_tables_finish(r);
+    TRY(report_tables_finish(r));
+    return report_rules_finish(r);
 }
 
 enum err report_make(const struct report_options *o, struct report *r, struct complaints *wrong)

@@ -59,7 +59,7 @@ struct report_status {
 /* What came of planting one kind of defect. */
 struct report_seed {
     uint64_t n[SEED_OUTCOMES];
-    const char *by, *path; /* the last one that was hidden or missed; NULL: none */
+    const char *by, *path; /* one that was missed, else hidden: by name; NULL: none */
 };
 
 /* A place that was not always there. */
@@ -131,7 +131,8 @@ struct report_instance {
 /* The options of a route, in words, as last recorded. */
 struct report_in_force {
     const char *route, *text;
-    bool changed; /* they were others before */
+    bool changed;   /* they were others before, or are others on another instance */
+    uint64_t at_ms; /* since when, as far as this is known */
 };
 
 struct report {
@@ -159,6 +160,8 @@ struct report {
     size_t nrules;
     struct report_in_force in_force[REPORT_IN_FORCE_MAX];
     size_t nin_force;
+    struct buf rules_line; /* the newest that says which rules are in force */
+    uint64_t rules_ms, no_rules_ms;
     struct report_trend trend;          /* of the compared */
     uint64_t hidden_pairs;              /* matches that would be mismatches without rules */
     struct report_endpoint **endpoints; /* sorted: what matters first */
@@ -192,7 +195,9 @@ enum err report_patch_keep(struct report *r, const struct record *x, const char 
 /* The patch of a record as text. report_options.c */
 
 enum err report_options_add(struct report *r, const struct record *x) MUST_USE;
-/* report_options.c */
+/* Of several the newest counts, in whatever order they come. report_options.c */
+
+enum err report_stack_add(struct report *r, const struct record *x) MUST_USE;
 
 enum err report_seeds_add(struct report *r, struct report_endpoint *e,
                           const struct record *x) MUST_USE;
@@ -245,8 +250,21 @@ const char *phrase_span(char out[PHRASE_MAX], uint64_t ms);
 enum err report_instances(const struct report *r, struct buf *out) MUST_USE;
 /* "a 3 s ago, b 5 min ago; missing: c": whose tables it is made from. */
 
+const char *phrase_counted(char out[PHRASE_LONG], uint64_t counted, uint64_t noise,
+                           const uint64_t settled[SETTLED_KINDS]);
+/* "6,677 count; 1,496 are noise, 2 transient": of mismatches; empty when all of them count. */
+
+const char *phrase_changed(const struct report *r, const struct report_in_force *f);
+/* Whether what is in force was so all the time, and everywhere; "" for yes. */
+
+const char *phrase_rules(char out[PHRASE_LONG], const struct report *r);
+/* "mismatches without them 3.1 %, hidden 2.0 %, left 1.1 %". */
+
 const char *phrase_rule(char out[PHRASE_LONG], const struct report_rule *x);
 /* What a rule that hid nothing did instead; empty when it hid something. */
+
+uint64_t report_dropped(const struct report *r);
+/* Copies that were not sent or not compared. */
 
 const char *report_not_held(const struct report *r);
 /* What a report of tables cannot tell, as a sentence; NULL: it is made from records. */

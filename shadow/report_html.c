@@ -218,11 +218,8 @@ static void strip(struct html *h, const struct report *r)
 
 static void verdicts(struct html *h, const struct report *r)
 {
-    char share[PHRASE_MAX];
+    char share[PHRASE_MAX], counted[PHRASE_LONG];
     double compared = (double)r->compared;
-    uint64_t dropped = 0;
-    for (size_t d = 0; d < SHADOW_DROP_COUNT; d++)
-        dropped += r->drops[d];
     html_raw(h, "<section aria-label=\"Verdicts\">\n");
     strip(h, r);
     html_raw(h, "<dl class=\"tiles\">\n");
@@ -236,6 +233,8 @@ static void verdicts(struct html *h, const struct report *r)
              : phrase_percent(share, (double)r->verdicts[VERDICT_MISMATCH] / compared));
     if (r->compared > 0)
         html_format(h, "<p>95 %%: %s of compared pairs</p>", phrase_interval(share, r->rate));
+    if (phrase_counted(counted, r->counted, r->noise, r->settled)[0] != '\0')
+        html_format(h, "<p>%s</p>", counted);
     tile_end(h);
     tile(h, "skipped", "skipped", r->verdicts[VERDICT_SKIPPED], NULL);
     reasons(h, r, VERDICT_SKIPPED);
@@ -243,7 +242,7 @@ static void verdicts(struct html *h, const struct report *r)
     tile(h, "failed", "failed", r->verdicts[VERDICT_FAILED], NULL);
     reasons(h, r, VERDICT_FAILED);
     tile_end(h);
-    tile(h, "dropped", "not sent", dropped, NULL);
+    tile(h, "dropped", "not sent", report_dropped(r), NULL);
     drops(h, r);
     tile_end(h);
     html_raw(h, "</dl>\n");
@@ -408,14 +407,14 @@ static void rule(struct html *h, const struct report_rule *x, bool authors)
 
 static void rules(struct html *h, const struct report *r)
 {
-    char text[PHRASE_MAX];
+    char cost[PHRASE_LONG], text[PHRASE_MAX];
     if (r->nrules == 0)
         return;
     bool authors = authors_known(r);
     html_format(h,
                 "<section id=\"rules\"><h2>Rules</h2>\n<p class=\"dim\">Pairs that match only "
-                "because of them: %s.%s</p>\n",
-                phrase_count(text, r->hidden_pairs),
+                "because of them: %s; %s.%s</p>\n",
+                phrase_count(text, r->hidden_pairs), phrase_rules(cost, r),
                 authors ? ""
                         : " <code>--rules FILE</code> shows who accepted what, and until when.");
     html_raw(h, "<div class=\"scroll\"><table><thead><tr><th scope=\"col\">Rule</th>"
@@ -439,6 +438,13 @@ static void nothing(struct html *h, const struct report *r)
                     phrase_count(text, r->outside));
     else
         html_raw(h, "There are no pairs in these records.");
+    if (report_dropped(r) > 0) {
+        html_format(h, "</p><p>%s copies were not sent, or not compared:</p>",
+                    phrase_count(text, report_dropped(r)));
+        drops(h, r);
+        html_raw(h, "</section>\n");
+        return;
+    }
     html_raw(h, "</p><p class=\"dim\">Pairs are made for routes with <code>shadow.percent</code> "
                 "above 0.</p>"
                 "</section>\n");

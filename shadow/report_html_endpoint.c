@@ -202,7 +202,7 @@ static void finding(struct html *h, const struct report_finding *f)
 
 void html_endpoint(struct html *h, const struct report_endpoint *e, size_t number, bool open)
 {
-    char text[PHRASE_MAX];
+    char text[PHRASE_MAX], counted[PHRASE_LONG];
     double rate = (double)e->verdicts[VERDICT_MISMATCH] / (double)e->compared;
     html_format(h, "<details class=\"endpoint\" id=\"e%zu\"%s data-text=\"", number,
                 open ? " open" : "");
@@ -213,7 +213,10 @@ void html_endpoint(struct html *h, const struct report_endpoint *e, size_t numbe
     html_text(h, e->name);
     html_raw(h, "</h3> <span class=\"tag\">");
     html_text(h, e->route);
-    html_format(h, "</span> <span class=\"n bad\">%s</span>", phrase_percent(text, rate));
+    if (phrase_counted(counted, e->counted, e->noise, e->settled)[0] != '\0')
+        html_format(h, "</span> <span class=\"tag\">%s", counted);
+    html_format(h, "</span> <span class=\"n %s\">%s</span>", e->counted == 0 ? "good" : "bad",
+                phrase_percent(text, rate));
     html_format(h, "<span class=\"dim\">of %s compared</span></summary>\n<div class=\"facts\">\n",
                 phrase_count(text, e->compared));
     matrix(h, e);

@@ -185,8 +185,12 @@ void html_in_force(struct html *h, const struct report *r)
         html_text(h, r->in_force[i].route);
         html_raw(h, "</span></dt><dd>");
         html_text(h, r->in_force[i].text);
-        html_raw(h, r->in_force[i].changed ? " <span class=\"tag\">changed meanwhile</span></dd>\n"
-                                           : "</dd>\n");
+        if (r->in_force[i].changed) {
+            html_raw(h, " <span class=\"tag\">");
+            html_text(h, phrase_changed(r, &r->in_force[i]));
+            html_raw(h, "</span>");
+        }
+        html_raw(h, "</dd>\n");
     }
     html_raw(h, "</dl></section>\n");
 }

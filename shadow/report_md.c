@@ -3,8 +3,11 @@
 #include "shadow/report.h"
 
 #include "base/clock.h"
+#include "shadow/jwrite.h"
 
-enum { ENDPOINTS = 12, FINDINGS = 16, RULES = 8, REASONS = 4 };
+#include <stdio.h>
+
+enum { ENDPOINTS = 8, FINDINGS = 12, RULES = 5, REASONS = 4, OPTIONS = 3, OPTIONS_TEXT = 300 };
 
 /* --- cells --- */
 
@@ -51,14 +54,11 @@ static enum err rate_cell(struct buf *b, uint64_t hits, uint64_t n, struct inter
 
 static enum err looks(const struct report *r, struct buf *b)
 {
-    char text[PHRASE_MAX];
-    TRY(buf_printf(b, "\nOf these %s count", phrase_count(text, r->counted)));
-    TRY(buf_printf(b, ", %s are noise", phrase_count(text, r->noise)));
-    TRY(buf_printf(b, ", %s were gone when asked again",
-                   phrase_count(text, r->settled[SETTLED_TRANSIENT])));
-    TRY(buf_printf(b, ", %s had other versions of the data",
-                   phrase_count(text, r->settled[SETTLED_SKEW])));
-    return buf_printf(b, "; %s probes.\n", phrase_count(text, r->probes));
+    char text[PHRASE_LONG], probes[PHRASE_MAX];
+    const char *counted = phrase_counted(text, r->counted, r->noise, r->settled);
+    TRY(buf_printf(b, "\nOf these %s; %s probes.\n", counted[0] == '\0' ? "all count" : counted,
+                   phrase_count(probes, r->probes)));
+    return ERR_OK;
 }
 
 static enum err head(const struct report *r, struct buf *b)
@@ -110,6 +110,19 @@ static enum err aside(const struct report *r, struct buf *b)
     return r->nreasons == 0 ? ERR_OK : buf_append(b, SPAN(".\n"));
 }
 
+static enum err drops(const struct report *r, struct buf *b)
+{
+    char text[PHRASE_MAX];
+    const char *sep = "\nNot sent: ";
+    for (enum shadow_drop d = 0; d < SHADOW_DROP_COUNT; d++) {
+        if (r->drops[d] == 0)
+            continue;
+        TRY(buf_printf(b, "%s%s `%s`", sep, phrase_count(text, r->drops[d]), shadow_drop_word(d)));
+        sep = ", ";
+    }
+    return report_dropped(r) == 0 ? ERR_OK : buf_append(b, SPAN(".\n"));
+}
+
 /* --- tables --- */
 
 static enum err endpoint(const struct report_endpoint *e, struct buf *b)
@@ -121,6 +134,7 @@ static enum err endpoint(const struct report_endpoint *e, struct buf *b)
     TRY(code(b, e->route));
     TRY(buf_printf(b, " | %s |", phrase_count(text, e->pairs)));
     TRY(rate_cell(b, e->verdicts[VERDICT_MISMATCH], e->compared, e->rate));
+    TRY(buf_printf(b, " %s |", phrase_count(text, e->counted)));
     return buf_printf(b, " %s |\n",
                       phrase_ratio(text, stats_quantile(&e->times[SIDE_LEGACY], 0.95),
                                    stats_quantile(&e->times[SIDE_NEW], 0.95)));
@@ -128,8 +142,8 @@ static enum err endpoint(const struct report_endpoint *e, struct buf *b)
 
 static enum err endpoints(const struct report *r, struct buf *b)
 {
-    TRY(buf_append(b, SPAN("\n| endpoint | route | pairs | differ (95 %) | p95 |\n"
-                           "|---|---|--:|--:|--:|\n")));
+    TRY(buf_append(b, SPAN("\n| endpoint | route | pairs | differ (95 %) | count | p95 |\n"
+                           "|---|---|--:|--:|--:|--:|\n")));
     for (size_t i = 0; i < r->nendpoints && i < ENDPOINTS; i++)
         TRY(endpoint(r->endpoints[i], b));
     if (r->nendpoints > ENDPOINTS)
@@ -141,9 +155,12 @@ static enum err finding(const struct report_endpoint *e, const struct report_fin
                         struct buf *b)
 {
     char text[PHRASE_MAX];
-    TRY(buf_printf(b, "| %s %llu:%llu | %s | %s | ", evidence_word(f->state),
-                   (unsigned long long)f->evidence.b, (unsigned long long)f->evidence.c,
-                   finding_severity_word(finding_severity(f->kind)), finding_kind_word(f->kind)));
+    TRY(buf_printf(b, "| %s", evidence_word(f->state)));
+    if (f->state != EVIDENCE_BLIND && f->state != EVIDENCE_CLEAN)
+        TRY(buf_printf(b, " %llu:%llu", (unsigned long long)f->evidence.b,
+                       (unsigned long long)f->evidence.c));
+    TRY(buf_printf(b, " | %s | %s | ", finding_severity_word(finding_severity(f->kind)),
+                   finding_kind_word(f->kind)));
     TRY(code(b, f->path));
     TRY(buf_append(b, SPAN(" | ")));
     TRY(code(b, e->name));
@@ -198,14 +215,36 @@ static enum err rule(const struct report_rule *x, struct buf *b)
 
 static enum err rules(const struct report *r, struct buf *b)
 {
-    char text[PHRASE_MAX];
+    char text[PHRASE_LONG];
     if (r->nrules == 0)
         return ERR_OK;
-    TRY(buf_printf(b, "\nRules make %s pairs match:\n", phrase_count(text, r->hidden_pairs)));
+    TRY(buf_printf(b, "\nRules: %s.\n", phrase_rules(text, r)));
     TRY(buf_append(b, SPAN("\n| rule | pairs | who and why | ends |\n|---|--:|---|---|\n")));
     for (size_t i = 0; i < r->nrules && i < RULES; i++)
         TRY(rule(&r->rules[i], b));
     return r->nrules <= RULES ? ERR_OK : buf_printf(b, "\n%zu more rules.\n", r->nrules - RULES);
+}
+
+static enum err option(const struct report *r, const struct report_in_force *f, struct buf *b)
+{
+    char text[OPTIONS_TEXT + 4];
+    struct span all = span_str(f->text);
+    size_t n = jwrite_cut(all, OPTIONS_TEXT);
+    (void)snprintf(text, sizeof(text), SPAN_FMT "%s", (int)n, all.p, n < all.n ? "..." : "");
+    TRY(buf_append(b, SPAN("- ")));
+    TRY(code(b, f->route));
+    TRY(buf_append(b, SPAN(": ")));
+    TRY(words(b, text));
+    return buf_printf(b, "%s%s\n", f->changed ? "; " : "", phrase_changed(r, f));
+}
+
+static enum err options(const struct report *r, struct buf *b)
+{
+    TRY(buf_append(b, r->nin_force == 0 ? SPAN("") : SPAN("\nOptions in force:\n\n")));
+    for (size_t i = 0; i < r->nin_force && i < OPTIONS; i++)
+        TRY(option(r, &r->in_force[i], b));
+    return r->nin_force <= OPTIONS ? ERR_OK
+                                   : buf_printf(b, "- %zu more routes.\n", r->nin_force - OPTIONS);
 }
 
 enum err report_md(const struct report *r, struct buf *out)
@@ -213,9 +252,11 @@ enum err report_md(const struct report *r, struct buf *out)
     TRY(head(r, out));
     TRY(instances(r, out));
     TRY(aside(r, out));
+    TRY(drops(r, out));
     if (r->compared == 0)
         return ERR_OK;
     TRY(endpoints(r, out));
     TRY(findings(r, out));
-    return rules(r, out);
+    TRY(rules(r, out));
+    return options(r, out);
 }

@@ -52,26 +52,48 @@ static struct report_in_force *find(struct report *r, struct span route)
     return NULL;
 }
 
+static bool is_true(const struct jdoc *d, const char *key)
+{
+    uint32_t v = jdoc_member(d, 0, span_str(key));
+    return v != JDOC_NONE && d->nodes[v].kind == JDOC_TRUE;
+}
+
+static enum err set_text(struct report *r, struct report_in_force *f, const struct record *x,
+                         struct span text)
+{
+    bool is_other = f->text != NULL && !span_eq(span_str(f->text), text);
+    bool is_newer = f->text == NULL || x->at_ms > f->at_ms ||
+                    (x->at_ms == f->at_ms && span_cmp(text, span_str(f->text)) > 0);
+    f->changed = f->changed || is_other || is_true(x->doc, "changed");
+    if (!is_newer)
+        return ERR_OK;
+    f->text = is_other || f->text == NULL ? arena_copy(&r->arena, text) : f->text;
+    f->at_ms = x->at_ms;
+    return f->text == NULL ? ERR_NO_MEMORY : ERR_OK;
+}
+
+static struct report_in_force *make(struct report *r, struct span route)
+{
+    struct report_in_force *f = &r->in_force[r->nin_force];
+    *f = (struct report_in_force){.route = arena_copy(&r->arena, route)};
+    r->nin_force += f->route != NULL;
+    return f->route == NULL ? NULL : f;
+}
+
 enum err report_options_add(struct report *r, const struct record *x)
 {
     struct buf b = BUF_INIT(TEXT_ROOM);
     struct report_in_force *f = find(r, x->route);
+    uint64_t rules;
+    if (jdoc_u64(x->doc, 0, "rules", &rules) && rules == 0 && x->at_ms > r->no_rules_ms)
+        r->no_rules_ms = x->at_ms;
     if (f == NULL && r->nin_force == REPORT_IN_FORCE_MAX)
         return ERR_OK;
+    if (f == NULL && (f = make(r, x->route)) == NULL)
+        return ERR_NO_MEMORY;
     enum err e = write_text(x->doc, &b);
-    if (e == ERR_TOO_LARGE) /* what fits says enough */
-        e = ERR_OK;
-    if (e == ERR_OK) {
-        const char *text = arena_copy(&r->arena, buf_span(&b));
-        if (f == NULL) {
-            f = &r->in_force[r->nin_force++];
-            *f = (struct report_in_force){.route = arena_copy(&r->arena, x->route)};
-        } else if (text != NULL && strcmp(f->text, text) != 0) {
-            f->changed = true;
-        }
-        f->text = text;
-        e = f->route == NULL || text == NULL ? ERR_NO_MEMORY : ERR_OK;
-    }
+    if (e == ERR_OK || e == ERR_TOO_LARGE) /* what fits says enough */
+        e = set_text(r, f, x, buf_span(&b));
     buf_free(&b);
     return e;
 }

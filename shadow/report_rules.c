@@ -18,13 +18,19 @@ enum err report_rules_begin(struct report *r, struct complaints *wrong)
     return ERR_OK;
 }
 
-static struct report_rule *find(struct report *r, struct span id)
+static struct report_rule *known(struct report *r, struct span id)
 {
     for (size_t i = 0; i < r->nrules; i++)
         if (span_eq(span_str(r->rules[i].id), id))
             return &r->rules[i];
-    if (r->nrules == REPORT_RULES_MAX)
-        return NULL;
+    return NULL;
+}
+
+static struct report_rule *find(struct report *r, struct span id)
+{
+    struct report_rule *x = known(r, id);
+    if (x != NULL || r->nrules == REPORT_RULES_MAX)
+        return x;
     const char *copy = arena_copy(&r->arena, id);
     if (copy == NULL)
         return NULL;
@@ -143,4 +149,102 @@ enum err report_rules_apply(struct report *r, struct record *x)
     if (x->nhidden > 0 && x->verdict == VERDICT_MATCH)
         r->hidden_pairs++;
     return r->book.n == 0 ? ERR_OK : replay(r, x);
+}
+
+/* --- those in force --- */
+
+enum err report_rules_line(struct report *r, const struct record *x)
+{
+    struct span was = buf_span(&r->rules_line);
+    if (x->at_ms < r->rules_ms || (x->at_ms == r->rules_ms && span_cmp(x->line, was) <= 0))
+        return ERR_OK;
+    r->rules_ms = x->at_ms;
+    r->rules_line.n = 0;
+    return buf_append(&r->rules_line, x->line);
+}
+
+enum err report_rules_hidden(struct report *r, struct span id, uint64_t pairs, uint64_t places,
+                             uint64_t last_ms, struct span *paths, size_t npaths, bool more)
+{
+    struct report_rule *rule = find(r, id);
+    if (rule == NULL)
+        return r->nrules == REPORT_RULES_MAX ? ERR_OK : ERR_NO_MEMORY;
+    rule->pairs += pairs;
+    rule->pairs = rule->pairs < r->compared ? rule->pairs : r->compared;
+    rule->places += places;
+    rule->last_ms = last_ms > rule->last_ms ? last_ms : rule->last_ms;
+    rule->more_paths = rule->more_paths || more;
+    for (size_t i = 0; i < npaths; i++)
+        TRY(note_path(r, rule, paths[i]));
+    return ERR_OK;
+}
+
+static const char *member(struct report *r, const struct jdoc *d, uint32_t object, const char *key,
+                          const char *otherwise)
+{
+    struct span s = SPAN_NULL;
+    return jdoc_string(d, object, key, &s) ? arena_copy(&r->arena, s) : otherwise;
+}
+
+static enum err read_rule(struct report *r, const struct jdoc *d, uint32_t object,
+                          struct rule **out)
+{
+    struct rule *rule = arena_zalloc(&r->arena, sizeof(*rule));
+    struct span action = SPAN_NULL;
+    *out = rule;
+    if (rule == NULL)
+        return ERR_NO_MEMORY;
+    rule->id = member(r, d, object, "id", "");
+    rule->route = member(r, d, object, "route", "*");
+    rule->endpoint = "*";
+    rule->path = member(r, d, object, "path", "");
+    rule->author = member(r, d, object, "author", "");
+    rule->reason = member(r, d, object, "reason", "");
+    rule->key = member(r, d, object, "key", "");
+    (void)jdoc_u64(d, object, "expires", &rule->expires_ms);
+    (void)jdoc_string(d, object, "action", &action);
+    for (enum rule_action a = 0; a < RULE_ACTIONS; a++)
+        if (span_eq(action, span_str(rule_action_word(a))))
+            rule->action = a;
+    return rule->id == NULL || rule->route == NULL || rule->path == NULL || rule->author == NULL ||
+                   rule->reason == NULL || rule->key == NULL
+               ? ERR_NO_MEMORY
+               : ERR_OK;
+}
+
+/* With other rules on trial only those count that hid something. */
+static bool is_shown(const struct report *r, const struct rule *rule)
+{
+    return r->options->rules == NULL &&
+           (r->options->route == NULL || rule_is_for(rule, span_str(r->options->route), SPAN_NULL));
+}
+
+static enum err add_rule(struct report *r, const struct jdoc *d, uint32_t object)
+{
+    struct rule *rule;
+    TRY(read_rule(r, d, object, &rule));
+    if (rule->id[0] == '\0')
+        return ERR_OK;
+    struct report_rule *x = known(r, span_str(rule->id));
+    if (x == NULL && is_shown(r, rule) && r->nrules < REPORT_RULES_MAX) {
+        x = &r->rules[r->nrules++];
+        *x = (struct report_rule){.id = rule->id};
+    }
+    if (x != NULL && x->rule == NULL)
+        x->rule = rule;
+    return ERR_OK;
+}
+
+enum err report_rules_finish(struct report *r)
+{
+    struct jdoc d = JDOC_INIT;
+    if (r->rules_line.n == 0 || r->no_rules_ms > r->rules_ms)
+        return ERR_OK;
+    enum err e = jdoc_parse(&d, buf_span(&r->rules_line));
+    uint32_t list = e == ERR_OK ? jdoc_member(&d, 0, SPAN("rules")) : JDOC_NONE;
+    if (list != JDOC_NONE && d.nodes[list].kind == JDOC_ARRAY)
+        for (uint32_t i = list + 1; i < d.nodes[list].next && e == ERR_OK; i = d.nodes[i].next)
+            e = add_rule(r, &d, i);
+    jdoc_free(&d);
+    return e;
 }

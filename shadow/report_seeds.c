@@ -11,10 +11,11 @@ enum err report_seeds_add(struct report *r, struct report_endpoint *e, const str
     for (size_t i = 0; i < x->nseeds; i++) {
         const struct record_seed *from = &x->seeds[i];
         struct report_seed *to = &e->seeds[from->kind];
+        bool missed = to->n[SEED_MISSED] > 0, first = from->outcome == SEED_MISSED && !missed;
         to->n[from->outcome]++;
-        bool worse = from->outcome == SEED_MISSED || to->n[SEED_MISSED] == 0;
-        bool news = to->path == NULL || !span_eq(span_str(to->path), from->path);
-        if (from->outcome == SEED_CAUGHT || !worse || !news)
+        bool before = to->path == NULL || span_cmp(from->path, span_str(to->path)) < 0;
+        if (from->outcome == SEED_CAUGHT || (missed && from->outcome == SEED_HIDDEN) ||
+            (!first && !before))
             continue;
         to->by = arena_copy(&r->arena, from->by);
         to->path = arena_copy(&r->arena, from->path);

@@ -1,6 +1,7 @@
 /* Looking first, counting second. */
 #include "shadow/report_tables.h"
 #include "shadow/report_noise.h"
+#include "shadow/report_rules.h"
 
 #include "base/clock.h"
 
@@ -53,7 +54,8 @@ enum err report_surveyed(struct report *r, struct complaints *wrong)
 {
     if (r->tables->nheads > 0 && r->options->rules != NULL) {
         complain(wrong, "report", "give records",
-                 "rules are tried on pairs, which a table of findings does not hold");
+                 "--rules are tried on pairs, which a table of findings does not hold; what rules "
+                 "in force hide is in its report");
         return ERR_INVALID;
     }
     if (!r->tables->pairs || r->tables->nheads == 0)
@@ -150,6 +152,11 @@ enum err report_tables_line(struct report *r, const struct record_reader *reader
     return e == ERR_INVALID ? ERR_OK : e;
 }
 
+bool report_tables_wants(const struct report *r)
+{
+    return r->tables->nheads == 0 || r->tables->current;
+}
+
 /* --- from the sum to the report --- */
 
 static void copy_counts(struct report *r, const struct findings_endpoint *from,
@@ -169,6 +176,7 @@ static void copy_counts(struct report *r, const struct findings_endpoint *from,
         if (settled_counts(s))
             e->counted = findings_sum(e->counted, from->settled[s]);
     }
+    r->hidden_pairs = findings_sum(r->hidden_pairs, from->by_rules);
     e->judged = from->judged;
     e->more = from->more;
     for (enum side s = SIDE_LEGACY; s <= SIDE_NEW;
@@ -207,6 +215,22 @@ static bool is_counted(const struct findings_endpoint *e)
     return n > 0;
 }
 
+static enum err fill_seeds(struct report *r, const struct findings_endpoint *from,
+                           struct report_endpoint *e)
+{
+    for (enum seed_kind k = 0; k < SEED_KINDS && from->seeds != NULL; k++) {
+        const struct findings_seed *x = &from->seeds[k];
+        memcpy(e->seeds[k].n, x->n, sizeof(x->n));
+        if (x->path == NULL)
+            continue;
+        e->seeds[k].path = arena_copy(&r->arena, span_str(x->path));
+        e->seeds[k].by = arena_copy(&r->arena, span_str(x->by));
+        if (e->seeds[k].path == NULL || e->seeds[k].by == NULL)
+            return ERR_NO_MEMORY;
+    }
+    return ERR_OK;
+}
+
 static enum err fill_endpoint(struct report *r, const struct findings_endpoint *from)
 {
     if (!is_counted(from))
@@ -216,6 +240,7 @@ static enum err fill_endpoint(struct report *r, const struct findings_endpoint *
         return ERR_NO_MEMORY;
     copy_counts(r, from, e);
     TRY(copy_absent(r, from, e));
+    TRY(fill_seeds(r, from, e));
     for (size_t i = 0; i < from->nreasons; i++)
         TRY(report_reason_add(r, from->reasons[i].verdict, span_str(from->reasons[i].word),
                               from->reasons[i].n));
@@ -223,6 +248,33 @@ static enum err fill_endpoint(struct report *r, const struct findings_endpoint *
         r->first_ms = from->first_ms;
     r->last_ms = from->last_ms > r->last_ms ? from->last_ms : r->last_ms;
     return ERR_OK;
+}
+
+/* By rule, over all routes: they are sorted so. */
+static enum err fill_hidden(struct report *r, const struct findings_about *a)
+{
+    struct span paths[FINDINGS_HIDER_PATHS];
+    for (size_t i = 0; i < a->nhiders; i++) {
+        const struct findings_hider *h = &a->hiders[i];
+        for (size_t k = 0; k < h->npaths; k++)
+            paths[k] = span_str(h->paths[k]);
+        TRY(report_rules_hidden(r, span_str(h->rule), h->pairs, h->places, h->last_ms, paths,
+                                h->npaths, h->more_paths));
+    }
+    return ERR_OK;
+}
+
+static int by_software(const void *pa, const void *pb)
+{
+    const struct report_stack *a = pa, *b = pb;
+    int c = strcmp(a->legacy, b->legacy);
+    return c != 0 ? c : strcmp(a->new_, b->new_);
+}
+
+static int by_route(const void *pa, const void *pb)
+{
+    const struct report_in_force *a = pa, *b = pb;
+    return strcmp(a->route, b->route);
 }
 
 /* Members of the example, as those of a record. */
@@ -241,11 +293,18 @@ static void read_example(struct jdoc *d, const struct findings_entry *e, struct 
     (void)jdoc_string(d, 0, "new", &xf->values[SIDE_NEW]);
 }
 
-/* A forged number must not make work. */
-static uint64_t at_most(uint64_t n, uint64_t most)
+/* In proportion: a forged number must not make work. */
+static void copy_evidence(const struct evidence *from, uint64_t most, struct evidence *to)
 {
-    n = n < most ? n : most;
-    return n < EVIDENCE_PROBES_MAX ? n : EVIDENCE_PROBES_MAX;
+    to->b = from->b < most ? from->b : most;
+    to->c = from->c < most ? from->c : most;
+    to->both = from->both < most ? from->both : most;
+    while (to->b > EVIDENCE_PROBES_MAX || to->c > EVIDENCE_PROBES_MAX ||
+           to->both > EVIDENCE_PROBES_MAX) {
+        to->b /= 2;
+        to->c /= 2;
+        to->both /= 2;
+    }
 }
 
 static enum err fill_finding(struct report *r, struct record *x, struct jdoc *d,
@@ -279,9 +338,7 @@ static enum err fill_finding(struct report *r, struct record *x, struct jdoc *d,
     f->lasting = from->lasting < f->pairs ? from->lasting : f->pairs;
     f->skew = from->skew < f->pairs - f->lasting ? from->skew : f->pairs - f->lasting;
     f->places = from->places;
-    f->evidence.b = at_most(from->evidence.b, e->compared);
-    f->evidence.c = at_most(from->evidence.c, e->compared);
-    f->evidence.both = at_most(from->evidence.both, e->compared);
+    copy_evidence(&from->evidence, e->compared, &f->evidence);
     f->first_ms = from->first_ms;
     f->last_ms = from->last_ms;
     return ERR_OK;
@@ -307,10 +364,14 @@ enum err report_tables_finish(struct report *r)
         return ERR_NO_MEMORY;
     findings_settle(sum);
     r->lost_findings = findings_sum(r->lost_findings, t->lost);
+    qsort(r->stacks, r->nstacks, sizeof(r->stacks[0]), by_software);
+    qsort(r->in_force, r->nin_force, sizeof(r->in_force[0]), by_route);
     for (size_t i = 0; i < t->nendpoints && e == ERR_OK; i++)
         e = fill_endpoint(r, t->endpoints[i]);
     for (size_t i = 0; i < t->nentries && e == ERR_OK; i++)
         e = fill_finding(r, x, &d, &t->entries[i]);
+    if (e == ERR_OK)
+        e = fill_hidden(r, &t->about);
     jdoc_free(&d);
     free(x);
     return e;
@@ -371,5 +432,5 @@ const char *report_not_held(const struct report *r)
 {
     return r->ninstances == 0
                ? NULL
-               : "Rules, options, self-tests and software are not in tables, but in records.";
+               : "Tables hold one example of a finding; bars over time and patches need records.";
 }

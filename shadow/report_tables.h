@@ -10,7 +10,7 @@
 #include "shadow/findings.h"
 #include "shadow/report.h"
 
-enum { EVIDENCE_PROBES_MAX = 1000000000 }; /* more of a finding tell nothing more */
+enum { EVIDENCE_PROBES_MAX = 1000000 }; /* more of a finding tell nothing more */
 
 enum { REPORT_HEADS_MAX = 2 * REPORT_INSTANCES_MAX };
 
@@ -43,6 +43,9 @@ enum err report_surveyed(struct report *r, struct complaints *wrong) MUST_USE;
 
 enum err report_tables_line(struct report *r, const struct record_reader *reader) MUST_USE;
 /* The second time: a line that belongs to tables. */
+
+bool report_tables_wants(const struct report *r);
+/* Whether a line that tables and records have in common counts: not in an old copy of a table. */
 
 enum err report_tables_finish(struct report *r) MUST_USE;
 /* Fills the report from the sum. */

@@ -4,7 +4,8 @@
 
 enum {
     WIDTH_DEFAULT = 80,
-    WIDTH_MIN = 72,
+    WIDTH_MIN = 60,
+    NARROW = 72, /* up to here there is room for less */
     WIDTH_MAX = 160,
     WIDE = 108,        /* from here on there is room for more columns */
     DETAILED_MAX = 10, /* endpoints shown in detail */
@@ -29,8 +30,10 @@ static void title(struct term *p, const struct report *r)
     term_put(p, TERM_DIM, phrase_time(text, r->first_ms));
     term_put(p, TERM_DIM, " to ");
     term_put(p, TERM_DIM, phrase_time(text, r->last_ms));
-    term_put(p, TERM_DIM, " UTC (");
-    term_put(p, TERM_DIM, phrase_span(text, r->last_ms - r->first_ms));
+    term_put(p, TERM_DIM, " UTC ");
+    term_fit(p, term_columns(phrase_span(text, r->last_ms - r->first_ms)) + 2, 0);
+    term_put(p, TERM_DIM, "(");
+    term_put(p, TERM_DIM, text);
     term_put(p, TERM_DIM, ")");
     if (r->store != NULL) {
         term_end(p);
@@ -42,42 +45,36 @@ static void title(struct term *p, const struct report *r)
     term_end(p);
 }
 
-static void reason_list(struct term *p, const struct report *r, enum verdict_kind verdict)
+/* "word n, " of a list that goes on in the next line where the window ends. */
+static void list_item(struct term *p, const char *word, uint64_t n, bool first)
 {
     char text[PHRASE_MAX];
-    unsigned used = LABEL + 24;
-    const char *sep = "";
+    term_put(p, TERM_DIM, first ? "" : ", ");
+    term_fit(p, term_columns(word) + 2 + term_columns(phrase_count(text, n)), LABEL + 24);
+    term_put(p, TERM_PLAIN, word);
+    term_put(p, TERM_PLAIN, " ");
+    term_put(p, TERM_PLAIN, text);
+}
+
+static void reason_list(struct term *p, const struct report *r, enum verdict_kind verdict)
+{
+    bool first = true;
     for (size_t i = 0; i < r->nreasons; i++) {
-        const struct report_reason *x = &r->reasons[i];
-        if (x->verdict != verdict)
+        if (r->reasons[i].verdict != verdict)
             continue;
-        unsigned want = term_columns(x->word) + term_columns(phrase_count(text, x->n)) + 3;
-        term_put(p, TERM_DIM, sep);
-        if (used + want > p->width && used > LABEL + 24) {
-            term_end(p);
-            term_space(p, LABEL + 24);
-            used = LABEL + 24;
-        }
-        term_put(p, TERM_PLAIN, x->word);
-        term_put(p, TERM_PLAIN, " ");
-        term_put(p, TERM_PLAIN, phrase_count(text, x->n));
-        used += want;
-        sep = ", ";
+        list_item(p, r->reasons[i].word, r->reasons[i].n, first);
+        first = false;
     }
 }
 
 static void drop_list(struct term *p, const struct report *r)
 {
-    char text[PHRASE_MAX];
-    const char *sep = "";
+    bool first = true;
     for (enum shadow_drop d = 0; d < SHADOW_DROP_COUNT; d++) {
         if (r->drops[d] == 0)
             continue;
-        term_put(p, TERM_PLAIN, sep);
-        term_put(p, TERM_PLAIN, shadow_drop_word(d));
-        term_put(p, TERM_PLAIN, " ");
-        term_put(p, TERM_PLAIN, phrase_count(text, r->drops[d]));
-        sep = ", ";
+        list_item(p, shadow_drop_word(d), r->drops[d], first);
+        first = false;
     }
 }
 
@@ -98,14 +95,11 @@ static void strip_compared(struct term *p, const struct report *r, enum verdict_
     strip_begin(p, style, verdict_word(k), n);
     term_right(p, TERM_PLAIN, r->compared == 0 ? "-" : phrase_percent(text, share), 9);
     term_space(p, 2);
+    if (p->width >= NARROW)
+        term_bar(p, style, share, room > 30 ? room - 24 : 6);
     if (k == VERDICT_MISMATCH && r->compared > 0) {
-        room = room > 30 ? room - 24 : 6;
-        term_bar(p, style, share, room);
-        term_put(p, TERM_DIM, "  95 %: ");
+        term_put(p, TERM_DIM, p->width >= NARROW ? "  95 %: " : "95 %: ");
         term_put(p, TERM_DIM, phrase_interval(text, r->rate));
-    } else {
-        room = room > 30 ? room - 24 : 6;
-        term_bar(p, style, share, room);
     }
     term_end(p);
 }
@@ -118,18 +112,14 @@ struct listed {
 
 static void put_listed(struct term *p, const char *label, const struct listed *list, size_t n)
 {
-    char text[PHRASE_MAX];
-    const char *sep = "";
+    bool first = true;
     term_space(p, 2);
     term_left(p, TERM_PLAIN, label, LABEL + 22);
     for (size_t i = 0; i < n; i++) {
         if (list[i].n == 0)
             continue;
-        term_put(p, TERM_DIM, sep);
-        term_put(p, TERM_PLAIN, list[i].word);
-        term_put(p, TERM_PLAIN, " ");
-        term_put(p, TERM_PLAIN, phrase_count(text, list[i].n));
-        sep = ", ";
+        list_item(p, list[i].word, list[i].n, first);
+        first = false;
     }
     term_end(p);
 }
@@ -150,11 +140,18 @@ static void second_looks(struct term *p, const struct report *r)
         put_listed(p, "fields that differ", fields, ARRAY_LEN(fields));
 }
 
+static void strip_dropped(struct term *p, const struct report *r)
+{
+    if (report_dropped(r) == 0)
+        return;
+    strip_begin(p, TERM_YELLOW, "not sent", report_dropped(r));
+    term_space(p, 11);
+    drop_list(p, r);
+    term_end(p);
+}
+
 static void strip(struct term *p, const struct report *r)
 {
-    uint64_t dropped = 0;
-    for (size_t d = 0; d < SHADOW_DROP_COUNT; d++)
-        dropped += r->drops[d];
     term_end(p);
     strip_compared(p, r, VERDICT_MATCH, TERM_GREEN);
     strip_compared(p, r, VERDICT_MISMATCH, TERM_RED);
@@ -165,12 +162,7 @@ static void strip(struct term *p, const struct report *r)
         reason_list(p, r, k);
         term_end(p);
     }
-    if (dropped > 0) {
-        strip_begin(p, TERM_YELLOW, "not sent", dropped);
-        term_space(p, 11);
-        drop_list(p, r);
-        term_end(p);
-    }
+    strip_dropped(p, r);
     second_looks(p, r);
 }
 
@@ -202,9 +194,9 @@ static void instances(struct term *p, const struct report *r)
     if (r->ninstances > 0 && report_instances(r, &text) == ERR_OK &&
         buf_append(&text, span_of("", 1)) == ERR_OK) {
         term_put(p, TERM_DIM, "from tables of findings: ");
-        term_put(p, TERM_DIM, text.p);
+        term_wrapped(p, TERM_DIM, text.p, 2);
         term_end(p);
-        term_put(p, TERM_DIM, report_not_held(r));
+        term_wrapped(p, TERM_DIM, report_not_held(r), 0);
         term_end(p);
     }
     buf_free(&text);
@@ -225,9 +217,15 @@ static void stacks(struct term *p, const struct report *r)
 
 /* --- table of endpoints --- */
 
+static unsigned route_columns(const struct term *p)
+{
+    return p->width < NARROW ? 0 : 10;
+}
+
 static unsigned name_columns(const struct term *p)
 {
-    unsigned fixed = 4 + 10 + 9 + 9 + 10 + 9; /* number, route, pairs, share, mismatch, p95 */
+    unsigned fixed =
+        4 + 9 + 9 + 10 + 9 + route_columns(p); /* number, pairs, share, mismatch, p95 */
     return p->width - fixed - (p->width >= WIDE ? 16 + 20 : 0);
 }
 
@@ -236,7 +234,7 @@ static void table_head(struct term *p)
     term_right(p, TERM_DIM, "#", 3);
     term_space(p, 1);
     term_left(p, TERM_DIM, "ENDPOINT", name_columns(p));
-    term_left(p, TERM_DIM, " ROUTE", 10);
+    term_left(p, TERM_DIM, " ROUTE", route_columns(p));
     term_right(p, TERM_DIM, "PAIRS", 9);
     term_right(p, TERM_DIM, "SHARE", 9);
     term_right(p, TERM_DIM, "MISMATCH", 10);
@@ -260,8 +258,10 @@ static void table_row(struct term *p, const struct report *r, size_t i)
     text_number(p, TERM_PLAIN, i + 1, 3);
     term_space(p, 1);
     term_left(p, TERM_PLAIN, e->name, name_columns(p));
-    term_space(p, 1);
-    term_left(p, TERM_DIM, e->route, 9);
+    if (route_columns(p) > 0) {
+        term_space(p, 1);
+        term_left(p, TERM_DIM, e->route, route_columns(p) - 1);
+    }
     text_number(p, TERM_PLAIN, e->pairs, 9);
     term_right(p, TERM_PLAIN, phrase_percent(text, (double)e->pairs / (double)r->pairs), 9);
     term_right(p, text_rate_style(e), e->compared == 0 ? "-" : phrase_percent(text, rate), 10);
@@ -278,7 +278,7 @@ static void table(struct term *p, const struct report *r)
 {
     term_end(p);
     term_put(p, TERM_BOLD, "Endpoints");
-    term_put(p, TERM_DIM, ", by share of traffic times rate of mismatches that count");
+    term_wrapped(p, TERM_DIM, ", by share of traffic times rate of mismatches that count", 0);
     term_end(p);
     table_head(p);
     for (size_t i = 0; i < r->nendpoints && i < LISTED_MAX; i++)
@@ -312,8 +312,8 @@ static void details(struct term *p, const struct report *r)
         term_end(p);
     }
     if (curl) {
-        term_put(p, TERM_DIM,
-                 "BASE in a curl line is the address to ask: weir, or either backend.");
+        term_wrapped(p, TERM_DIM,
+                     "BASE in a curl line is the address to ask: weir, or either backend.", 0);
         term_end(p);
     }
     if (with == 0 && r->compared > 0) {
@@ -328,8 +328,8 @@ static void nothing(struct term *p, const struct report *r)
 {
     term_end(p);
     if (r->lines == 0)
-        term_put(p, TERM_PLAIN,
-                 "The record files are empty: no pair of answers has been compared yet.");
+        term_wrapped(p, TERM_PLAIN,
+                     "The record files are empty: no pair of answers has been compared yet.", 0);
     else if (r->outside > 0)
         term_put(p, TERM_PLAIN, "No record is of this route and time.");
     else
@@ -340,9 +340,15 @@ static void nothing(struct term *p, const struct report *r)
                    "records were left out: of other routes, or too old.");
         term_end(p);
     } else {
-        term_put(p, TERM_DIM, "Pairs are made for routes with shadow.percent above 0.");
+        term_wrapped(p, TERM_DIM,
+                     report_dropped(r) == 0
+                         ? "Pairs are made for routes with shadow.percent above 0."
+                         : "Copies were not sent, or not compared (docs/shadow.md has the "
+                           "reasons):",
+                     0);
         term_end(p);
     }
+    strip_dropped(p, r);
 }
 
 enum err report_text(const struct report *r, struct buf *out)

@@ -5,7 +5,8 @@
 
 enum {
     FINDINGS_SHOWN = 20,
-    BELOW = 12, /* where the lines below a finding begin */
+    BELOW = 12,  /* where the lines below a finding begin */
+    NARROW = 72, /* up to here there is room for less */
 };
 
 void text_number(struct term *p, enum term_style style, uint64_t n, unsigned columns)
@@ -31,7 +32,7 @@ enum term_style text_rate_style(const struct report_endpoint *e)
 
 static void detail_verdicts(struct term *p, const struct report_endpoint *e)
 {
-    char text[PHRASE_MAX];
+    char text[PHRASE_MAX], counted[PHRASE_LONG];
     term_space(p, 4);
     text_count(p, e->compared, "pair compared, ", "pairs compared, ");
     term_put(p, text_rate_style(e), phrase_count(text, e->verdicts[VERDICT_MISMATCH]));
@@ -41,6 +42,11 @@ static void detail_verdicts(struct term *p, const struct report_endpoint *e)
     term_put(p, TERM_DIM, " (");
     term_put(p, TERM_DIM, phrase_interval(text, e->rate));
     term_put(p, TERM_DIM, ")");
+    if (phrase_counted(counted, e->counted, e->noise, e->settled)[0] != '\0') {
+        term_put(p, TERM_DIM, ";");
+        term_wrapped(p, TERM_PLAIN, " of these ", 4);
+        term_wrapped(p, TERM_PLAIN, counted, 4);
+    }
     term_end(p);
 }
 
@@ -118,9 +124,14 @@ static void finding_begin(struct term *p, const struct report_finding *f)
         term_left(p, TERM_DIM, evidence_word(f->state), 8);
 }
 
+static unsigned interval_columns(const struct term *p)
+{
+    return p->width < NARROW ? 0 : 14;
+}
+
 static unsigned path_columns(const struct term *p)
 {
-    return p->width - 4 - 8 - 9 - 8 - 9 - 14;
+    return p->width - 4 - 8 - 9 - 8 - 9 - interval_columns(p);
 }
 
 static void finding_numbers(struct term *p, const struct report_finding *f)
@@ -128,7 +139,7 @@ static void finding_numbers(struct term *p, const struct report_finding *f)
     char text[PHRASE_MAX];
     text_number(p, TERM_PLAIN, f->pairs, 8);
     term_right(p, TERM_PLAIN, phrase_percent(text, (double)f->pairs / (double)f->within), 9);
-    term_right(p, TERM_DIM, phrase_interval(text, f->rate), 14);
+    term_right(p, TERM_DIM, phrase_interval(text, f->rate), interval_columns(p));
     term_end(p);
 }
 
@@ -150,31 +161,31 @@ static void finding_facts(struct term *p, const struct report_finding *f)
 {
     char text[PHRASE_MAX];
     term_space(p, BELOW);
-    term_put(p, TERM_DIM, finding_kind_sentence(f->kind));
+    term_wrapped(p, TERM_DIM, finding_kind_sentence(f->kind), BELOW);
     if (f->detail[0] != '\0') {
         term_put(p, TERM_DIM, ": ");
-        term_put(p, TERM_DIM, f->detail);
+        term_wrapped(p, TERM_DIM, f->detail, BELOW);
     }
     if (phrase_classes(text, f)[0] != '\0') {
-        term_put(p, TERM_DIM, TEXT_DOT);
-        term_put(p, TERM_DIM, text);
+        term_wrapped(p, TERM_DIM, TEXT_DOT, BELOW);
+        term_wrapped(p, TERM_DIM, text, BELOW);
     }
     if (f->places > f->pairs) {
-        term_put(p, TERM_DIM, TEXT_DOT);
-        term_put(p, TERM_DIM, phrase_count(text, f->places));
-        term_put(p, TERM_DIM, " places");
+        term_wrapped(p, TERM_DIM, TEXT_DOT, BELOW);
+        term_wrapped(p, TERM_DIM, phrase_count(text, f->places), BELOW);
+        term_wrapped(p, TERM_DIM, " places", BELOW);
     }
     if (f->method[0] != '\0') {
-        term_put(p, TERM_DIM, TEXT_DOT);
-        term_put(p, TERM_DIM, "matched by ");
-        term_put(p, TERM_DIM, f->method);
+        term_wrapped(p, TERM_DIM, TEXT_DOT, BELOW);
+        term_wrapped(p, TERM_DIM, "matched by ", BELOW);
+        term_wrapped(p, TERM_DIM, f->method, BELOW);
     }
     term_end(p);
     term_space(p, BELOW);
     term_put(p, TERM_DIM, "seen ");
     term_put(p, TERM_DIM, phrase_time(text, f->first_ms));
-    term_put(p, TERM_DIM, " to ");
-    term_put(p, TERM_DIM, phrase_time(text, f->last_ms));
+    term_wrapped(p, TERM_DIM, " to ", BELOW);
+    term_wrapped(p, TERM_DIM, phrase_time(text, f->last_ms), BELOW);
     term_end(p);
 }
 
@@ -184,7 +195,7 @@ static void finding_evidence(struct term *p, const struct report_finding *f)
     term_space(p, BELOW);
     term_put(p, f->state == EVIDENCE_REGRESS ? TERM_RED : TERM_DIM, evidence_word(f->state));
     term_put(p, TERM_DIM, ": ");
-    term_put(p, TERM_DIM, phrase_evidence(text, f));
+    term_wrapped(p, TERM_DIM, phrase_evidence(text, f), BELOW);
     term_end(p);
 }
 
@@ -226,7 +237,7 @@ static void example(struct term *p, const struct report_example *x, bool with_cu
     }
     if (x->note[0] != '\0') {
         term_space(p, BELOW);
-        term_put(p, TERM_PLAIN, x->note);
+        term_wrapped(p, TERM_PLAIN, x->note, BELOW);
         term_end(p);
     }
     struct buf line = BUF_INIT(16 * 1024);
@@ -251,7 +262,7 @@ static void detail_findings(struct term *p, const struct report_endpoint *e)
     term_left(p, TERM_DIM, "FIELD", path_columns(p));
     term_right(p, TERM_DIM, "PAIRS", 8);
     term_right(p, TERM_DIM, "RATE", 9);
-    term_right(p, TERM_DIM, "95 %", 14);
+    term_right(p, TERM_DIM, "95 %", interval_columns(p));
     term_end(p);
     for (const struct report_finding *f = e->findings; f != NULL && shown < FINDINGS_SHOWN;
          f = f->next) {
@@ -285,8 +296,8 @@ void text_endpoint(struct term *p, const struct report_endpoint *e, size_t numbe
     term_space(p, 1);
     term_put(p, TERM_BOLD, e->name);
     term_put(p, TERM_DIM, TEXT_DOT);
-    term_put(p, TERM_DIM, "route ");
-    term_put(p, TERM_DIM, e->route);
+    term_wrapped(p, TERM_DIM, "route ", 4);
+    term_wrapped(p, TERM_DIM, e->route, 4);
     term_end(p);
     detail_verdicts(p, e);
     detail_statuses(p, e);

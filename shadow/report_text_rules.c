@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 
-enum { WIDTH_DEFAULT = 80, ID = 28 };
+enum { WIDTH_DEFAULT = 80, ID = 20 };
 
 static void who(struct term *p, const struct rule *r)
 {
@@ -15,9 +15,9 @@ static void who(struct term *p, const struct rule *r)
     term_space(p, 4);
     term_put(p, TERM_DIM, r->author);
     term_put(p, TERM_DIM, ": ");
-    term_put(p, TERM_DIM, r->reason);
-    term_put(p, TERM_DIM, rule_expired(r, clock_wall_ms()) ? " (over since " : " (until ");
-    term_put(p, TERM_DIM, end);
+    term_wrapped(p, TERM_DIM, r->reason, 4);
+    term_wrapped(p, TERM_DIM, rule_expired(r, clock_wall_ms()) ? " (over since " : " (until ", 4);
+    term_wrapped(p, TERM_DIM, end, 4);
     term_put(p, TERM_DIM, ")");
     term_end(p);
 }
@@ -29,7 +29,7 @@ static void where(struct term *p, const struct report_rule *x)
     term_space(p, 4);
     for (size_t i = 0; i < x->npaths; i++) {
         term_put(p, TERM_DIM, i == 0 ? "" : ", ");
-        term_put(p, TERM_PLAIN, x->paths[i]);
+        term_wrapped(p, TERM_PLAIN, x->paths[i], 4);
     }
     term_put(p, TERM_DIM, x->more_paths ? ", more" : "");
     term_end(p);
@@ -49,7 +49,7 @@ static void one(struct term *p, const struct report *r, const struct report_rule
     if (x->rule != NULL && rule_expired(x->rule, clock_wall_ms()))
         term_put(p, TERM_YELLOW, x->pairs == 0 ? "over" : "over; ");
     else
-        term_put(p, is_key(x) ? TERM_DIM : TERM_YELLOW, phrase_rule(instead, x));
+        term_wrapped(p, is_key(x) ? TERM_DIM : TERM_YELLOW, phrase_rule(instead, x), 4);
     if (x->pairs > 0) {
         text_count(p, x->pairs, "pair", "pairs");
         term_put(p, TERM_DIM, " (");
@@ -78,8 +78,9 @@ static void in_force(struct term *p, const struct report *r)
         term_space(p, 2);
         term_left(p, TERM_PLAIN, f->route, ID);
         term_space(p, 1);
-        term_put(p, TERM_DIM, f->text);
-        term_put(p, TERM_YELLOW, f->changed ? "; changed meanwhile" : "");
+        term_wrapped(p, TERM_DIM, f->text, 4);
+        term_put(p, TERM_YELLOW, f->changed ? "; " : "");
+        term_put(p, TERM_YELLOW, phrase_changed(r, f));
         term_end(p);
     }
 }
@@ -93,18 +94,13 @@ void text_options(struct term *p, const struct report *r)
 
 void text_rules(struct term *p, const struct report *r)
 {
-    char text[PHRASE_MAX];
-    uint64_t bad = r->verdicts[VERDICT_MISMATCH], before = bad + r->hidden_pairs;
+    char text[PHRASE_LONG];
     if (r->nrules == 0 || r->compared == 0)
         return;
     term_end(p);
     term_put(p, TERM_BOLD, "Rules");
-    term_put(p, TERM_DIM, ": mismatches without them ");
-    term_put(p, TERM_PLAIN, phrase_percent(text, (double)before / (double)r->compared));
-    term_put(p, TERM_DIM, ", hidden ");
-    term_put(p, TERM_PLAIN, phrase_percent(text, (double)r->hidden_pairs / (double)r->compared));
-    term_put(p, TERM_DIM, ", left ");
-    term_put(p, TERM_PLAIN, phrase_percent(text, (double)bad / (double)r->compared));
+    term_put(p, TERM_DIM, ": ");
+    term_wrapped(p, TERM_PLAIN, phrase_rules(text, r), 2);
     term_end(p);
     for (size_t i = 0; i < r->nrules; i++)
         one(p, r, &r->rules[i]);

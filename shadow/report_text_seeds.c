@@ -42,19 +42,16 @@ static void endpoint(struct term *p, const struct report_endpoint *e)
 
 static void verdict(struct term *p, const uint64_t total[SEED_OUTCOMES])
 {
+    char text[PHRASE_LONG], n[PHRASE_MAX], c[PHRASE_MAX], h[PHRASE_MAX];
+    (void)snprintf(text, sizeof(text),
+                   ": %.30s planted defects, %.30s caught, %.30s hidden by rules,",
+                   phrase_count(n, total[SEED_CAUGHT] + total[SEED_HIDDEN] + total[SEED_MISSED]),
+                   phrase_count(c, total[SEED_CAUGHT]), phrase_count(h, total[SEED_HIDDEN]));
     term_put(p, TERM_BOLD, "Self-test");
-    term_put(p, TERM_DIM, ": ");
-    text_count(p, total[SEED_CAUGHT] + total[SEED_HIDDEN] + total[SEED_MISSED], "planted defect",
-               "planted defects");
-    term_put(p, TERM_DIM, ", ");
-    text_count(p, total[SEED_CAUGHT], "caught", "caught");
-    term_put(p, TERM_DIM, ", ");
-    text_count(p, total[SEED_HIDDEN], "hidden by rules", "hidden by rules");
-    term_put(p, TERM_DIM, ", ");
-    char missed[64], number[PHRASE_MAX];
-    (void)snprintf(missed, sizeof(missed), "%.40s missed",
-                   phrase_count(number, total[SEED_MISSED]));
-    term_put(p, total[SEED_MISSED] > 0 ? TERM_RED : TERM_GREEN, missed);
+    term_wrapped(p, TERM_DIM, text, 2);
+    (void)snprintf(text, sizeof(text), " %.40s missed", phrase_count(n, total[SEED_MISSED]));
+    term_fit(p, term_columns(text), 2);
+    term_put(p, total[SEED_MISSED] > 0 ? TERM_RED : TERM_GREEN, text);
     term_end(p);
 }
 
@@ -76,7 +73,7 @@ enum err report_text_seeds(const struct report *r, struct buf *out)
     report_seeds_total(r, total);
     if (total[SEED_CAUGHT] + total[SEED_HIDDEN] + total[SEED_MISSED] == 0) {
         term_put(&p, TERM_PLAIN,
-                 "The records hold no self-test: shadow.self_test is 0, or nothing was compared.");
+                 "No self-test was recorded: shadow.self_test is 0, or nothing was compared.");
         term_end(&p);
         return p.err;
     }

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "shadow/decimal.h"
+#include "shadow/mix.h"
 #include "shadow/vclass.h"
 
 #include <errno.h>
@@ -322,6 +323,7 @@ enum err rulebook_read(struct rulebook *b, struct span json, const char *name,
         e = ERR_CONFIG;
     }
     jdoc_free(&r.doc);
+    b->hash = mix_bytes(7, json) | 1;
     if (e != ERR_OK)
         rulebook_free(b);
     return e;

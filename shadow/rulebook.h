@@ -51,6 +51,7 @@ struct rulebook {
     struct arena arena;
     struct rule *list;
     size_t n;
+    uint64_t hash; /* of the file; 0: there is none */
     struct selector_set selectors;
 };
 

@@ -205,8 +205,11 @@ static void make_patch(const struct shadow *s, struct bench *b, struct compariso
 static void self_test(struct shadow *s, struct bench *b, const struct shadow_pair *pair,
                       const struct endpoint *endpoint)
 {
-    if (atomic_load_explicit(&s->taken, memory_order_relaxed) > SELF_TEST_WAITING ||
-        !seeds_due(&b->seeder, pair, endpoint, s->self_test) || !seeds_run(&b->seeder, pair))
+    struct endpoint name;
+    if (atomic_load_explicit(&s->taken, memory_order_relaxed) > SELF_TEST_WAITING)
+        return;
+    (void)findings_name(&s->findings, span_str(pair->rules->route), endpoint, &name);
+    if (!seeds_due(&b->seeder, pair, &name, s->self_test) || !seeds_run(&b->seeder, pair))
         return;
     for (enum seed_kind k = 0; k < SEED_KINDS; k++) {
         enum seed_outcome o = b->seeder.results[k].outcome;
@@ -216,6 +219,7 @@ static void self_test(struct shadow *s, struct bench *b, const struct shadow_pai
             metric_inc(METRIC_SHADOW_SEEDS_MISSED);
     }
     journal_seeds(&s->journal, pair, endpoint, b->seeder.results, &b->line);
+    findings_add_seeds(&s->findings, pair, endpoint, b->seeder.results);
 }
 
 /* --- asking again --- */
@@ -432,7 +436,7 @@ static enum err begin(struct shadow *s, const struct config *config, struct scri
     e = readiness_begin(&s->readiness);
     if (e != ERR_OK)
         goto no_readiness;
-    e = parents_begin(&s->parents);
+    e = parents_begin(&s->parents, &s->findings);
     if (e != ERR_OK)
         goto no_parents;
     e = work_start(&s->work, "weir-compare", threads, s->nlanes * room);
@@ -512,6 +516,7 @@ bool shadow_findings_last(const struct shadow *s)
 enum err shadow_findings(struct shadow *s, const char *instance, size_t max, struct buf *out)
 {
     OBJ_CHECK(s, SHADOW_MAGIC);
+    journal_drops(&s->journal);
     return findings_write(&s->findings, instance, max, out);
 }
 

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+enum { EXACT_HITS_MAX = 10000 };
+
 struct interval stats_wilson(uint64_t hits, uint64_t n)
 {
     const double z = 1.959963984540054, z2 = z * z;
@@ -34,10 +36,20 @@ static double binomial_below(uint64_t hits, uint64_t n, double p)
     return sum;
 }
 
+/* The score bound (Wilson), where it is as good and the sum would be long. */
+static double upper_of_many(uint64_t hits, uint64_t n)
+{
+    const double z = 1.6448536269514722, z2 = z * z, count = (double)n, p = (double)hits / count;
+    double half = z * sqrt(p * (1 - p) / count + z2 / (4 * count * count));
+    return fmin(1, (p + z2 / (2 * count) + half) / (1 + z2 / count));
+}
+
 double stats_upper(uint64_t hits, uint64_t n)
 {
     if (n == 0 || hits >= n)
         return 1;
+    if (hits > EXACT_HITS_MAX)
+        return upper_of_many(hits, n);
     double low = (double)hits / (double)n, high = 1;
     for (int i = 0; i < 60; i++) {
         double middle = (low + high) / 2;

@@ -81,6 +81,68 @@ void term_put(struct term *p, enum term_style style, const char *s)
     end_style(p, style);
 }
 
+/* How far the line has come. */
+static unsigned column_of(const struct term *p)
+{
+    unsigned n = 0;
+    size_t from = p->out->n;
+    bool clean, combining = false;
+    while (from > 0 && p->out->p[from - 1] != '\n')
+        from--;
+    while (from < p->out->n) {
+        const char *s = p->out->p + from;
+        if (*s == '\x1b') { /* a colour ends with its m */
+            const char *m = memchr(s, 'm', p->out->n - from);
+            from += m == NULL ? 1 : (size_t)(m - s) + 1;
+            continue;
+        }
+        from += character(s, &clean, &combining);
+        n += combining ? 0 : 1;
+    }
+    return n;
+}
+
+/* True: it went on in the next line. */
+static bool is_broken(struct term *p, unsigned columns, unsigned indent)
+{
+    unsigned at = column_of(p);
+    if (at <= indent || at + columns <= p->width)
+        return false;
+    term_end(p);
+    term_space(p, indent);
+    return true;
+}
+
+void term_fit(struct term *p, unsigned columns, unsigned indent)
+{
+    (void)is_broken(p, columns, indent);
+}
+
+static void put_word(struct term *p, enum term_style style, struct span word)
+{
+    char text[256];
+    for (; word.n > 0; word = span_from(word, min_size(word.n, sizeof(text) - 1))) {
+        size_t n = min_size(word.n, sizeof(text) - 1);
+        memcpy(text, word.p, n);
+        text[n] = '\0';
+        term_put(p, style, text);
+    }
+}
+
+void term_wrapped(struct term *p, enum term_style style, const char *s, unsigned indent)
+{
+    struct span rest = span_str(s), word;
+    for (bool first = true; span_cut(&rest, ' ', &word); first = false) {
+        char text[256];
+        size_t n = min_size(word.n, sizeof(text) - 1);
+        memcpy(text, word.p, n);
+        text[n] = '\0';
+        if (!is_broken(p, (first ? 0 : 1) + term_columns(text), indent) && !first)
+            term_put(p, style, " ");
+        put_word(p, style, word);
+    }
+}
+
 void term_space(struct term *p, unsigned columns)
 {
     for (; columns > 0; columns--)

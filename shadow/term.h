@@ -25,6 +25,12 @@ void term_left(struct term *p, enum term_style style, const char *s, unsigned co
 void term_right(struct term *p, enum term_style style, const char *s, unsigned columns);
 /* s in exactly so many columns, cut with an ellipsis when it is longer. */
 
+void term_wrapped(struct term *p, enum term_style style, const char *s, unsigned indent);
+/* s, which goes on below itself, so far to the right, where the window ends between two words. */
+
+void term_fit(struct term *p, unsigned columns, unsigned indent);
+/* Goes on in the next line, so far to the right, where there are not so many columns left. */
+
 void term_space(struct term *p, unsigned columns);
 void term_rule(struct term *p, unsigned columns);
 /* A horizontal line. */

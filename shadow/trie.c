@@ -197,26 +197,31 @@ static enum err enter(struct trie *t, struct trie_node **at, struct span segment
 }
 
 /* Routes do not fold: they stand below the root as they are. */
-static struct trie_node *route_of(struct trie *t, struct span route)
+static enum err route_of(struct trie *t, struct span route, struct trie_node **out)
 {
     if (t->root == NULL)
         t->root = node_new(t, SPAN(""));
     if (t->root == NULL)
-        return NULL;
-    struct trie_node *r = child_of(t->root, route);
-    if (r == NULL && (r = node_new(t, route)) != NULL) {
-        r->next = t->root->first;
-        t->root->first = r;
-    }
-    return r;
+        return ERR_NO_MEMORY;
+    *out = child_of(t->root, route);
+    if (*out != NULL)
+        return ERR_OK;
+    if (t->routes == TRIE_ROUTES_MAX || t->nodes >= TRIE_NODES_MAX)
+        return ERR_TOO_LARGE;
+    *out = node_new(t, route);
+    if (*out == NULL)
+        return ERR_NO_MEMORY;
+    (*out)->next = t->root->first;
+    t->root->first = *out;
+    t->routes++;
+    return ERR_OK;
 }
 
 enum err trie_add(struct trie *t, struct span route, struct span endpoint)
 {
     struct span rest = span_from(endpoint, method_of(endpoint).n), segment;
-    struct trie_node *at = route_of(t, route);
-    if (at == NULL)
-        return ERR_NO_MEMORY;
+    struct trie_node *at;
+    TRY(route_of(t, route, &at));
     for (unsigned depth = 0; depth < TRIE_DEPTH_MAX && span_cut(&rest, '/', &segment); depth++)
         TRY(enter(t, &at, segment));
     return ERR_OK;

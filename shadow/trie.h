@@ -14,6 +14,7 @@ enum {
     TRIE_NUMBERS_MAX = 2, /* different ones beside each other that are names */
     TRIE_NAMES_MAX = 30,
     TRIE_NODES_MAX = 20000,
+    TRIE_ROUTES_MAX = 1000,
     TRIE_DEPTH_MAX = 40, /* segments; deeper ones are left as they are */
 };
 
@@ -21,7 +22,7 @@ struct trie_node;
 
 struct trie {
     struct trie_node *root;
-    uint32_t nodes;
+    uint32_t nodes, routes;
     uint64_t folds; /* grows whenever a name given before may be another one now */
 };
 

@@ -1,5 +1,6 @@
 """Steps of hot upgrades and of the service manager: new processes, good and bad, and sockets and notes of systemd's."""
 
+import http.client
 import os
 import shutil
 import signal
@@ -107,6 +108,44 @@ def upgraded(run, t, before):
         until(lambda: run.weir.status()["upgrade"]["before"] is None, "the new one knows that the old one has ended")
     else:
         run.saved["old"] = old
+
+
+@step("upgrade-under-drip", path="/findings", within=15)
+def upgrade_under_drip(run, t):
+    """An upgrade while a client of the admin socket reads a large answer slowly, never idle: the old process ends within
+    that many seconds all the same. The answer must be more than the socket takes at once."""
+    fill = http.client.HTTPConnection(run.weir.address("http"), timeout=30)
+    for i in range(1000):
+        fill.request("GET", f"/a{i // 100}x/b{i // 10 % 10}x/c{i % 10}x")
+        fill.getresponse().read()
+    fill.close()
+    until(lambda: len(run.weir.admin("GET", t["path"]).body) > 400_000, "the answer is large")
+    before = run.weir.status()["pid"]
+    ended = threading.Event()
+    drip = socket.socket(socket.AF_UNIX)
+    drip.settimeout(30)
+    drip.connect(os.path.join(run.weir.state_dir, "admin.sock"))
+    drip.send(f"GET {t['path']} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
+    expect(drip.recv(1) == b"H", "the answer begins")
+
+    def read():
+        while not ended.wait(2) and drip.recv(32 * 1024):
+            pass
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        done = run.weir.command(["upgrade", "--wait"])
+        expect(done.returncode == 0, "weir upgrade --wait ends with 0", done.stdout + done.stderr + run.weir.log()[-2000:])
+        upgraded(run, {"ended": False}, before)
+        begun = time.monotonic()
+        code = run.saved["old"].wait(90)
+        took = time.monotonic() - begun
+    finally:
+        ended.set()
+        reader.join()
+        drip.close()
+    expect(code == 0, "the old process ends with 0", code)
+    expect(took < t["within"], f"it ends within {t['within']} s", f"{took:.1f} s")
 
 
 @step("upgrade-during-purge", ended=True, patience=60, held=2)

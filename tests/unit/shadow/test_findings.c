@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { HOUR = 3600 * 1000 };
 
@@ -433,8 +434,8 @@ static void tables_add_up_in_any_order(void **state)
         if (round == 0)
             append(&first, &json);
         assert_int_equal(pairs_in(buf_span(&json)), 100 * INSTANCES);
-        const char *a = memmem(first.p, first.n, "\"endpoints\":", 12);
-        const char *c = memmem(json.p, json.n, "\"endpoints\":", 12);
+        const char *a = memmem(first.p, first.n, "\"matches_by_rules\":", 19);
+        const char *c = memmem(json.p, json.n, "\"matches_by_rules\":", 19);
         struct span x = span_from(buf_span(&first), (size_t)(a - first.p));
         struct span y = span_from(buf_span(&json), (size_t)(c - json.p));
         if (!span_eq(x, y))
@@ -476,7 +477,7 @@ static void tables_and_records_agree(void **state)
                         span_from(buf_span(&y), (size_t)(q - y.p))));
     assert_true(has(buf_span(&y), "\"instance\":\"a\""));
     assert_true(has(buf_span(&x), "\"source\":\"records\"") && !has(buf_span(&x), "not_held"));
-    assert_true(has(buf_span(&y), "\"source\":\"tables\",\"not_held\":\"Rules, options,"));
+    assert_true(has(buf_span(&y), "\"source\":\"tables\",\"not_held\":\"Tables hold one example"));
     append(&records, &table);
     struct report_options o = {.text = buf_span(&records)};
     struct complaints wrong = {.n = 0};
@@ -489,6 +490,175 @@ static void tables_and_records_agree(void **state)
     buf_free(&table);
     buf_free(&records);
     findings_end(&f);
+}
+
+static void expect_restored(struct buf *text, const char *instance)
+{
+    struct findings g;
+    open_table(&g, 0);
+    assert_int_equal(findings_restore(&g, buf_span(text), instance), ERR_OK);
+    struct buf again = written(&g, instance, 0);
+    struct buf x = without_generation(text), y = without_generation(&again);
+    assert_true(span_eq(buf_span(&x), buf_span(&y)));
+    buf_free(&x);
+    buf_free(&y);
+    buf_free(&again);
+    findings_end(&g);
+}
+
+/* --- how it was compared --- */
+
+static const char rules_in_force[] =
+    "{\"rules\":[{\"id\":\"cent\",\"path\":\"$.a\",\"action\":\"tolerance\",\"abs\":1,\"author\":"
+    "\"dana\",\"reason\":\"half a cent\",\"expires\":\"2099-01-01\"},"
+    "{\"id\":\"never\",\"path\":\"$.never\",\"action\":\"ignore\",\"author\":\"kim\",\"reason\":"
+    "\"gone soon\",\"expires\":\"2099-01-01\"}]}";
+
+static int begin_with_rules(void **state)
+{
+    static char file[] = "/tmp/weir-findings-rules-XXXXXX";
+    UNUSED(state);
+    memcpy(file + sizeof(file) - 7, "XXXXXX", 6);
+    FILE *f = fdopen(mkstemp(file), "w");
+    if (f == NULL || fputs(rules_in_force, f) < 0 || fclose(f) != 0)
+        return -1;
+    bench_begin(&b);
+    b.config.shadow.rules = file;
+    bench_ignore(&b, "$.at");
+    bench_rules(&b);
+    return unlink(file) == 0 && redact_begin(&redactor, SHADOW_STORE_TOKENS) == ERR_OK ? 0 : -1;
+}
+
+static void answer_with(int a, int seed, enum side side)
+{
+    char text[200];
+    (void)snprintf(text, sizeof(text),
+                   "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nServer: %s\r\n\r\n"
+                   "{\"a\":%d,\"b\":%d,\"at\":%d}",
+                   side == SIDE_NEW ? "new/2" : "old/1", a, seed, (int)side);
+    bench_answer(&b, side, span_str(text));
+}
+
+/* A pair and, at times, a self-test, as a compare thread writes and counts them. */
+static void see(struct findings *f, struct buf *records, struct dice *d)
+{
+    struct seed_result results[SEED_KINDS] = {{.outcome = SEED_NOWHERE}};
+    struct buf line = BUF_INIT(4 * RECORD_LINE_MAX);
+    struct endpoint e;
+    char path[32];
+    (void)snprintf(path, sizeof(path), "/p%ux", (unsigned)dice_roll(d, 3));
+    endpoint_of(HTTP_GET, span_str(path), &e);
+    bench_clear(&b);
+    answer_with(1, 1, SIDE_LEGACY);
+    answer_with((int)dice_roll(d, 4), (int)dice_roll(d, 2), SIDE_NEW);
+    bench_compare(&b);
+    b.pair.wall_ms++;
+    findings_add(f, &b.pair, &e, &b.result);
+    assert_int_equal(record_options(b.rules, b.pair.wall_ms, &line), ERR_OK);
+    assert_int_equal(record_rules(&b.rules->book, b.pair.wall_ms, &line), ERR_OK);
+    assert_int_equal(record_pair(&redactor, &b.pair, &e, &b.result, true, &line), ERR_OK);
+    results[SEED_STATUS].outcome = SEED_CAUGHT;
+    results[SEED_CENT] = (struct seed_result){
+        .outcome = dice_roll(d, 2) == 0 ? SEED_HIDDEN : SEED_CAUGHT, .by = "cent"};
+    results[SEED_CENT].path_n = 3;
+    memcpy(results[SEED_CENT].path, dice_roll(d, 2) == 0 ? "$.a" : "$.c", 3);
+    results[SEED_STATUS].by = "";
+    findings_add_seeds(f, &b.pair, &e, results);
+    assert_int_equal(record_seeds(&b.pair, &e, results, &line), ERR_OK);
+    append(records, &line);
+    buf_free(&line);
+}
+
+static struct span from_rules(const struct buf *json)
+{
+    const char *p = memmem(json->p, json->n, "\"matches_by_rules\":", 19);
+    assert_non_null(p);
+    return span_from(buf_span(json), (size_t)(p - json->p));
+}
+
+static struct span stacks_in(const struct buf *json)
+{
+    const char *p = memmem(json->p, json->n, "\"stacks\":", 9);
+    assert_non_null(p);
+    return span_until(span_from(buf_span(json), (size_t)(p - json->p)), 60);
+}
+
+/* Options, rules with their cost, software, self-tests: of two instances, in tables and records. */
+static void how_it_was_compared_is_in_tables(void **state)
+{
+    static const char *const must[] = {"ignore $.at; 2 rules",
+                                       "Rules: mismatches without them",
+                                       "dana: half a cent (until 2099",
+                                       "kim: gone soon",
+                                       "matches nothing",
+                                       "old/1",
+                                       "cent    ",
+                                       "Self-test"};
+    struct findings f[2];
+    struct dice d = {21};
+    struct buf records = BUF_INIT(0), texts[2], tables = BUF_INIT(0);
+    UNUSED(state);
+    for (size_t i = 0; i < 2; i++) {
+        open_table(&f[i], 0);
+        for (int n = 0; n < 40; n++)
+            see(&f[i], &records, &d);
+        texts[i] = written(&f[i], i == 0 ? "a" : "b", 0);
+        expect_restored(&texts[i], i == 0 ? "a" : "b");
+        findings_end(&f[i]);
+    }
+    for (size_t i = 0; i < 3; i++)
+        append(&tables, &texts[(1 + i) % 2]);
+    struct buf x = report(buf_span(&records), REPORT_JSON);
+    struct buf y = report(buf_span(&tables), REPORT_JSON);
+    if (!span_eq(from_rules(&x), from_rules(&y)) || !span_eq(stacks_in(&x), stacks_in(&y)))
+        fail_msg("%.*s\n%.*s", (int)x.n, x.p, (int)y.n, y.p);
+    assert_true(has(buf_span(&y), "\"id\":\"cent\",\"action\":\"tolerance\""));
+    struct buf text = report(buf_span(&tables), REPORT_TEXT);
+    for (size_t i = 0; i < ARRAY_LEN(must); i++)
+        if (!has(buf_span(&text), must[i]))
+            fail_msg("\"%s\" is not in\n%.*s", must[i], (int)text.n, text.p);
+    struct buf seeds = report(buf_span(&tables), REPORT_SEEDS),
+               md = report(buf_span(&tables), REPORT_MD);
+    assert_true(has(buf_span(&seeds), "hidden by cent"));
+    assert_true(has(buf_span(&md), "Options in force:\n\n- `default`: "));
+    buf_free(&x);
+    buf_free(&y);
+    buf_free(&text);
+    buf_free(&seeds);
+    buf_free(&md);
+    buf_free(&records);
+    buf_free(&tables);
+    buf_free(&texts[0]);
+    buf_free(&texts[1]);
+}
+
+static void other_options_are_said(void **state)
+{
+    struct findings f;
+    struct buf again = BUF_INIT(0);
+    UNUSED(state);
+    open_table(&f, 0);
+    bench_json(&b, "{\"a\":1}", "{\"a\":1}");
+    add(&f, "/");
+    bench_end(&b);
+    bench_begin(&b); /* a reload: no rules, and another path is ignored */
+    bench_ignore(&b, "$.id");
+    bench_rules(&b);
+    b.pair.wall_ms += 5000;
+    bench_json(&b, "{\"a\":1}", "{\"a\":1}");
+    add(&f, "/");
+    struct buf table = written(&f, "a", 0);
+    expect_restored(&table, "a");
+    struct buf text = report(buf_span(&table), REPORT_TEXT);
+    if (!has(buf_span(&text), "ignore $.id; changed meanwhile") || has(buf_span(&text), "cent"))
+        fail_msg("%.*s", (int)text.n, text.p); /* no rules are in force now */
+    findings_forget(&f, b.rules->route);
+    again = written(&f, "a", 0);
+    assert_false(has(buf_span(&again), "$.id"));
+    findings_end(&f);
+    buf_free(&table);
+    buf_free(&again);
+    buf_free(&text);
 }
 
 /* --- noise --- */
@@ -585,20 +755,6 @@ static void expect_same_findings(const struct report_endpoint *x, const struct r
     assert_true(p == NULL && q == NULL);
 }
 
-static void expect_restored(struct buf *text, const char *instance)
-{
-    struct findings g;
-    open_table(&g, 0);
-    assert_int_equal(findings_restore(&g, buf_span(text), instance), ERR_OK);
-    struct buf again = written(&g, instance, 0);
-    struct buf x = without_generation(text), y = without_generation(&again);
-    assert_true(span_eq(buf_span(&x), buf_span(&y)));
-    buf_free(&x);
-    buf_free(&y);
-    buf_free(&again);
-    findings_end(&g);
-}
-
 /* Whatever was seen of noise, tables know it as well as records do. */
 static void noise_is_the_same_in_tables(void **state)
 {
@@ -674,6 +830,178 @@ static void damaged_lines_are_left_out(void **state)
     findings_end(&f);
 }
 
+/* --- forged tables --- */
+
+enum { BIG = 70 * 1024 };
+
+static void put_table(struct buf *to, const char *instance, uint64_t begun, uint64_t at)
+{
+    assert_int_equal(buf_printf(to,
+                                "{\"v\":1,\"t\":\"table\",\"at\":%llu,\"instance\":\"%s\","
+                                "\"begun\":%llu,\"dropped\":{}}\n",
+                                (unsigned long long)at, instance, (unsigned long long)begun),
+                     ERR_OK);
+}
+
+static void put_forged(struct buf *to, const char *route, const char *path, const char *n)
+{
+    assert_int_equal(
+        buf_printf(
+            to,
+            "{\"v\":1,\"t\":\"endpoint\",\"at\":%s,\"route\":\"%s\",\"endpoint\":\"GET "
+            "/a\",\"first\":%s,\"match\":%s,\"mismatch\":%s,\"persistent\":%s,\"unchecked\":%s,"
+            "\"judged\":%s,\"legacy_errors\":%s,\"new_errors\":%s,\"more\":%s,\"status\":[200,"
+            "200,%s,%s,999,1],\"legacy_us\":[3,%s,99999,1],\"new_us\":[3,%s],\"probes\":[%s,%s,"
+            "%s],\"by_rules\":%s,\"defects\":[{\"defect\":\"cent\",\"caught\":%s,\"missed\":%s,"
+            "\"path\":\"a\",\"by\":\"\"}],\"absent\":[{\"path\":\"%s\",\"pairs\":%s,\"probes\":%s}]"
+            "}\n",
+            n, route, n, n, n, n, n, n, n, n, n, n, n, n, n, n, n, n, n, n, n, path, n, n),
+        ERR_OK);
+    assert_int_equal(
+        buf_printf(to,
+                   "{\"v\":1,\"t\":\"finding\",\"at\":%s,\"route\":\"%s\",\"endpoint\":\"GET /a\","
+                   "\"path\":\"%s\",\"kind\":\"value\",\"first\":%s,\"pairs\":%s,\"lasting\":%s,"
+                   "\"places\":%s,\"b\":%s,\"c\":%s,\"both\":%s}\n",
+                   n, route, path, n, n, n, n, n, n, n),
+        ERR_OK);
+    assert_int_equal(
+        buf_printf(
+            to,
+            "{\"v\":1,\"t\":\"hidden\",\"at\":%s,\"route\":\"%s\",\"rule\":\"x\",\"pairs\":%s,"
+            "\"places\":%s,\"paths\":[\"%s\"]}\n"
+            "{\"v\":1,\"t\":\"rules\",\"at\":%s,\"rules\":[{\"id\":\"x\",\"expires\":%s},{},1]}\n"
+            "{\"v\":1,\"t\":\"options\",\"at\":%s,\"route\":\"%s\",\"percent\":%s,\"rules\":%s}\n",
+            n, route, n, n, path, n, n, n, route, n, n),
+        ERR_OK);
+}
+
+/* In every format, and for the gate: no number that is none, no sum beyond its type. */
+static void expect_readable(struct span text)
+{
+    static const enum report_format formats[] = {REPORT_TEXT, REPORT_HTML, REPORT_MD, REPORT_JUNIT};
+    const struct gate_limits limits = {
+        .errors = 1, .mismatch = 1, .p95 = 9, .p99 = 9, .coverage = 0.9};
+    struct report_options o = {.text = text};
+    struct complaints wrong = {.n = 0};
+    struct jdoc doc = JDOC_INIT;
+    struct buf out = report(text, REPORT_JSON);
+    enum gate_verdict verdict;
+    assert_int_equal(jdoc_parse(&doc, buf_span(&out)), ERR_OK);
+    out.n = 0;
+    assert_int_equal(shadow_gate(&o, &limits, GATE_JSON, &out, &verdict, &wrong), ERR_OK);
+    assert_int_equal(jdoc_parse(&doc, buf_span(&out)), ERR_OK);
+    buf_free(&out);
+    jdoc_free(&doc);
+    for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
+        out = report(text, formats[i]);
+        assert_false(has(buf_span(&out), "nan") || has(buf_span(&out), " inf"));
+        buf_free(&out);
+    }
+}
+
+static void forged_numbers_are_survived(void **state)
+{
+    static const char *const numbers[] = {"0",    "1",   "4294967295", "9007199254740993",
+                                          "1e18", "-1",  "0.5",        "18446744073709551615",
+                                          "null", "NaN", "[]",         "99999999999999999999999"};
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        for (size_t k = 0; k < ARRAY_LEN(numbers); k++) {
+            struct buf text = BUF_INIT(0);
+            struct findings f;
+            put_table(&text, "a", clock_wall_ms() - 1000, clock_wall_ms());
+            put_forged(&text, "r", "$.a", numbers[i]);
+            put_forged(&text, "r", "$.a", numbers[k]);
+            put_forged(&text, "q", "$.a.b", numbers[k]);
+            expect_readable(buf_span(&text));
+            open_table(&f, HOUR);
+            assert_int_equal(findings_restore(&f, buf_span(&text), "a"), ERR_OK);
+            add(&f, "/a");
+            findings_end(&f);
+            buf_free(&text);
+        }
+    }
+}
+
+static void forged_names_are_bounded(void **state)
+{
+    struct findings f;
+    struct buf text = BUF_INIT(0);
+    char route[32], *big = malloc(BIG + 1);
+    UNUSED(state);
+    memset(big, 'a', BIG);
+    big[BIG] = '\0';
+    put_table(&text, "a", 1, 2);
+    put_forged(&text, big, "$.a", "1");
+    put_forged(&text, "r", big, "1");
+    big[PATH_TEXT_MAX + 1] = '\0';
+    put_forged(&text, big, "$.a", "1");
+    put_forged(&text, "s", big, "1");
+    open_table(&f, 0);
+    assert_int_equal(findings_restore(&f, buf_span(&text), "a"), ERR_OK);
+    assert_int_equal(now(&f)->nendpoints, 1); /* "s", without the place and the finding */
+    assert_int_equal(now(&f)->endpoints[0]->nabsent, 0);
+    assert_int_equal(now(&f)->nentries, 0);
+    findings_end(&f);
+    text.n = 0;
+    put_table(&text, "a", 1, 2);
+    for (unsigned i = 0; i < 2 * TRIE_ROUTES_MAX; i++) {
+        (void)snprintf(route, sizeof(route), "r%u", i);
+        put_forged(&text, route, "$.a", "1");
+    }
+    open_table(&f, 0);
+    assert_int_equal(findings_restore(&f, buf_span(&text), "a"), ERR_OK);
+    assert_true(f.shared.trie.nodes < 4 * TRIE_ROUTES_MAX);
+    assert_int_equal(now(&f)->nendpoints, FINDINGS_ENDPOINTS_MAX + 1);
+    findings_end(&f);
+    buf_free(&text);
+    free(big);
+}
+
+static void a_table_of_the_future_is_none(void **state)
+{
+    struct findings f;
+    struct buf text = BUF_INIT(0);
+    uint64_t year = (uint64_t)365 * 24 * HOUR;
+    UNUSED(state);
+    put_table(&text, "a", clock_wall_ms() + year, clock_wall_ms() + 2 * year);
+    put_forged(&text, "r", "$.a", "1");
+    open_table(&f, HOUR);
+    assert_int_equal(findings_restore(&f, buf_span(&text), "a"), ERR_OK);
+    assert_int_equal(now(&f)->begun_ms, 0);
+    add(&f, "/a");
+    assert_true(now(&f)->begun_ms <= clock_wall_ms() && f.shared.generation == 0);
+    findings_end(&f);
+    buf_free(&text);
+}
+
+/* --- copies that no pair came of --- */
+
+static void drops_need_no_pair(void **state)
+{
+    struct findings f;
+    UNUSED(state);
+    open_table(&f, 0);
+    struct buf text = written(&f, "a", 0);
+    assert_int_equal(text.n, 0);
+    uint64_t before = findings_changes(&f);
+    shadow_count_drop(SHADOW_DROP_METHOD);
+    shadow_count_drop(SHADOW_DROP_METHOD);
+    assert_true(findings_changes(&f) > before);
+    text = written(&f, "a", 0);
+    assert_true(has(buf_span(&text), "\"dropped\":{\"method\":2}"));
+    struct buf seen = report(buf_span(&text), REPORT_TEXT);
+    if (!has(buf_span(&seen), "method 2"))
+        fail_msg("%.*s", (int)seen.n, seen.p);
+    findings_end(&f);
+    open_table(&f, 0);
+    assert_int_equal(findings_restore(&f, buf_span(&text), "a"), ERR_OK);
+    assert_int_equal(now(&f)->drops[SHADOW_DROP_METHOD], 2);
+    findings_end(&f);
+    buf_free(&seen);
+    buf_free(&text);
+}
+
 /* --- failing allocations --- */
 
 static struct buf to_restore;
@@ -743,8 +1071,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_named_stays_named, begin, end),
         cmocka_unit_test_setup_teardown(tables_add_up_in_any_order, begin, end),
         cmocka_unit_test_setup_teardown(tables_and_records_agree, begin, end),
+        cmocka_unit_test_setup_teardown(how_it_was_compared_is_in_tables, begin_with_rules, end),
+        cmocka_unit_test_setup_teardown(other_options_are_said, begin_with_rules, end),
         cmocka_unit_test_setup_teardown(noise_is_the_same_in_tables, begin, end),
         cmocka_unit_test_setup_teardown(damaged_lines_are_left_out, begin, end),
+        cmocka_unit_test_setup_teardown(forged_numbers_are_survived, begin, end),
+        cmocka_unit_test_setup_teardown(forged_names_are_bounded, begin, end),
+        cmocka_unit_test_setup_teardown(a_table_of_the_future_is_none, begin, end),
+        cmocka_unit_test_setup_teardown(drops_need_no_pair, begin, end),
         cmocka_unit_test_setup_teardown(failing_allocations_are_survived, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,11 +87,11 @@ static void write_traffic(FILE *f, const char *endpoint, const struct traffic *t
 }
 
 static struct buf out;
+static struct gate_limits limits = {0.005, 0.001, 1.15, 1.30, 0.95};
 
 static enum gate_verdict decide(const struct traffic *a, const struct traffic *b,
                                 enum gate_format format)
 {
-    static const struct gate_limits limits = {0.005, 0.001, 1.15, 1.30, 0.95};
     char name[] = "/tmp/weir-gate-XXXXXX";
     const char *files[] = {name};
     struct report_options o = {.files = files, .nfiles = 1};
@@ -151,6 +151,29 @@ static void more_errors_on_new_roll_back(void **state)
     assert_int_equal(alone((struct traffic){.matches = 9000, .both_fail = 30}), GATE_PROMOTE);
 }
 
+/* What decides is said first, and that it is sure. */
+static void the_worse_endpoint_comes_first(void **state)
+{
+    UNUSED(state);
+    struct traffic wrong = {.matches = 900, .mismatches = 900},
+                   fails = {.matches = 900, .errors = 90};
+    assert_int_equal(decide(&wrong, &fails, GATE_TEXT), GATE_ROLL_BACK);
+    says("limit 0.5 %; proven");
+    assert_true(strstr(out.p, "GET /b") < strstr(out.p, "GET /a"));
+}
+
+static void no_limit_always_holds(void **state)
+{
+    UNUSED(state);
+    limits.mismatch = 1;
+    assert_int_equal(alone((struct traffic){.mismatches = 5000}), GATE_PROMOTE);
+    limits.mismatch = 0.001;
+    limits.errors = 0;
+    assert_int_equal(alone((struct traffic){.matches = 5000}), GATE_HOLD);
+    says("; more requests like these");
+    limits.errors = 0.005;
+}
+
 static void nothing_measured_is_no_data(void **state)
 {
     UNUSED(state);
@@ -195,6 +218,8 @@ int main(void)
         cmocka_unit_test(enough_clean_pairs_promote_and_one_less_holds),
         cmocka_unit_test(what_is_over_a_limit_holds),
         cmocka_unit_test(more_errors_on_new_roll_back),
+        cmocka_unit_test(the_worse_endpoint_comes_first),
+        cmocka_unit_test(no_limit_always_holds),
         cmocka_unit_test(nothing_measured_is_no_data),
         cmocka_unit_test(rare_endpoints_may_be_thin_but_not_wrong),
         cmocka_unit_test(json_and_junit_say_the_same),

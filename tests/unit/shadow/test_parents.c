@@ -74,6 +74,18 @@ static void an_answer_has_it_or_not(void **state)
 
 static const struct endpoint endpoint = {"GET /items/{}", 13, false};
 
+static void open_both(struct parents *p, struct findings *f)
+{
+    assert_int_equal(findings_begin(f, NULL, 0), ERR_OK);
+    assert_int_equal(parents_begin(p, f), ERR_OK);
+}
+
+static void close_both(struct parents *p, struct findings *f)
+{
+    parents_end(p);
+    findings_end(f);
+}
+
 static void look(struct bench *b, struct parents *p, const char *legacy, const char *new_)
 {
     bench_json(b, legacy, new_);
@@ -92,10 +104,11 @@ static void what_was_found_once_is_looked_for_then(void **state)
 {
     struct bench b;
     struct parents p;
+    struct findings f;
     UNUSED(state);
     bench_begin(&b);
     bench_rules(&b);
-    assert_int_equal(parents_begin(&p), ERR_OK);
+    open_both(&p, &f);
     look(&b, &p, "{\"x\":{\"y\":1}}", "{\"x\":{\"y\":1}}");
     assert_int_equal(b.result.nabsent, 0); /* nothing is known yet */
     look(&b, &p, "{\"a\":1,\"x\":{\"y\":1}}", "{\"a\":2,\"x\":{\"y\":2}}");
@@ -112,7 +125,47 @@ static void what_was_found_once_is_looked_for_then(void **state)
     assert_true(b.result.nabsent == 2 && is_absent(&b, "$") && is_absent(&b, "$.x"));
     look(&b, &p, "{\"a\":1", "{\"a\":1}"); /* half of it is no JSON: nobody knows */
     assert_int_equal(b.result.nabsent, 0);
-    parents_end(&p);
+    close_both(&p, &f);
+    bench_end(&b);
+}
+
+/* As a compare thread does it. */
+static void look_at(struct bench *b, struct parents *p, struct findings *f, const char *path,
+                    bool differs)
+{
+    struct endpoint e;
+    endpoint_of(HTTP_GET, span_str(path), &e);
+    bench_json(b, "{\"x\":{\"y\":1}}", differs ? "{\"x\":{\"y\":2}}" : "{\"x\":{\"y\":1}}");
+    if (!differs)
+        bench_json(b, "{\"a\":1}", "{\"a\":1}");
+    parents_look(p, &b->comparer, &b->pair, &e, &b->result);
+    findings_add(f, &b->pair, &e, &b->result);
+}
+
+static void what_folds_is_one_endpoint(void **state)
+{
+    struct bench b;
+    struct parents p;
+    struct findings f;
+    char path[32];
+    UNUSED(state);
+    bench_begin(&b);
+    bench_rules(&b);
+    open_both(&p, &f);
+    look_at(&b, &p, &f, "/city/zurich", true);
+    for (unsigned i = 0; i <= TRIE_NAMES_MAX; i++) {
+        (void)snprintf(path, sizeof(path), "/city/%c%c%c", 'a' + i % 26, 'p', 'a' + i / 26);
+        look_at(&b, &p, &f, path, false);
+        assert_int_equal(b.result.nabsent, i == TRIE_NAMES_MAX); /* {*} from here on */
+    }
+    look_at(&b, &p, &f, "/city/paris", false);
+    assert_int_equal(b.result.nabsent, 1);
+    assert_string_equal(b.result.absent[0], "$.x");
+    assert_int_equal(p.shared.n, 1);
+    const struct findings_endpoint *e = f.shared.tables[0].endpoints[0];
+    assert_string_equal(e->name, "GET /city/{*}");
+    assert_int_equal(e->absent[0].pairs, 2);
+    close_both(&p, &f);
     bench_end(&b);
 }
 
@@ -120,11 +173,12 @@ static void the_table_is_bounded(void **state)
 {
     struct bench b;
     struct parents p;
+    struct findings f;
     struct buf l = BUF_INIT(0), r = BUF_INIT(0);
     UNUSED(state);
     bench_begin(&b);
     bench_rules(&b);
-    assert_int_equal(parents_begin(&p), ERR_OK);
+    open_both(&p, &f);
     for (unsigned i = 0; i < 26; i++) {
         assert_int_equal(buf_printf(&l, "%s\"k%c\":{\"v\":1}", i == 0 ? "{" : ",", 'A' + i),
                          ERR_OK);
@@ -143,7 +197,7 @@ static void the_table_is_bounded(void **state)
         parents_look(&p, &b.comparer, &b.pair, &e, &b.result);
     }
     assert_int_equal(p.shared.n, PARENTS_ENDPOINTS);
-    parents_end(&p);
+    close_both(&p, &f);
     buf_free(&l);
     buf_free(&r);
     bench_end(&b);
@@ -155,6 +209,7 @@ int main(void)
         cmocka_unit_test(the_parent_is_all_but_the_last_segment),
         cmocka_unit_test(an_answer_has_it_or_not),
         cmocka_unit_test(what_was_found_once_is_looked_for_then),
+        cmocka_unit_test(what_folds_is_one_endpoint),
         cmocka_unit_test(the_table_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -378,7 +378,7 @@ static void json_stays_json(void **state)
 static void text_fits_its_width(void **state)
 {
     UNUSED(state);
-    for (unsigned width = 72; width <= 160; width += 11) {
+    for (unsigned width = 60; width <= 160; width += 10) {
         line("{\"v\":1,\"t\":\"run\",\"at\":1,\"version\":\"0.1.0\",\"store\":\"tokens\"}");
         for (unsigned i = 0; i < 300; i++) {
             char endpoint[64];
@@ -389,6 +389,29 @@ static void text_fits_its_width(void **state)
                  i % 3 ? "" : ",\"findings\":[{\"path\":\"$.a\",\"kind\":\"value\"}]");
         }
         pair("GET /x", 1, 200, 200, 10, "failed", ",\"reason\":\"first_byte_timeout\"");
+        for (unsigned i = 0; i < 30; i++) /* what is long: evidence, lists, options, rules */
+            pair(
+                "GET /probed", 1767225600000 + i, 200, 200, 10, "mismatch",
+                ",\"recheck\":{\"said\":\"persistent\",\"rounds\":2},\"body\":\"json\","
+                "\"findings\":[{\"path\":\"$.a\",\"kind\":\"type\",\"n\":4,\"method\":\"position\","
+                "\"legacy_class\":\"decimal\",\"new_class\":\"digits\"}],"
+                "\"hidden\":[{\"rule\":\"cent\",\"path\":\"$.some.long.path.to.it\",\"kind\":"
+                "\"value\",\"n\":1}],\"probe\":{\"status\":200,\"verdict\":\"match\",\"body\":"
+                "\"json\"}");
+        line("{\"v\":1,\"t\":\"drops\",\"at\":1,\"dropped\":{\"budget\":70000,\"queue_full\":12345,"
+             "\"no_connection\":123456,\"incomplete\":99999,\"method\":1234567}}");
+        line("{\"v\":1,\"t\":\"options\",\"at\":1,\"route\":\"default\",\"percent\":12.50,"
+             "\"ignore\":[\"$.at\",\"$.some.where.else\",\"header:x-served-by\"],\"tolerance\":[],"
+             "\"rules\":2}");
+        line(
+            "{\"v\":1,\"t\":\"rules\",\"at\":1,\"rules\":[{\"id\":\"cent\",\"action\":\"ignore\","
+            "\"path\":\"$\",\"author\":\"dana\",\"reason\":\"half a cent is nothing to us, says "
+            "the "
+            "one who must know\",\"expires\":4070908800000},{\"id\":\"arrays\",\"action\":\"key\","
+            "\"key\":\"sku\",\"path\":\"$\",\"author\":\"kim\",\"reason\":\"so\",\"expires\":1}]}");
+        line("{\"v\":1,\"t\":\"selftest\",\"at\":1,\"route\":\"default\",\"endpoint\":\"GET /x\","
+             "\"defects\":[{\"defect\":\"cent\",\"outcome\":\"missed\",\"path\":\"$.a\",\"by\":"
+             "\"\"}]}");
         struct span text = render((struct report_options){.format = REPORT_TEXT, .width = width}),
                     row;
         while (span_cut(&text, '\n', &row)) {
@@ -544,15 +567,26 @@ static void markdown_never_has_more_than_60_lines(void **state)
         (void)snprintf(more, sizeof(more), ",\"endpoint_by\":\"template\",\"reason\":\"r%u\"", i);
         pair(name, 1000 + i, 200, 0, 10, "failed", more);
     }
-    struct span text = render((struct report_options){.format = REPORT_MD, .route = "default"});
+    line("{\"v\":1,\"t\":\"drops\",\"at\":1,\"dropped\":{\"budget\":7}}");
+    for (unsigned i = 0; i < 9; i++) {
+        char more[300];
+        (void)snprintf(more, sizeof(more),
+                       "{\"v\":1,\"t\":\"options\",\"at\":1,\"route\":\"route%u\",\"percent\":1.00,"
+                       "\"ignore\":[\"$.*\"],\"tolerance\":[],\"rules\":1}",
+                       i);
+        line(more);
+    }
+    struct span text = render((struct report_options){.format = REPORT_MD});
     for (size_t i = 0; i < text.n; i++)
         n += text.p[i] == '\n' ? 1 : 0;
     assert_true(n <= 60 && n > 40);
     must(text, "**40 of 40 pairs differ, 100 %**");
     must(text, "| `GET /10\\|'<b>` |");
-    must(text, "28 more endpoints");
-    must(text, "64 more findings");
-    must(text, "32 more rules");
+    must(text, "32 more endpoints");
+    must(text, "68 more findings");
+    must(text, "35 more rules");
+    must(text, "- 6 more routes");
+    must(text, "Not sent: 7 `budget`");
 }
 
 static void markdown_says_when_there_is_nothing(void **state)

@@ -287,7 +287,7 @@ static void the_gate_counts_what_lasted_and_is_no_noise(void **state)
        DIFFERS("{\"path\":\"$.id\",\"kind\":\"value\"}")
            PROBE(DIFFERS("{\"path\":\"$.id\",\"kind\":\"value\"}")));
     assert_int_equal(gate(), GATE_PROMOTE);
-    says("not counted: 40 transient mismatches, 0 of skew, 40 of noise");
+    says("mismatches not counted: 40 of noise, 40 transient");
     says("nothing can be told about 1 field");
     ok("/a", 3000, MATCHES);
     ok("/a", 40, DIFFERS(A_VALUE) SAID("persistent"));
@@ -302,7 +302,7 @@ static void each_format_says_the_state(void **state)
     } rows[] = {
         {REPORT_TEXT, {"regress: in 9 of 9 probes only the sides differ, in 0", "persistent 18"}},
         {REPORT_JSON, {"\"state\":\"regress\"", "\"evidence\":{\"probes\":9,\"b\":9,\"c\":0"}},
-        {REPORT_MD, {"| regress 9:0 | medium | value | `$.a`", "Of these 9 count, 9 are noise"}},
+        {REPORT_MD, {"| regress 9:0 | medium | value | `$.a`", "Of these 9 count; 9 noise; 18 probes"}},
         {REPORT_HTML, {"<strong>regress</strong>: in 9 of 9 probes", "only one with itself"}},
         {REPORT_JUNIT, {"9 of 9 pairs differ: value $.a (9, regress)", "failures=\"1\""}},
     };

@@ -308,6 +308,19 @@ static void templates_are_read(void **state)
     }
 }
 
+static void routes_are_bounded(void **state)
+{
+    char route[32];
+    UNUSED(state);
+    for (unsigned i = 0; i < 3 * TRIE_ROUTES_MAX; i++) {
+        (void)snprintf(route, sizeof(route), "r%u", i);
+        assert_int_equal(trie_add(&t, span_str(route), SPAN("GET /a")),
+                         i < TRIE_ROUTES_MAX ? ERR_OK : ERR_TOO_LARGE);
+    }
+    assert_int_equal(t.nodes, 1 + 3 * TRIE_ROUTES_MAX); /* the root; a route, "" and "a" each */
+    assert_int_equal(trie_add(&t, SPAN("r0"), SPAN("GET /b")), ERR_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +334,7 @@ int main(void)
         cmocka_unit_test(order_does_not_matter),
         cmocka_unit_test(parts_make_the_whole),
         cmocka_unit_test_setup_teardown(hostile_paths_are_bounded, begin, end),
+        cmocka_unit_test_setup_teardown(routes_are_bounded, begin, end),
         cmocka_unit_test(failing_allocations_are_survived),
         cmocka_unit_test(templates_are_read),
     };
