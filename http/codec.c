@@ -86,6 +86,12 @@ bool codec_is_shared(const struct codec *c)
     return c->vt->is_shared;
 }
 
+struct http_stream *codec_passing(struct codec *c)
+{
+    OBJ_CHECK(c, CODEC_MAGIC);
+    return c->vt->passing == NULL ? NULL : c->vt->passing(c);
+}
+
 bool codec_ping(struct codec *c)
 {
     OBJ_CHECK(c, CODEC_MAGIC);

@@ -111,6 +111,10 @@ unsigned codec_streams_max(const struct codec *c);
 bool codec_is_shared(const struct codec *c);
 /* HTTP/2: other streams may add to what is queued before it is written. */
 
+struct http_stream *codec_passing(struct codec *c);
+/* HTTP/1: the stream whose body is arriving and has a length, with nothing held; see
+ * http_may_pass(). NULL: none. */
+
 bool codec_ping(struct codec *c);
 /* HTTP/2: asks the peer for a sign of life. False: the last one was not answered yet. */
 

@@ -20,7 +20,8 @@ struct codec_vt {
     bool (*expects)(const struct codec *c);
     bool (*is_reusable)(const struct codec *c);
     unsigned (*streams_max)(const struct codec *c);
-    bool (*ping)(struct codec *c); /* NULL: HTTP/1 */
+    bool (*ping)(struct codec *c);                   /* NULL: HTTP/1 */
+    struct http_stream *(*passing)(struct codec *c); /* NULL: HTTP/2 */
     bool is_shared;
 };
 

@@ -267,6 +267,7 @@ static const struct codec_vt h1_vt = {
     .expects = h1_expects,
     .is_reusable = h1_is_reusable,
     .streams_max = h1_streams_max,
+    .passing = h1_passing,
 };
 
 static enum err h1_new(struct codec **c, bool client, const struct codec_options *opts,

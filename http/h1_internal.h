@@ -77,6 +77,9 @@ void h1_give_up(struct h1 *h, enum err why);
 enum err h1_feed(struct codec *c, struct span in, size_t *used) MUST_USE;
 bool h1_reads(const struct h1 *h);
 
+/* h1_pass.c */
+struct http_stream *h1_passing(struct codec *c);
+
 /* h1_send.c */
 extern const struct http_stream_ops h1_ops;
 

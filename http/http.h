@@ -288,4 +288,14 @@ static inline void http_reset(struct http_stream *s, enum err why)
     s->ops->reset(s, why);
 }
 
+/* Body bytes may go from one socket to the other and the streams be told afterwards, where both are
+ * HTTP/1 and both bodies have a length. */
+
+uint64_t http_may_pass(struct http_stream *from, struct http_stream *to);
+/* How many: none while anything that came before is still queued or held, and never the last one of
+ * a body, so that the end comes as an event. */
+
+void http_passed(struct http_stream *from, struct http_stream *to, uint64_t n);
+/* So many have. */
+
 #endif

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "proxy/pool.h"
+#include "proxy/splice.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -361,6 +362,7 @@ static const struct conn_role role = {
     .settled = settled,
     .closed = closed,
     .free = back_free,
+    .pass = splice_answer,
     .connect_failed = ERR_CONNECT_FAILED,
     .tls_failed = ERR_BACKEND_TLS,
     .reset = ERR_BACKEND_RESET,

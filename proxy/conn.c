@@ -180,6 +180,8 @@ static bool read_tls(struct conn *c, char *p, size_t n, size_t *got, bool *end)
 static bool read_some(struct conn *c, char *p, size_t n, size_t *got, bool *end)
 {
     *end = false;
+    if (c->role->pass != NULL && c->tls == NULL && c->role->pass(c, p, n, got))
+        return c->state == CONN_OPEN;
     return c->tls != NULL ? read_tls(c, p, n, got, end) : read_plain(c, p, n, got, end);
 }
 

@@ -29,6 +29,8 @@ struct conn_role {
         struct conn *c); /* bytes went in or out: set timers, put it back into its pool */
     void (*closed)(struct conn *c, enum err why); /* once; streams know already */
     void (*free)(struct conn *c);
+    bool (*pass)(struct conn *c, char *p, size_t n, size_t *got);
+    /* plaintext: takes what has come past the codec, see splice_answer(); may be NULL */
     bool lingers; /* a peer that is still sending is waited for, see conn_finish() */
     enum err connect_failed, tls_failed, reset, ended; /* how failures are called on this side */
 };

@@ -11,6 +11,7 @@
 #include "proxy/mirror.h"
 #include "proxy/pause.h"
 #include "proxy/recheck.h"
+#include "proxy/splice.h"
 #include "proxy/tunnel.h"
 
 #include <limits.h>
@@ -360,6 +361,7 @@ enum err worker_new(struct proxy *p, unsigned index, struct worker **out)
     timer_begin(&w->goaway_timer, on_goaway_timer, w);
     tunnels_begin(w);
     pause_begin(w);
+    splice_begin(w);
     enum err e = worker_begin(w);
     if (e != ERR_OK) {
         worker_free(&w);
@@ -388,6 +390,7 @@ static void end(struct worker *w)
     loop_finish(w->loop);
     exchanges_free(w);
     access_close(w);
+    splice_end(w);
 }
 
 static void on_turn(void *arg, uint64_t us)

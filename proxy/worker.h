@@ -125,6 +125,7 @@ struct worker {
     unsigned ticks_seen; /* the watchdog's */
     struct timer drain_timer;
     struct timer goaway_timer;
+    int pipe[2]; /* splice.c: empty between two handlers */
     char scratch[WORKER_SCRATCH];
     char record[WORKER_RECORD];
 };
