@@ -170,6 +170,19 @@ static void raise_file_limit(void)
     }
 }
 
+/* What a container or a shell allows may be far less than what the configuration counts on. */
+static void say_few_files(const struct config *c)
+{
+    struct rlimit l;
+    if (getrlimit(RLIMIT_NOFILE, &l) != 0 || l.rlim_cur >= c->limits.connections)
+        return;
+    log_warn(
+        "start",
+        "only %llu files may be open (ulimit -n), and limits.connections is %llu: clients will "
+        "have to wait; raise the one or lower the other",
+        (unsigned long long)l.rlim_cur, (unsigned long long)c->limits.connections);
+}
+
 /* mkdir -p, private to the user: it holds the admin socket. */
 static enum err make_state_dir(const char *dir, struct complaints *wrong)
 {
@@ -227,6 +240,7 @@ static enum err start(struct runner *r, struct complaints *wrong)
     const struct config *c = r->table->config;
     TRY(scribe_start(&r->scribe, SCRIBE_QUEUE));
     log_attach(r->scribe);
+    say_few_files(c);
     TRY(shadow_start(&r->shadow, c, c->workers, r->scribe, wrong));
     TRY(router_new(c->workers + READERS_BESIDE_WORKERS, &r->router));
     TRY(loop_new(&r->loop, CONTROL_MAILBOX));
