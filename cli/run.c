@@ -283,10 +283,11 @@ static void announce(struct runner *r)
     const struct config *c = router_current(r->router)->table->config;
     struct buf urls = BUF_INIT(0);
     if (proxy_listening(r->proxy, &urls) == ERR_OK && buf_append(&urls, span_of("", 1)) == ERR_OK) {
-        log_info("start", "weir %s listens on %s with %u workers, admin socket %s/admin.sock",
-                 WEIR_VERSION, urls.p, c->workers, c->state_dir);
         if (r->hooks->ready != NULL)
             r->hooks->ready(r->hooks->arg, c, urls.p);
+        else
+            log_info("start", "weir %s listens on %s with %u workers, admin socket %s/admin.sock",
+                     WEIR_VERSION, urls.p, c->workers, c->state_dir);
     }
     buf_free(&urls);
 }
