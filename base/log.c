@@ -179,3 +179,11 @@ bool log_gate_open(struct log_gate *g, unsigned *held)
     *held = atomic_exchange_explicit(&g->held, 0, memory_order_relaxed);
     return true;
 }
+
+const char *log_held(unsigned held, char out[LOG_HELD_MAX])
+{
+    out[0] = '\0';
+    if (held > 0)
+        (void)snprintf(out, LOG_HELD_MAX, " (%u more like this)", held);
+    return out;
+}

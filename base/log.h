@@ -47,4 +47,9 @@ bool log_gate_open(struct log_gate *g, unsigned *held);
 /* True when a line may be written now; *held is how many were kept back since the last. Any thread.
  */
 
+enum { LOG_HELD_MAX = 32 };
+
+const char *log_held(unsigned held, char out[LOG_HELD_MAX]);
+/* For the end of that line: " (7 more like this)"; nothing when none was. */
+
 #endif

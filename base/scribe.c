@@ -130,6 +130,20 @@ static size_t write_all(int fd, const char *p, size_t n)
     return done;
 }
 
+/* errno: why not. Said once, and once more when it is over. */
+static void file_went(struct scribe_file *f, bool ok)
+{
+    if (f->complained == !ok)
+        return;
+    f->complained = !ok;
+    metric_add(METRIC_LOG_FAILING, ok ? UINT64_MAX : 1); /* a gauge: one less, one more */
+    if (ok)
+        log_direct(LOG_INFO, "scribe", "%s is written again", f->path);
+    else
+        log_direct(LOG_ERROR, "scribe", "%s cannot be written: %s; lines are being lost", f->path,
+                   strerror(errno));
+}
+
 static void file_write(struct scribe_file *f, const struct scribe_buf *b, bool rotates)
 {
     if (rotates && f->max_bytes > 0 && f->size > 0 && f->size + b->n > f->max_bytes && f->fd >= 0)
@@ -145,10 +159,7 @@ static void file_write(struct scribe_file *f, const struct scribe_buf *b, bool r
     f->size += put;
     if (!ok)
         metric_add(METRIC_LOG_DROPPED, b->lines);
-    if (!ok && !f->complained)
-        log_direct(LOG_ERROR, "scribe", "%s cannot be written: %s; lines are being lost", f->path,
-                   strerror(errno));
-    f->complained = !ok;
+    file_went(f, ok);
 }
 
 static void spare_or_free(struct scribe *s, struct scribe_buf *b)

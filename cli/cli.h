@@ -211,20 +211,29 @@ int cli_find_records(const struct cli_call *call, const struct cli_source *s, st
  * directory (the default, else that of a demo). CLI_OK, or another status after saying why. Ends
  * with buf_free(&d->text). */
 
-/* What `weir flip`, `weir weight` and `weir undo` have in common. */
+/* What `weir flip`, `weir weight`, `weir undo` and others have in common. */
 struct cli_order {
     const char *why;
     const char *by;
     const char *wait;
 };
 
-#define CLI_ORDER_OPTIONS(type)                                                                   \
-    {"why", CLI_TEXT, offsetof(type, order.why), "TEXT", "Why; for those who look at it later"},  \
-        {"by", CLI_TEXT, offsetof(type, order.by), "NAME", "Who; default: $SUDO_USER, else you"}, \
-    {                                                                                             \
-        "wait", CLI_MAYBE, offsetof(type, order.wait), "TIME",                                    \
-            "Wait until every live instance has it (default 5s), and name those that do not"      \
+#define CLI_WHO_OPTIONS(type)                                                                    \
+    {"why", CLI_TEXT, offsetof(type, order.why), "TEXT", "Why; for those who look at it later"}, \
+    {                                                                                            \
+        "by", CLI_TEXT, offsetof(type, order.by), "NAME", "Who; default: $SUDO_USER, else you"   \
     }
+
+#define CLI_ORDER_OPTIONS(type)                                                              \
+    CLI_WHO_OPTIONS(type),                                                                   \
+    {                                                                                        \
+        "wait", CLI_MAYBE, offsetof(type, order.wait), "TIME",                               \
+            "Wait until every live instance has it (default 5s), and name those that do not" \
+    }
+
+enum err cli_complete_order(const struct cli_order *order, uint64_t wait_ms,
+                            struct buf *body) MUST_USE;
+/* Appends who, why and how long to wait to the beginning of a JSON object, "{...", and ends it. */
 
 int cli_send_order(const struct cli_call *call, const struct cli_talk *talk,
                    const struct cli_order *order, const char *path, struct buf *body);

@@ -34,7 +34,8 @@ struct demo {
     struct demo_backend *new_;
     struct demo_traffic *traffic;
     unsigned rate;
-    struct buf text; /* the configuration */
+    char file[CLI_DEMO_DIR_MAX + 16]; /* the configuration: a real one, to be edited */
+    const char *new_percent;
     metric_slot matches;
     metric_slot mismatches;
     bool ready;
@@ -105,10 +106,11 @@ static void say_what_to_try(const struct demo *d, struct span https, struct span
     const char *weir = program(path);
     const char *bold = d->call->terminal.colour ? "\033[1m" : "";
     const char *plain = d->call->terminal.colour ? "\033[0m" : "";
-    printf("%sweir demo%s  10 of 100 users go to new; every GET is mirrored to the other side and "
-           "the\n"
-           "answers are compared. %u requests a second come from here; send your own, too.\n\n",
-           bold, plain, d->rate);
+    printf(
+        "%sweir demo%s  %s %% of the users go to new; every GET is mirrored to the other side and "
+        "the\n"
+        "answers are compared. %u requests a second come from here; send your own, too.\n\n",
+        bold, plain, d->new_percent, d->rate);
     printf("  " SPAN_FMT "/   TLS with a certificate made in memory, HTTP/2 and HTTP/1.1\n"
            "  " SPAN_FMT "/    plaintext\n\n",
            SPAN_ARG(https), SPAN_ARG(http));
@@ -123,6 +125,11 @@ static void say_what_to_try(const struct demo *d, struct span https, struct span
     printf("  %s flip legacy --why 'something is wrong'   # everybody, on the next request\n",
            weir);
     printf("  %s undo\n", weir);
+    printf("  sed -i 's/\"new_percent\": [0-9]*/\"new_percent\": 25/' %s\n", d->file);
+    printf(
+        "  kill -HUP %ld                                # reads that file again; or: %s reload\n",
+        (long)getpid(), weir);
+    printf("  %s audit                                    # who changed what, and why\n", weir);
     printf("  %s report                                   # what differs, and how often\n", weir);
     printf("  %s report --format html --output report.html\n\n", weir);
     printf("Ctrl-C ends it and leaves nothing behind.\n\n");
@@ -134,8 +141,9 @@ static void live_line(void *arg, const struct demo_counts *c)
     const struct demo *d = arg;
     if (!d->call->terminal.is_terminal)
         return;
-    printf("\r\033[Kanswered by legacy %lu, by new %lu, failed %lu; compared: %llu alike, %llu "
-           "different ",
+    /* The cursor goes back, so that a line of the log stands in its place, not behind it. */
+    printf("\033[Kanswered by legacy %lu, by new %lu, failed %lu; compared: %llu alike, %llu "
+           "different\r",
            c->legacy, c->new_, c->failed, (unsigned long long)metric_read(d->matches),
            (unsigned long long)metric_read(d->mismatches));
     (void)fflush(stdout);
@@ -146,7 +154,7 @@ static void live_line(void *arg, const struct demo_counts *c)
 static enum err load(void *arg, struct config **out, struct complaints *wrong)
 {
     const struct demo *d = arg;
-    return config_parse(buf_span(&d->text), "demo", out, wrong);
+    return config_load(d->file, NULL, out, wrong);
 }
 
 static unsigned port_of(struct span url)
@@ -185,13 +193,28 @@ static void on_ending(void *arg)
     struct demo_counts c = demo_traffic_counts(d->traffic);
     demo_traffic_stop(&d->traffic);
     printf("%sanswered by legacy %lu, by new %lu, failed %lu; the demo is over\n",
-           d->call->terminal.is_terminal ? "\r\033[K" : "", c.legacy, c.new_, c.failed);
+           d->call->terminal.is_terminal ? "\033[K" : "", c.legacy, c.new_, c.failed);
+}
+
+static enum err write_file(struct demo *d, const struct embedded *e, struct complaints *wrong)
+{
+    struct buf text = BUF_INIT(0);
+    (void)snprintf(d->file, sizeof(d->file), "%s/weir.json", d->dir);
+    enum err err = embedded_text(e, &text, wrong);
+    if (err == ERR_OK) {
+        err = cli_write(d->file, buf_span(&text));
+        if (err != ERR_OK)
+            complain(wrong, d->file, NULL, "cannot be written: %s", strerror(errno));
+    }
+    buf_free(&text);
+    return err;
 }
 
 static int compose(struct demo *d, const struct demo_options *o)
 {
     char legacy[64], new_[64];
     struct complaints wrong = {.n = 0};
+    d->new_percent = o->new_percent == NULL ? "10" : o->new_percent;
     (void)snprintf(legacy, sizeof(legacy), "http://127.0.0.1:%u", demo_backend_port(d->legacy));
     (void)snprintf(new_, sizeof(new_), "http://127.0.0.1:%u", demo_backend_port(d->new_));
     (void)snprintf(d->https, sizeof(d->https), "https://127.0.0.1:%u", free_port(HTTPS_PORT));
@@ -199,13 +222,13 @@ static int compose(struct demo *d, const struct demo_options *o)
     const struct embedded e = {.listen = {d->https, d->http},
                                .legacy = legacy,
                                .new_ = new_,
-                               .new_percent = o->new_percent == NULL ? "10" : o->new_percent,
+                               .new_percent = d->new_percent,
                                .shadow_percent = "100",
                                .sticky = "header:x-user-id,ip",
                                .state_dir = d->dir,
-                               .log_level = "warn",
+                               .log_level = "info",
                                .workers = "2"};
-    enum err err = embedded_text(&e, &d->text, &wrong);
+    enum err err = write_file(d, &e, &wrong);
     cli_complain(&wrong);
     complaints_free(&wrong);
     return err == ERR_OK ? CLI_OK : CLI_WRONG;
@@ -230,7 +253,6 @@ static void end(struct demo *d)
         demo_backend_stop(&d->legacy);
     if (d->new_ != NULL)
         demo_backend_stop(&d->new_);
-    buf_free(&d->text);
     cli_remove_dir(d->dir);
 }
 

@@ -5,15 +5,27 @@ enum { RELOAD_TIMEOUT_MS = 130000 };
 
 struct reload {
     struct cli_talk talk;
+    struct cli_order order;
 };
 
 static int run(const struct cli_call *call)
 {
     const struct reload *r = call->options;
-    return cli_ask(call, &r->talk, "POST", "/reload", SPAN(""), RELOAD_TIMEOUT_MS);
+    struct buf body = BUF_INIT(0);
+    int status = CLI_FAILED;
+    enum err e = buf_append(&body, SPAN("{"));
+    if (e == ERR_OK)
+        e = cli_complete_order(&r->order, 0, &body);
+    if (e == ERR_OK)
+        status = cli_ask(call, &r->talk, "POST", "/reload", buf_span(&body), RELOAD_TIMEOUT_MS);
+    else
+        cli_say("%s", err_sentence(e));
+    buf_free(&body);
+    return status;
 }
 
 static const struct cli_option options[] = {
+    CLI_WHO_OPTIONS(struct reload),
     CLI_TALK_OPTIONS(struct reload),
 };
 
@@ -21,8 +33,8 @@ const struct cli_command cmd_reload = {
     .name = "reload",
     .summary = "read the configuration again; says what changed, or why it was refused",
     .usage = "",
-    .about = "The same as SIGHUP, but it waits and tells. A configuration that is wrong changes\n"
-             "nothing.\n\n" CLI_TALK_ABOUT,
+    .about = "The same as SIGHUP, but it waits and tells, and `weir audit` knows who and why. A\n"
+             "configuration that is wrong changes nothing.\n\n" CLI_TALK_ABOUT,
     .options = options,
     .noptions = ARRAY_LEN(options),
     .size = sizeof(struct reload),

@@ -5,6 +5,7 @@
 #include "shadow/shadow.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 struct rules {
@@ -65,7 +66,10 @@ static int expire(const struct cli_call *call, const char *file)
         cli_say("rules expire: name the file and the rule");
         return CLI_WRONG;
     }
-    return finish(shadow_rules_expire(file, call->args[2], &wrong), &wrong);
+    enum err e = shadow_rules_expire(file, call->args[2], &wrong);
+    if (e == ERR_OK)
+        (void)printf("%s is over in %s; `weir reload` puts that into force\n", call->args[2], file);
+    return finish(e, &wrong);
 }
 
 /* --- add --- */
@@ -124,6 +128,9 @@ static int add(const struct cli_call *call, const char *file)
     if (e == ERR_OK)
         e = shadow_rules_add(file, rule.p, &wrong);
     buf_free(&rule);
+    if (e == ERR_OK)
+        (void)printf("%s is in %s; `weir reload` puts it into force\n",
+                     o->id == NULL ? o->path : o->id, file);
     return finish(e, &wrong);
 }
 

@@ -170,6 +170,19 @@ static void raise_file_limit(void)
     }
 }
 
+/* What a container or a shell allows may be far less than what the configuration counts on. */
+static void say_few_files(const struct config *c)
+{
+    struct rlimit l;
+    if (getrlimit(RLIMIT_NOFILE, &l) != 0 || l.rlim_cur >= c->limits.connections)
+        return;
+    log_warn(
+        "start",
+        "only %llu files may be open (ulimit -n), and limits.connections is %llu: clients will "
+        "have to wait; raise the one or lower the other",
+        (unsigned long long)l.rlim_cur, (unsigned long long)c->limits.connections);
+}
+
 /* mkdir -p, private to the user: it holds the admin socket. */
 static enum err make_state_dir(const char *dir, struct complaints *wrong)
 {
@@ -227,6 +240,7 @@ static enum err start(struct runner *r, struct complaints *wrong)
     const struct config *c = r->table->config;
     TRY(scribe_start(&r->scribe, SCRIBE_QUEUE));
     log_attach(r->scribe);
+    say_few_files(c);
     TRY(shadow_start(&r->shadow, c, c->workers, r->scribe, wrong));
     TRY(router_new(c->workers + READERS_BESIDE_WORKERS, &r->router));
     TRY(loop_new(&r->loop, CONTROL_MAILBOX));
@@ -269,10 +283,11 @@ static void announce(struct runner *r)
     const struct config *c = router_current(r->router)->table->config;
     struct buf urls = BUF_INIT(0);
     if (proxy_listening(r->proxy, &urls) == ERR_OK && buf_append(&urls, span_of("", 1)) == ERR_OK) {
-        log_info("start", "weir %s listens on %s with %u workers, admin socket %s/admin.sock",
-                 WEIR_VERSION, urls.p, c->workers, c->state_dir);
         if (r->hooks->ready != NULL)
             r->hooks->ready(r->hooks->arg, c, urls.p);
+        else
+            log_info("start", "weir %s listens on %s with %u workers, admin socket %s/admin.sock",
+                     WEIR_VERSION, urls.p, c->workers, c->state_dir);
     }
     buf_free(&urls);
 }

@@ -10,7 +10,8 @@ struct run_hooks {
     /* The configuration: at start, and again at every reload (then on another thread). */
 
     void (*ready)(void *arg, const struct config *c, const char *listening);
-    /* Everything runs; listening: the URLs, separated by spaces. May be NULL. The main thread. */
+    /* Everything runs; listening: the URLs, separated by spaces. NULL: a line of the log says so.
+     * The main thread. */
 
     bool upgrades;
     /* A process started anew with the same arguments may take this one's place. */

@@ -280,3 +280,8 @@ enum err config_compare(const struct config *before, const struct config *after,
     compare_scopes(&w, "", SCOPE_root, before, after);
     return w.err;
 }
+
+bool config_at_start(const struct config_value *v)
+{
+    return v->option != NULL && strstr(v->option->help, "Takes effect at start.") != NULL;
+}

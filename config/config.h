@@ -411,6 +411,9 @@ enum err config_compare(const struct config *before, const struct config *after,
 /* Calls fn for each value that is printed differently. Lists of named things are compared by name;
  * their order means nothing. */
 
+bool config_at_start(const struct config_value *v);
+/* The manual says of it "Takes effect at start.": a reload accepts it, and changes nothing yet. */
+
 enum err config_print_value(const struct config_value *v, struct buf *out) MUST_USE;
 /* Appends the JSON of one that is no object, as config_print() does. */
 

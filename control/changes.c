@@ -8,11 +8,6 @@
 
 enum { PATH_LEN = 256, VALUE_LEN = 80 };
 
-/* What a running weir does not change. */
-static const char *const at_start[] = {
-    "workers",        "state_dir", "admin.address", "control.instance", "shadow.compare_threads",
-    "shadow.rechecks"};
-
 struct walk {
     json_t *said;
     size_t n;
@@ -48,12 +43,9 @@ static void show(char out[VALUE_LEN], const struct config_value *v)
     buf_free(&printed);
 }
 
-static const char *note_of(const char *path)
+static const char *note_of(const struct config_value *v)
 {
-    for (size_t i = 0; i < sizeof(at_start) / sizeof(at_start[0]); i++)
-        if (strcmp(path, at_start[i]) == 0)
-            return "; takes effect at the next start";
-    return "";
+    return config_at_start(v) ? "; takes effect at the next start" : "";
 }
 
 static void two_sided(struct walk *w, const char *path, const struct config_value *a,
@@ -61,23 +53,23 @@ static void two_sided(struct walk *w, const char *path, const struct config_valu
 {
     char was[VALUE_LEN];
     char is[VALUE_LEN];
-    char line[PATH_LEN + 2 * VALUE_LEN + 64];
+    char line[PATH_LEN + 2 * VALUE_LEN + 80];
     show(was, a);
     show(is, b);
-    (void)snprintf(line, sizeof(line), "%s: %s (was %s)%s", path, is, was, note_of(path));
+    (void)snprintf(line, sizeof(line), "%s: %s (was %s)%s", path, is, was, note_of(b));
     say(w, line);
 }
 
 static void one_sided(struct walk *w, const char *path, const struct config_value *v, bool added)
 {
     char value[VALUE_LEN];
-    char line[PATH_LEN + VALUE_LEN + 64];
+    char line[PATH_LEN + VALUE_LEN + 80];
     if (v->option == NULL) {
         (void)snprintf(line, sizeof(line), "%s: %s", path, added ? "added" : "removed");
     } else {
         show(value, v);
-        (void)snprintf(line, sizeof(line), "%s: %s%s%s", path, added ? value : "removed",
-                       added ? "" : ", was ", added ? "" : value);
+        (void)snprintf(line, sizeof(line), "%s: %s%s%s%s", path, added ? value : "removed",
+                       added ? "" : ", was ", added ? "" : value, note_of(v));
     }
     say(w, line);
 }

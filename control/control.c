@@ -169,7 +169,7 @@ static enum err make(struct control *c, struct route_table **table, struct compl
     TRY(jobs_new(&c->loads, c->loop, "weir-load", 1));
     TRY(restore(c, wrong));
     fleet_restore(c);
-    TRY(flip_table(&c->flip, table, clock_wall_ms(), &fx));
+    TRY(flip_table(&c->flip, table, NULL, clock_wall_ms(), &fx));
     metric_set(METRIC_EPOCH, c->flip.state.epoch);
     if (fx.persist)
         persist_request(c);

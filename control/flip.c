@@ -168,8 +168,24 @@ static enum err swap_table(struct flip *f, struct route_table *table, uint64_t e
     return e;
 }
 
-enum err flip_table(struct flip *f, struct route_table **table, uint64_t now_ms,
-                    struct flip_effect *out)
+static void audit_table(struct flip *f, const struct flip_reload *reload, uint64_t now_ms)
+{
+    struct audit a = {.at_ms = now_ms,
+                      .epoch = f->state.epoch,
+                      .from = f->state.document,
+                      .to = f->state.document,
+                      .source = SOURCE_CONFIG,
+                      .why = "another configuration at the start"};
+    if (reload != NULL) {
+        a.by = reload->by;
+        a.why = reload->why;
+        a.changes = reload->changes;
+    }
+    audit(f, &a);
+}
+
+enum err flip_table(struct flip *f, struct route_table **table, const struct flip_reload *reload,
+                    uint64_t now_ms, struct flip_effect *out)
 {
     static const unsigned char none[DIGEST_BYTES];
     unsigned char routing[DIGEST_BYTES];
@@ -191,12 +207,7 @@ enum err flip_table(struct flip *f, struct route_table **table, uint64_t now_ms,
     f->state.epoch = epoch;
     out->rerouted = out->persist = differs;
     if (differs && !first)
-        audit(f, &(struct audit){.at_ms = now_ms,
-                                 .epoch = epoch,
-                                 .from = f->state.document,
-                                 .to = f->state.document,
-                                 .source = SOURCE_CONFIG,
-                                 .why = "the configuration changed"});
+        audit_table(f, reload, now_ms);
     return ERR_OK;
 }
 

@@ -50,11 +50,16 @@ struct flip_effect {
 void flip_begin(struct flip *f, struct router *router);
 void flip_end(struct flip *f);
 
-enum err flip_table(struct flip *f, struct route_table **table, uint64_t now_ms,
-                    struct flip_effect *out) MUST_USE;
-/* A new table (the first, or after a reload) under the document in force. Takes *table, also on
- * failure. The epoch grows when the configuration routes differently than the one it was counted
- * for. */
+struct flip_reload {
+    const char *by, *why;  /* NULL: nobody said */
+    const json_t *changes; /* sentences for the audit trail */
+};
+
+enum err flip_table(struct flip *f, struct route_table **table, const struct flip_reload *reload,
+                    uint64_t now_ms, struct flip_effect *out) MUST_USE;
+/* A new table (reload NULL: the first; else after a reload) under the document in force. Takes
+ * *table, also on failure. The epoch grows when the configuration routes differently than the one
+ * it was counted for. */
 
 void flip_value(struct flip *f, enum sight sight, struct span raw, const char *name,
                 enum source source, uint64_t now_ms, struct complaints *wrong,

@@ -133,11 +133,22 @@ static void add_route(struct sentence *s, const char *name, const struct documen
         add(s, name, is[0] == '\0' ? "as configured" : is, was);
 }
 
+static void describe_changes(struct sentence *s, const json_t *list)
+{
+    size_t i;
+    json_t *v;
+    json_array_foreach(list, i, v)
+    {
+        int n = snprintf(s->text + s->n, sizeof(s->text) - s->n, "%s%s", i == 0 ? "" : "; ",
+                         json_string_value(v));
+        s->n = min_size(s->n + (n < 0 ? 0 : (size_t)n), sizeof(s->text) - 1);
+    }
+}
+
 static void describe(struct sentence *s, const struct document *from, const struct document *to)
 {
     enum pin was = from == NULL ? PIN_NONE : from->pin;
     enum pin is = to == NULL ? PIN_NONE : to->pin;
-    *s = (struct sentence){.n = 0};
     if (was != is)
         add(s, "everything", is == PIN_NONE ? "not pinned" : pin_word(is),
             was == PIN_NONE ? "" : pin_word(was));
@@ -148,6 +159,23 @@ static void describe(struct sentence *s, const struct document *from, const stru
             add_route(s, from->routes[i].name, from, to);
 }
 
+/* "routes.NAME.new_percent: 5 (was 1)", "routes.NAME: removed" */
+static bool configures(const struct entry *e, const char *route)
+{
+    static const char head[] = "routes.";
+    const json_t *list = json_object_get(e->o, "changes");
+    size_t n = strlen(route);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+        if (text == NULL || strncmp(text, head, sizeof(head) - 1) != 0)
+            continue;
+        text += sizeof(head) - 1;
+        if (strncmp(text, route, n) == 0 && (text[n] == '.' || text[n] == ':'))
+            return true;
+    }
+    return false;
+}
+
 static bool concerns(const struct entry *e, const char *route)
 {
     char was[SHARE_LEN];
@@ -156,7 +184,7 @@ static bool concerns(const struct entry *e, const char *route)
     enum pin to = e->to == NULL ? PIN_NONE : e->to->pin;
     share(was, document_route(e->from, route));
     share(is, document_route(e->to, route));
-    return from != to || strcmp(was, is) != 0;
+    return from != to || strcmp(was, is) != 0 || configures(e, route);
 }
 
 /* --- showing --- */
@@ -172,14 +200,25 @@ static unsigned long long epoch_of(const struct entry *e)
     return (unsigned long long)json_integer_value(json_object_get(e->o, "epoch"));
 }
 
+/* The document keeps saying what it undid as long as it is in force. */
+static bool undoes(const struct entry *e)
+{
+    return e->to != NULL && e->to->undoes != 0 &&
+           (e->from == NULL || e->from->epoch != e->to->epoch);
+}
+
 static void put_row(struct page *p, const struct entry *e)
 {
-    struct sentence s;
+    struct sentence s = {.n = 0};
     const char *by = text_of(e, "by");
     const char *why = text_of(e, "why");
     describe(&s, e->from, e->to);
+    if (s.n == 0)
+        describe_changes(&s, json_object_get(e->o, "changes"));
     page_printf(p, INK_PLAIN, "%.19sZ %7llu  %-7s  %-10s  ", text_of(e, "at"), epoch_of(e),
                 text_of(e, "source"), by[0] == '\0' ? "-" : by);
+    if (undoes(e))
+        page_printf(p, INK_PLAIN, "undo of %llu: ", (unsigned long long)e->to->undoes);
     if (s.n == 0) /* an upgrade, a purge: why is all there is to say */
         page_text(p, INK_PLAIN, why[0] != '\0' ? why : "no change");
     else

@@ -166,6 +166,29 @@ static void succeeded(struct control *c, const struct reload_job *j, const struc
 
 static void begin(struct control *c);
 
+/* Who asked for it, and why: of several, the first who said. SIGHUP says nothing. */
+static void read_order(const struct reload *r, struct order_text *out)
+{
+    *out = (struct order_text){.wait_ms = 0};
+    for (size_t i = 0; i < r->nwaiting && out->by == NULL && out->why == NULL; i++) {
+        struct complaints wrong = {.n = 0};
+        order_text_free(out);
+        if (order_read(buf_span(&r->waiting[i]->body), false, out, &wrong) != ERR_OK)
+            *out = (struct order_text){.wait_ms = 0}; /* it was read before */
+        complaints_free(&wrong);
+    }
+}
+
+static enum err swap(struct control *c, struct reload_job *j, struct flip_effect *fx)
+{
+    struct order_text order;
+    read_order(&c->reload, &order);
+    const struct flip_reload said = {order.by, order.why, j->changes};
+    enum err e = flip_table(&c->flip, &j->table, &said, clock_wall_ms(), fx);
+    order_text_free(&order);
+    return e;
+}
+
 static void job_done(void *arg)
 {
     struct reload_job *j;
@@ -177,7 +200,7 @@ static void job_done(void *arg)
     if (j->err == ERR_OK) {
         other_store = !same_store(&j->before->control, &j->table->config->control);
         j->overruled = changes_overruled(j->before, j->table->config, c->flip.state.document);
-        j->err = flip_table(&c->flip, &j->table, clock_wall_ms(), &fx);
+        j->err = swap(c, j, &fx);
     }
     if (j->err == ERR_OK)
         succeeded(c, j, &fx, other_store);
@@ -231,9 +254,26 @@ static void begin(struct control *c)
     r->running = j;
 }
 
+static bool understood(struct admin_request *request)
+{
+    struct order_text text;
+    struct complaints wrong = {.n = 0};
+    enum err e = order_read(buf_span(&request->body), false, &text, &wrong);
+    if (e == ERR_OK) {
+        order_text_free(&text);
+    } else {
+        api_refuse(request, err_status(e), err_word(e), err_sentence(e), &wrong);
+        admin_return(request);
+    }
+    complaints_free(&wrong);
+    return e == ERR_OK;
+}
+
 void reload_request(struct control *c, struct admin_request *request)
 {
     struct reload *r = &c->reload;
+    if (request != NULL && !understood(request))
+        return;
     if (request != NULL && c->upgrade.step != UPGRADE_NONE) {
         api_refuse(request, 409, "upgrade_under_way",
                    "an upgrade is under way, and reads the configuration", NULL);

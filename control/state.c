@@ -280,6 +280,24 @@ static bool put_text(json_t *o, const char *key, const char *text)
     return text == NULL || json_object_set_new(o, key, json_string(text)) == 0;
 }
 
+static bool put_changes(json_t *o, const json_t *changes)
+{
+    char more[48];
+    size_t n = json_array_size(changes);
+    json_t *list = json_array();
+    if (n == 0 || list == NULL) {
+        json_decref(list);
+        return n == 0;
+    }
+    for (size_t i = 0; i < n && i < AUDIT_CHANGES_MAX; i++)
+        (void)json_array_append(list, json_array_get(changes, i));
+    if (n > AUDIT_CHANGES_MAX) {
+        (void)snprintf(more, sizeof(more), "%zu more", n - AUDIT_CHANGES_MAX);
+        (void)json_array_append_new(list, json_string(more));
+    }
+    return json_object_set_new(o, "changes", list) == 0;
+}
+
 enum err audit_line(const struct audit *a, struct buf *out)
 {
     char when[CLOCK_ISO_LEN + 1];
@@ -289,7 +307,7 @@ enum err audit_line(const struct audit *a, struct buf *out)
     bool ok = o != NULL && put_text(o, "at", when) &&
               json_object_set_new(o, "epoch", json_integer((json_int_t)a->epoch)) == 0 &&
               put_text(o, "source", source_word(a->source)) && put_text(o, "by", a->by) &&
-              put_text(o, "why", a->why) &&
+              put_text(o, "why", a->why) && put_changes(o, a->changes) &&
               json_object_set_new(o, "from", document_or_null(a->from)) == 0 &&
               json_object_set_new(o, "to", document_or_null(a->to)) == 0;
     if (ok)

@@ -65,7 +65,10 @@ struct audit {
     enum source source;
     const char *by;
     const char *why;
+    const json_t *changes; /* of the configuration: sentences (control/changes.h); may be NULL */
 };
+
+enum { AUDIT_CHANGES_MAX = 16 }; /* more sentences are only counted */
 
 enum { AUDIT_ROTATE = 8 * 1024 * 1024 };
 

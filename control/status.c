@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "control/json_read.h"
 #include "control/room.h"
 
@@ -368,6 +369,9 @@ void status_render(struct control *c, struct admin_request *r)
         put(status, "routes", routes_json(f));
         add_shadow(c, status);
         add_rollback(status);
+        put(status, "logs",
+            json_pack("{s:I, s:I}", "failing", (json_int_t)metric_read(METRIC_LOG_FAILING),
+                      "lines_lost", (json_int_t)metric_read(METRIC_LOG_DROPPED)));
         add_data_plane(c, status);
     }
     status_facts_free(c, &r->facts);

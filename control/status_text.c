@@ -119,6 +119,18 @@ static void say_pin(struct page *p, const json_t *s)
     page_end(p);
 }
 
+/* One line for each complaint. */
+static void say_refused(struct page *p, const char *text)
+{
+    struct span rest = span_str(text);
+    struct span one;
+    char line[1024];
+    while (span_cut(&rest, '\n', &one)) {
+        (void)snprintf(line, sizeof(line), "what it holds is refused: " SPAN_FMT, SPAN_ARG(one));
+        problem(p, INK_BAD, line);
+    }
+}
+
 static void say_value(struct page *p, const json_t *store, bool has_document)
 {
     const char *value = text_of(store, "value");
@@ -127,10 +139,8 @@ static void say_value(struct page *p, const json_t *store, bool has_document)
     if (value != NULL && strcmp(value, "missing") == 0 && has_document &&
         !is(store, "pending_write"))
         problem(p, INK_WARN, "it holds no document; the last one stays in force");
-    if (refused != NULL) {
-        (void)snprintf(line, sizeof(line), "what it holds is refused: %s", refused);
-        problem(p, INK_BAD, line);
-    }
+    if (refused != NULL)
+        say_refused(p, refused);
     if (!is(store, "pending_write"))
         return;
     const char *why = text_of(store, "write_error");
@@ -189,6 +199,28 @@ static void say_state(struct page *p, const json_t *s)
     }
     if (damaged != NULL)
         problem(p, INK_BAD, damaged);
+}
+
+/* Only when something was lost: a log that is written is nothing to tell. */
+static void say_logs(struct page *p, const json_t *s)
+{
+    const json_t *logs = json_object_get(s, "logs");
+    uint64_t lost = number_of(logs, "lines_lost");
+    uint64_t failing = number_of(logs, "failing");
+    char line[160];
+    if (lost == 0 && failing == 0)
+        return;
+    page_label(p, "logs");
+    page_printf(p, failing > 0 ? INK_BAD : INK_WARN, "%llu line%s lost since the start",
+                (unsigned long long)lost, lost == 1 ? "" : "s");
+    page_end(p);
+    if (failing == 0)
+        return;
+    (void)snprintf(line, sizeof(line),
+                   "%llu file%s of logs and records cannot be written; the log of weir says which "
+                   "and why",
+                   (unsigned long long)failing, failing == 1 ? "" : "s");
+    problem(p, INK_BAD, line);
 }
 
 static void say_reload(struct page *p, const json_t *s, uint64_t now_ms)
@@ -375,6 +407,7 @@ enum err status_text(const json_t *status, const struct admin_look *look, uint64
     say_unknown(&p, status);
     say_store(&p, status, now_ms);
     say_state(&p, status);
+    say_logs(&p, status);
     say_reload(&p, status, now_ms);
     say_upgrade(&p, status, now_ms);
     say_shadow(&p, status);

@@ -329,12 +329,13 @@ static void settled(struct conn *c)
 static void note_failure(struct pool *p, enum err why, const char *detail)
 {
     unsigned held;
+    char more[LOG_HELD_MAX];
     if (p->naddresses > 0 && why != ERR_BACKEND_BUSY)
         p->address = (p->address + 1) % p->naddresses;
     if (log_gate_open(p->gate, &held))
-        log_warn("backend", "%s server %s%s: %s%s%s (%u more like this)", p->backend, p->server,
+        log_warn("backend", "%s server %s%s: %s%s%s%s", p->backend, p->server,
                  p->kind == POOL_MIRROR ? ", copy" : "", err_sentence(why),
-                 detail[0] != '\0' ? ": " : "", detail, held);
+                 detail[0] != '\0' ? ": " : "", detail, log_held(held, more));
 }
 
 static void closed(struct conn *c, enum err why)

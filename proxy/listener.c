@@ -37,13 +37,14 @@ static void pause_for(struct listener *l, const char *reason, const char *what)
 {
     static struct log_gate gate;
     unsigned held;
+    char more[LOG_HELD_MAX];
     metric_slot slot;
     const char *const label[] = {reason};
     l->paused = true;
     if (metrics_series(METRIC_ACCEPT_PAUSED, label, &slot) == ERR_OK)
         metric_inc(slot);
     if (log_gate_open(&gate, &held))
-        log_error("accept", "accepting connections pauses: %s (%u times more)", what, held);
+        log_error("accept", "accepting connections pauses: %s%s", what, log_held(held, more));
 }
 
 static bool has_files(const struct worker *w, int fd)

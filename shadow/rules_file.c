@@ -105,8 +105,17 @@ static enum err replace(const char *file, struct span text)
     return ERR_SYSTEM;
 }
 
-/* Writes what a weir would take, or nothing. */
-static enum err store(json_t *root, const char *file, struct complaints *wrong)
+static enum err check_new(const struct rulebook *b, const char *file, struct complaints *wrong)
+{
+    if (!rule_expired(&b->list[b->n - 1], clock_wall_ms()))
+        return ERR_OK;
+    complain(wrong, file, "give a time to come, or none: it ends after 14 days then",
+             "the new rule would be over already");
+    return ERR_CONFIG;
+}
+
+/* Writes what a weir would take, or nothing. added: the last rule is new. */
+static enum err store(json_t *root, const char *file, bool added, struct complaints *wrong)
 {
     struct rulebook b;
     struct buf text = BUF_INIT(0);
@@ -115,7 +124,11 @@ static enum err store(json_t *root, const char *file, struct complaints *wrong)
     if (e == ERR_OK)
         e = rulebook_read(&b, buf_span(&text), file, wrong);
     if (e == ERR_OK) {
+        if (added)
+            e = check_new(&b, file, wrong);
         rulebook_free(&b);
+    }
+    if (e == ERR_OK) {
         e = replace(file, buf_span(&text));
         if (e != ERR_OK)
             complain(wrong, file, NULL, "cannot be written: %s", strerror(errno));
@@ -135,7 +148,7 @@ enum err shadow_rules_add(const char *file, const char *rule, struct complaints 
     if (e == ERR_OK && json_array_append(json_object_get(root, "rules"), one) != 0)
         e = ERR_NO_MEMORY;
     if (e == ERR_OK)
-        e = store(root, file, wrong);
+        e = store(root, file, true, wrong);
     json_decref(root);
     json_decref(one);
     return e;
@@ -159,7 +172,7 @@ enum err shadow_rules_expire(const char *file, const char *id, struct complaints
     }
     if (!found)
         complain(wrong, file, "`weir rules list` shows them", "has no rule \"%s\"", id);
-    enum err e = found ? store(root, file, wrong) : ERR_NOT_FOUND;
+    enum err e = found ? store(root, file, false, wrong) : ERR_NOT_FOUND;
     json_decref(root);
     return e;
 }

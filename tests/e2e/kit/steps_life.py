@@ -248,7 +248,7 @@ def mark(run, t):
     run.marks[t["name"]] = time.monotonic()
 
 
-@step("file", "path", write=None, append=None, move_to=None, remove=False, exists=None, mode=None, has=[], lacks=[])
+@step("file", "path", write=None, append=None, replace={}, move_to=None, remove=False, exists=None, mode=None, has=[], lacks=[])
 def file(run, t):
     """A file in the scenario's directory (or anywhere, by its full path): changed, or looked at until it is so."""
     path = os.path.join(run.place.dir, t["path"])
@@ -258,6 +258,14 @@ def file(run, t):
     if t["append"] is not None:
         with open(path, "a", encoding="utf-8", newline="") as f:
             f.write(t["append"])
+    if t["replace"]:
+        with open(path, encoding="utf-8") as f:
+            text = f.read()
+        for old, new in t["replace"].items():
+            expect(old in text, f"{path} has {old!r}", text)
+            text = text.replace(old, new)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
     if t["move_to"]:
         os.rename(path, os.path.join(run.place.dir, t["move_to"]))
     if t["remove"]:

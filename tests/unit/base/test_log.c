@@ -186,6 +186,7 @@ static void test_gate(void **state)
 {
     struct log_gate g = {0};
     unsigned held = 99, count = 0;
+    char more[LOG_HELD_MAX];
     UNUSED(state);
     assert_true(log_gate_open(&g, &held));
     assert_int_equal(held, 0);
@@ -194,6 +195,9 @@ static void test_gate(void **state)
         count++;
     assert_true(clock_us() - begin >= 990000);
     assert_int_equal(held, count);
+    assert_string_equal(log_held(0, more), "");
+    assert_string_equal(log_held(7, more), " (7 more like this)");
+    assert_string_equal(log_held(UINT32_MAX, more), " (4294967295 more like this)");
 }
 
 int main(void)

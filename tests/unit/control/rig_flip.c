@@ -16,7 +16,7 @@ void world_begin(struct world *w, const char *routes)
     *w = (struct world){.router = NULL};
     assert_int_equal(router_new(1, &w->router), ERR_OK);
     flip_begin(&w->flip, w->router);
-    assert_int_equal(flip_table(&w->flip, &t, 1000, &w->fx), ERR_OK);
+    assert_int_equal(flip_table(&w->flip, &t, NULL, 1000, &w->fx), ERR_OK);
     assert_null(t);
 }
 

@@ -367,7 +367,9 @@ static void test_reload(void **state)
     assert_int_equal(post(&w, "/reload", ""), 200);
     expect_in("nothing in the configuration has changed");
     rig_weir_next(&w, other_routes, NULL, false);
-    assert_int_equal(post(&w, "/reload", "{}"), 200);
+    assert_int_equal(post(&w, "/reload", "{\"whi\": \"x\"}"), 400);
+    expect_in("did you mean \\\"why\\\"?");
+    assert_int_equal(post(&w, "/reload", "{\"by\": \"eve\", \"why\": \"a quiet week\"}"), 200);
     expect_in("routes.checkout.new_percent: 20 (was 10)");
     expect_in("routes.historic: removed");
     expect_in("routes.added: added");
@@ -385,7 +387,14 @@ static void test_reload(void **state)
     expect_in("log.level: \\\"warn\\\" (was \\\"info\\\")");
     expect_in("workers: 3");
     expect_in("takes effect at the next start");
+    rig_expect(&w, "\"saved\": true");
+    struct buf text;
+    slurp(&w, "audit.ndjson", &text);
     rig_weir_end(&w);
+    assert_non_null(strstr(text.p, "\"source\":\"config\",\"by\":\"eve\",\"why\":\"a quiet week\","
+                                   "\"changes\":["));
+    assert_non_null(strstr(text.p, "\"routes.checkout.new_percent: 20 (was 10)\""));
+    buf_free(&text);
 }
 
 static void *ask_reload(void *arg)

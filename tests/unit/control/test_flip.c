@@ -271,7 +271,7 @@ static void test_unknown_routes(void **state)
     order(&w, &ch, 6);
     assert_int_equal(flip_unknown(&w.flip, names, 2), 1);
     struct route_table *t = world_table("{\"name\": \"later\", \"match\": {\"prefix\": \"/\"}}");
-    assert_int_equal(flip_table(&w.flip, &t, 1, &w.fx), ERR_OK);
+    assert_int_equal(flip_table(&w.flip, &t, NULL, 1, &w.fx), ERR_OK);
     assert_int_equal(state_of(&w, "later")->pin, PIN_LEGACY);
     assert_int_equal(flip_unknown(&w.flip, names, 2), 2); /* a and b are gone */
     router_reap(w.router);
@@ -283,7 +283,7 @@ static void test_unknown_routes(void **state)
 static void reload(struct world *w, const char *routes, uint64_t epoch, bool rerouted)
 {
     struct route_table *t = world_table(routes);
-    assert_int_equal(flip_table(&w->flip, &t, 5000, &w->fx), ERR_OK);
+    assert_int_equal(flip_table(&w->flip, &t, NULL, 5000, &w->fx), ERR_OK);
     assert_int_equal(w->flip.state.epoch, epoch);
     assert_int_equal(router_current(w->router)->epoch, epoch);
     assert_int_equal(w->fx.rerouted, rerouted);
@@ -370,7 +370,7 @@ static void restart(struct world *w, const char *routes)
     assert_int_equal(router_new(1, &next.router), ERR_OK);
     flip_begin(&next.flip, next.router);
     assert_int_equal(state_parse(buf_span(&text), "s", &next.flip.state, &next.wrong), ERR_OK);
-    assert_int_equal(flip_table(&next.flip, &t, 9000, &next.fx), ERR_OK);
+    assert_int_equal(flip_table(&next.flip, &t, NULL, 9000, &next.fx), ERR_OK);
     *w = next;
     w->flip.router = w->router;
     buf_free(&text);

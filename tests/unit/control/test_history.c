@@ -101,6 +101,41 @@ static void test_show(void **state)
     expect(&(struct history_query){.json = true}, json, 2, 3);
 }
 
+/* What a reload changed stands there, who and why, and a route's own trail has it. */
+static void test_configuration(void **state)
+{
+    static const char *const said[] = {
+        "config   eve         routes.z.new_percent: 5 (was 1); routes.y: removed  [a quiet week]"};
+    static const char *const undone[] = {"undo of 8: everything: not pinned (was legacy)"};
+    struct buf line = BUF_INIT(0);
+    struct document *was = document("{\"epoch\": 8, \"pin\": \"legacy\"}");
+    struct document *is = document("{\"epoch\": 9, \"undoes\": 8}");
+    json_t *changes = json_pack("[s, s]", "routes.z.new_percent: 5 (was 1)", "routes.y: removed");
+    struct audit a = {.at_ms = clock_wall_ms(),
+                      .epoch = 7,
+                      .source = SOURCE_CONFIG,
+                      .by = "eve",
+                      .why = "a quiet week",
+                      .changes = changes};
+    char path[128];
+    UNUSED(state);
+    path_of(path, "audit.ndjson");
+    assert_int_equal(audit_line(&a, &line), ERR_OK);
+    a = (struct audit){
+        .at_ms = clock_wall_ms(), .epoch = 9, .from = was, .to = is, .source = SOURCE_ADMIN};
+    assert_int_equal(audit_line(&a, &line), ERR_OK);
+    assert_int_equal(disk_append(path, buf_span(&line), AUDIT_ROTATE, 0600), ERR_OK);
+    expect(&(struct history_query){.since_ms = 0}, said, 1, 7);
+    expect(&(struct history_query){.since_ms = 0}, undone, 1, 7);
+    expect(&(struct history_query){.route = "z"}, said, 1, 4);
+    expect(&(struct history_query){.route = "y"}, said, 1, 4);
+    expect(&(struct history_query){.route = "new_percent"}, NULL, 0, 3);
+    json_decref(changes);
+    document_free(&was);
+    document_free(&is);
+    buf_free(&line);
+}
+
 static void expect_state(uint64_t epoch, const char *want)
 {
     struct buf out = BUF_INIT(0);
@@ -141,6 +176,7 @@ int main(void)
         cmocka_unit_test(test_show),
         cmocka_unit_test(test_state),
         cmocka_unit_test(test_half_a_line),
+        cmocka_unit_test(test_configuration),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

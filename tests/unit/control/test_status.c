@@ -21,7 +21,8 @@ static const char status[] =
     " \"store\": {\"kind\": \"redis\", \"where\": \"redis://h:6379/0\", \"name\": \"redis key k\","
     "   \"connected\": false, \"since\": \"2026-03-01T02:10:00Z\", \"mode\": \"none\","
     "   \"server\": \"7.0.15\", \"error\": \"Connection refused\", \"value\": \"refused\","
-    "   \"refused\": \"redis key k: is \\\"x\\\"\", \"pending_write\": true, \"write_error\": "
+    "   \"refused\": \"redis key k: is \\\"x\\\"\\nredis key k: $.pin: is \\\"y\\\"\\n\","
+    "   \"pending_write\": true, \"write_error\": "
     "null},"
     " \"state\": {\"dir\": \"/s\", \"saved\": false, \"error\": \"No space left on device\","
     "   \"damaged\": null, \"undo\": 1},"
@@ -31,6 +32,7 @@ static const char status[] =
     " \"shadow\": {\"dropped\": {\"budget\": 3, \"timeout\": 4}, \"findings\": 2,"
     "   \"endpoints\": 3, \"lost\": 4, \"since\": 1772324100000, \"routes\":"
     "   {\"a\": {\"match\": 1500, \"mismatch\": 2, \"skipped\": 1, \"failed\": 1}}},"
+    " \"logs\": {\"failing\": 1, \"lines_lost\": 12},"
     " \"routes\": ["
     "  {\"name\": \"checkout\", \"match\": {\"prefix\": \"/checkout/\"}, \"legacy\": \"argus\","
     "   \"new\": \"wfm\", \"configured_percent\": 10, \"weight_percent\": 12.5, \"new_percent\": "
@@ -78,7 +80,10 @@ static void test_text(void **state)
     expect_line(text, "names routes this configuration does not have: later");
     expect_line(text, "store    redis://h:6379/0, redis key k, lost for 5 min; Redis 7.0.15");
     expect_line(text, "! Connection refused; routing stays as it is");
-    expect_line(text, "! what it holds is refused: redis key k: is \"x\"");
+    expect_line(text, "! what it holds is refused: redis key k: is \"x\"\n");
+    expect_line(text, "! what it holds is refused: redis key k: $.pin: is \"y\"\n");
+    expect_line(text, "logs     12 lines lost since the start\n");
+    expect_line(text, "! 1 file of logs and records cannot be written");
     expect_line(text, "! the document in force is not in it yet");
     expect_line(text, "! cannot be written: No space left on device");
     expect_line(text, "reload   refused, 2 min ago; what ran before goes on");
@@ -294,6 +299,16 @@ static void test_changes(void **state)
     const char *said = json_string_value(json_array_get(list, 0));
     assert_string_equal(said, "workers: 3 (was 2); takes effect at the next start");
     json_decref(list);
+    /* What a running weir leaves as it is is said to, also where it was not there before. */
+    static const char *const waits[] = {
+        "shadow.records: \"/r.ndjson\" (was \"/var/lib/weir/shadow.ndjson\"); takes effect at the "
+        "next start",
+        "shadow.store: \"full\" (was \"tokens\"); takes effect at the next start",
+        "log.access: \"/a.log\"; takes effect at the next start"};
+    expect_changes(changes(a, "", a,
+                           "\"shadow\": {\"records\": \"/r.ndjson\", \"store\": \"full\"},"
+                           "\"log\": {\"access\": \"/a.log\"},"),
+                   waits, 3);
 }
 
 /* By name where there is one; what appears and goes is said as such; secrets within a text that is
@@ -315,7 +330,7 @@ static void test_changes_of_lists(void **state)
         "routes.gone: removed",
         "routes.here: added",
         "trusted_proxies: [\"10.0.0.0/8\"] (was [])",
-        "log.access: removed, was \"/tmp/a\"",
+        "log.access: removed, was \"/tmp/a\"; takes effect at the next start",
     };
     UNUSED(state);
     expect_changes(changes(a, "\"log\": {\"access\": \"/tmp/a\"},", b,

@@ -291,6 +291,10 @@ static void a_file_of_rules_is_kept(void **state)
         "{\"id\":\"a\",\"path\":\"$.a\",\"action\":\"tolerance\",\"abs\":0.01," REST "}";
     assert_int_equal(shadow_rules_add(file, one, &wrong), ERR_OK);
     assert_int_equal(shadow_rules_add(file, one, &wrong), ERR_CONFIG); /* the id is taken */
+    static const char late[] =
+        "{\"id\":\"b\",\"path\":\"$.b\",\"action\":\"ignore\","
+        "\"expires\":\"2020-01-01\",\"author\":\"dana\",\"reason\":\"late\"}";
+    assert_int_equal(shadow_rules_add(file, late, &wrong), ERR_CONFIG); /* it would hide nothing */
     assert_int_equal(rulebook_load(&b, file, &wrong), ERR_OK);
     assert_int_equal(b.n, 1);
     assert_true(b.list[0].abs > 0.0099 && b.list[0].abs < 0.0101);
