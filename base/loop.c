@@ -15,7 +15,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { LOOP_MAGIC = 0x4c4f4f50, SIGNALS_MAX = 8 };
+enum { LOOP_MAGIC = 0x4c4f4f50, SIGNALS_MAX = 8, LATE_US = 500 };
 
 struct loop_sig {
     struct event *event;
@@ -28,7 +28,8 @@ struct loop {
     unsigned magic;
     struct event_base *base;
     uint64_t now_us;
-    uint64_t woke_us; /* the first reading of the clock in this turn; 0: none yet */
+    uint64_t woke_us;    /* the first reading of the clock in this turn; 0: none yet */
+    uint64_t longest_us; /* of the steps of this turn that are over */
     loop_turn_fn *turn_fn;
     void *turn_arg;
     struct timer_wheel wheel;
@@ -50,9 +51,17 @@ _Static_assert(alignof(struct event) <= alignof(struct loop_io), "and is aligned
 
 static void refresh(struct loop *l)
 {
-    l->now_us = clock_us();
+    uint64_t now = clock_us();
     if (l->woke_us == 0)
-        l->woke_us = l->now_us;
+        l->woke_us = now;
+    else if (now - l->now_us > l->longest_us)
+        l->longest_us = now - l->now_us;
+    l->now_us = now;
+}
+
+bool loop_is_late(const struct loop *l)
+{
+    return clock_us() - l->now_us >= LATE_US;
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -175,9 +184,11 @@ void loop_on_turn(struct loop *l, loop_turn_fn *fn, void *arg)
 static void end_turn(struct loop *l)
 {
     run_tasks(l);
-    if (l->turn_fn != NULL && l->woke_us != 0)
-        l->turn_fn(l->turn_arg, clock_us() - l->woke_us);
-    l->woke_us = 0;
+    if (l->turn_fn != NULL && l->woke_us != 0) {
+        refresh(l);
+        l->turn_fn(l->turn_arg, l->now_us - l->woke_us, l->longest_us);
+    }
+    l->woke_us = l->longest_us = 0;
 }
 
 void loop_run(struct loop *l)

@@ -29,11 +29,16 @@ void loop_finish(struct loop *l);
 void loop_stop(struct loop *l);
 /* Any thread, and signal handlers of this loop: the current turn is the last. */
 
-typedef void loop_turn_fn(void *arg, uint64_t us);
+typedef void loop_turn_fn(void *arg, uint64_t us, uint64_t longest_us);
 
 void loop_on_turn(struct loop *l, loop_turn_fn *fn, void *arg);
 /* Before loop_run(): fn hears at the end of each turn how long it took, from the end of its wait;
- * whatever else the loop serves waited as long. */
+ * whatever else the loop serves waited as long. longest_us: of its steps. A step is a handler, all
+ * timers that are due, all messages, all deferred tasks. */
+
+bool loop_is_late(const struct loop *l);
+/* Whether the running step has taken so long (half a millisecond) that the rest of a long list
+ * should wait for the next turn: see loop_defer(). */
 
 uint64_t loop_now_us(const struct loop *l);
 /* Monotonic microseconds, read when the running handler was entered. */

@@ -11,6 +11,7 @@
 #include "proxy/proxy.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@ enum {
     CONTROL_MAILBOX = 256,
     SCRIBE_QUEUE = 32 * 1024 * 1024, /* bytes of log lines that may wait for the disk */
     READERS_BESIDE_WORKERS = 2,      /* the admin thread, and one to spare */
+    FILE_TABLE = 65536,              /* descriptors; 8 bytes of the kernel's memory for each */
 };
 
 struct runner {
@@ -183,6 +185,20 @@ static void say_few_files(const struct config *c)
         (unsigned long long)l.rlim_cur, (unsigned long long)c->limits.connections);
 }
 
+/* The kernel doubles a process' table of descriptors when it is full, and where there are threads
+ * it first waits until all processors are out of it: 10 to 20 ms in which the worker that wanted
+ * the descriptor serves nobody. So the table gets its size now; it never shrinks. */
+static void make_file_table(void)
+{
+    struct rlimit l;
+    if (getrlimit(RLIMIT_NOFILE, &l) != 0)
+        return;
+    int last = l.rlim_cur < FILE_TABLE ? (int)l.rlim_cur - 1 : FILE_TABLE - 1;
+    int high = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, last);
+    if (high >= 0)
+        close(high);
+}
+
 /* mkdir -p, private to the user: it holds the admin socket. */
 static enum err make_state_dir(const char *dir, struct complaints *wrong)
 {
@@ -306,6 +322,7 @@ int run_weir(const struct run_hooks *hooks)
     (void)signal(SIGPIPE, SIG_IGN);
     pthread_mutex_init(&r.describing, NULL);
     raise_file_limit();
+    make_file_table();
     metrics_thread_begin("weir");
     enum err e = sockets_new(&r.sockets);
     if (e == ERR_OK)

@@ -35,7 +35,10 @@ struct back {
     unsigned addressed; /* the pool's, when the connection's address was among its own */
 };
 
-enum { REST_MS = 250 }; /* an idle connection beyond the limit is kept this long */
+enum {
+    REST_MS = 250,     /* an idle connection beyond the limit is kept this long */
+    TRIM_AT_ONCE = 64, /* of them are closed with a tick of the worker: closing takes its time */
+};
 
 static struct back *back_of(struct conn *c)
 {
@@ -86,7 +89,8 @@ void back_close_idle(struct pool *p)
 void back_trim(struct pool *p, unsigned keep)
 {
     uint64_t now = loop_now_ms(p->worker->loop);
-    while (p->idle.n > keep && now - p->idle.last->idle_since_ms >= REST_MS)
+    unsigned most = TRIM_AT_ONCE;
+    while (p->idle.n > keep && now - p->idle.last->idle_since_ms >= REST_MS && most-- > 0)
         conn_close(&p->idle.last->conn, ERR_OK);
 }
 

@@ -117,6 +117,7 @@ static void closed(struct conn *c, enum err why)
     if (f->next != NULL)
         f->next->prev = f->prev;
     c->worker->nfronts--;
+    worker_front_over(c->worker, f);
     f->listener->connections--;
     count_out(f);
     metric_dec(METRIC_CONNECTIONS_OPEN);

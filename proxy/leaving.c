@@ -1,6 +1,6 @@
 /* Who is on the losing side is found by deciding each request again, by the newest snapshot. With
- * thousands of tunnels that takes milliseconds, so it is done in handfuls, between which the loop
- * turns; and the ends are spread, for whoever is ended comes back at once. */
+ * thousands of tunnels that takes long, so the loop turns in between; and the ends are spread, for
+ * whoever is ended comes back at once. */
 #include "proxy/leaving.h"
 
 #include "base/rand.h"
@@ -9,7 +9,6 @@
 #include "proxy/tunnel.h"
 
 enum {
-    HANDFUL = 256,
     BOUNDARY_MS = 5000, /* for an event or message to end */
     GRPC_UNAVAILABLE = 14,
 };
@@ -169,14 +168,14 @@ static void on_look(void *arg)
 {
     struct worker *w;
     OBJ_CAST(w, arg, WORKER_MAGIC);
-    for (unsigned n = 0; n < HANDFUL && w->look_next != NULL; n++) {
+    for (bool late = false; w->look_next != NULL && !late; late = loop_is_late(w->loop)) {
         struct exchange *x = w->look_next;
         w->look_next = x->served_next;
         look_at(x);
+        worker_flush(w);
     }
     if (w->look_next != NULL)
         loop_defer(w->loop, &w->look, on_look, w);
-    worker_flush(w);
 }
 
 void leaving_look(struct worker *w)

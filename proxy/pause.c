@@ -10,17 +10,30 @@ enum {
     LOOK_MS = 40,
 };
 
+/* A thousand requests that go on at once would keep the worker for as many milliseconds as tens of
+ * them take, so the loop turns in between. */
+static void look_more(void *arg)
+{
+    struct worker *w;
+    OBJ_CAST(w, arg, WORKER_MAGIC);
+    for (bool late = false; w->held_look_next != NULL && !late; late = loop_is_late(w->loop)) {
+        struct exchange *x = w->held_look_next;
+        w->held_look_next = x->held_next;
+        exchange_run(x);
+        worker_flush(w);
+    }
+    if (w->held_look_next != NULL)
+        loop_defer(w->loop, &w->held_look, look_more, w);
+    else if (w->nheld > 0)
+        loop_timer_set(w->loop, &w->held_timer, LOOK_MS);
+}
+
 static void on_look(void *arg)
 {
     struct worker *w;
     OBJ_CAST(w, arg, WORKER_MAGIC);
-    for (struct exchange *x = w->held, *next; x != NULL; x = next) {
-        next = x->held_next;
-        exchange_run(x);
-    }
-    if (w->nheld > 0)
-        loop_timer_set(w->loop, &w->held_timer, LOOK_MS);
-    worker_flush(w);
+    w->held_look_next = w->held;
+    look_more(w);
 }
 
 void pause_begin(struct worker *w)
@@ -31,8 +44,9 @@ void pause_begin(struct worker *w)
 
 void pause_look(struct worker *w)
 {
+    w->held_look_next = w->held;
     if (w->nheld > 0)
-        loop_defer(w->loop, &w->held_look, on_look, w);
+        loop_defer(w->loop, &w->held_look, look_more, w);
 }
 
 bool pause_is_on(const struct exchange *x)
@@ -78,6 +92,8 @@ void pause_over(struct exchange *x)
         return;
     x->held = false;
     x->held_ms = loop_now_ms(w->loop) - x->held_since_ms;
+    if (w->held_look_next == x)
+        w->held_look_next = x->held_next;
     *x->held_at = x->held_next;
     if (x->held_next != NULL)
         x->held_next->held_at = x->held_at;

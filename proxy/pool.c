@@ -11,9 +11,18 @@
 
 /* --- pools --- */
 
+/* FNV-1a. */
+static struct pool **bucket_of(struct worker *w, const char *identity)
+{
+    uint32_t h = 2166136261;
+    for (const char *c = identity; *c != '\0'; c++)
+        h = (h ^ (unsigned char)*c) * 16777619;
+    return &w->pools[h % POOL_BUCKETS];
+}
+
 static struct pool *pool_find(struct worker *w, const char *identity, enum pool_kind kind)
 {
-    for (struct pool *p = w->pools; p != NULL; p = p->next)
+    for (struct pool *p = *bucket_of(w, identity); p != NULL; p = p->next)
         if (p->kind == kind && strcmp(p->identity, identity) == 0)
             return p;
     return NULL;
@@ -62,8 +71,9 @@ static struct pool *pool_make(struct worker *w, char *identity, enum pool_kind k
     p->connections = b->connections;
     p->connections_open = b->connections_open;
     memcpy(p->handshakes, b->handshakes, sizeof(p->handshakes));
-    p->next = w->pools;
-    w->pools = p;
+    struct pool **first = bucket_of(w, identity);
+    p->next = *first;
+    *first = p;
     return p;
 }
 
@@ -78,9 +88,10 @@ static void readdress(struct pool *p, const struct address *list, size_t n)
 
 void pools_readdress(struct worker *w, const char *server, const struct address *list, size_t n)
 {
-    for (struct pool *p = w->pools; p != NULL; p = p->next)
-        if (strcmp(p->server, server) == 0)
-            readdress(p, list, n);
+    for (size_t i = 0; i < POOL_BUCKETS; i++)
+        for (struct pool *p = w->pools[i]; p != NULL; p = p->next)
+            if (strcmp(p->server, server) == 0)
+                readdress(p, list, n);
 }
 
 /* What a reload may have changed under the same identity. */
@@ -121,7 +132,7 @@ void pool_left(struct pool *p)
 {
     if (p->users > 0 || p->nobjects > 0)
         return;
-    struct pool **at = &p->worker->pools;
+    struct pool **at = bucket_of(p->worker, p->identity);
     while (*at != p)
         at = &(*at)->next;
     *at = p->next;
@@ -217,15 +228,17 @@ void view_release(struct worker *w, struct view **vp)
 
 void pools_trim(struct worker *w)
 {
-    for (struct pool *p = w->pools; p != NULL; p = p->next)
-        back_trim(p, w->limits.backend_idle);
+    for (size_t i = 0; i < POOL_BUCKETS; i++)
+        for (struct pool *p = w->pools[i]; p != NULL; p = p->next)
+            back_trim(p, w->limits.backend_idle);
 }
 
 void pools_free(struct worker *w)
 {
-    for (struct pool *p = w->pools, *next; p != NULL; p = next) {
-        next = p->next;
-        back_close_all(p);
-        pool_left(p);
-    }
+    for (size_t i = 0; i < POOL_BUCKETS; i++)
+        for (struct pool *p = w->pools[i], *next; p != NULL; p = next) {
+            next = p->next;
+            back_close_all(p);
+            pool_left(p);
+        }
 }

@@ -57,7 +57,7 @@ void back_close_strays(struct pool *p);
 
 void back_trim(struct pool *p, unsigned keep);
 /* Closes idle connections beyond `keep`, those unused for longest first, and only if they have
- * rested for a while. */
+ * rested for a while; some at a time. */
 /* back.c */
 
 #endif

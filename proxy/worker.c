@@ -22,6 +22,7 @@
 enum {
     MAILBOX = 64,
     TICK_MS = 250,
+    LONG_US = 1000,   /* that no step should take */
     GOAWAY_MS = 1000, /* between the two GOAWAYs: what a client had on its way arrives in between
                          (RFC 9113 6.8) */
 };
@@ -208,13 +209,43 @@ void worker_left(struct worker *w)
     proxy_worker_drained(w->proxy);
 }
 
-static void drain_fronts(struct worker *w, bool now, bool h2_only)
+static void drain_one(struct worker *w, struct front *f)
 {
-    for (struct front *f = w->fronts, *next; f != NULL; f = next) {
-        next = f->next;
-        if (f->h2 || !h2_only)
-            front_drain(f, now);
+    if (w->round.cut)
+        conn_close(&f->conn, ERR_DRAIN_TIMEOUT);
+    else if (f->h2 || !w->round.h2_only)
+        front_drain(f, w->round.now);
+}
+
+/* With thousands of connections this takes long, so the loop turns in between. */
+static void drain_more(void *arg)
+{
+    struct worker *w;
+    OBJ_CAST(w, arg, WORKER_MAGIC);
+    for (bool late = false; w->round.next != NULL && !late; late = loop_is_late(w->loop)) {
+        struct front *f = w->round.next;
+        w->round.next = f->next;
+        drain_one(w, f);
     }
+    if (w->round.next != NULL)
+        loop_defer(w->loop, &w->round.more, drain_more, w);
+    worker_flush(w);
+}
+
+/* Begins a round through all clients, whatever became of the one before. */
+static void drain_fronts(struct worker *w, bool now, bool h2_only, bool cut)
+{
+    w->round.next = w->fronts;
+    w->round.now = now;
+    w->round.h2_only = h2_only;
+    w->round.cut = cut;
+    drain_more(w);
+}
+
+void worker_front_over(struct worker *w, const struct front *f)
+{
+    if (w->round.next == f)
+        w->round.next = f->next;
 }
 
 /* An idle HTTP/1 client can only be told by an answer. At SIGTERM it is closed all the same; when
@@ -226,7 +257,7 @@ static void on_goaway_timer(void *arg)
     OBJ_CAST(w, arg, WORKER_MAGIC);
     bool first = w->leaving && !w->told;
     uint64_t half = w->timeouts.drain / 2;
-    drain_fronts(w, true, first);
+    drain_fronts(w, true, first, false);
     w->told = true;
     if (first)
         loop_timer_set(w->loop, &w->goaway_timer, half > GOAWAY_MS ? half - GOAWAY_MS : 0);
@@ -239,9 +270,7 @@ static void on_drain_timer(void *arg)
     if (w->nfronts > 0)
         log_warn("drain", "worker %u: the drain time is over, %u connections are cut", w->index,
                  w->nfronts);
-    while (w->fronts != NULL)
-        conn_close(&w->fronts->conn, ERR_DRAIN_TIMEOUT);
-    worker_flush(w);
+    drain_fronts(w, true, false, true);
 }
 
 static void drain(struct worker *w)
@@ -250,7 +279,7 @@ static void drain(struct worker *w)
         return;
     w->draining = true;
     listener_close_all(w);
-    drain_fronts(w, false, false);
+    drain_fronts(w, false, false, false);
     tunnels_drain(w);
     pause_look(w);
     loop_timer_set(w->loop, &w->goaway_timer, GOAWAY_MS);
@@ -315,6 +344,7 @@ static enum err register_series(struct worker *w)
     const char *const index[] = {number};
     (void)snprintf(number, sizeof(number), "%u", w->index);
     TRY(metrics_series(METRIC_LOOP_TURN, index, &w->turns));
+    TRY(metrics_series(METRIC_LOOP_LONG, index, &w->long_turns));
     TRY(metrics_series(METRIC_TLS_HANDSHAKES, no, &w->handshakes[0]));
     TRY(metrics_series(METRIC_TLS_HANDSHAKES, yes, &w->handshakes[1]));
     for (enum err e = 0; e < ERR_COUNT; e++) {
@@ -393,10 +423,12 @@ static void end(struct worker *w)
     splice_end(w);
 }
 
-static void on_turn(void *arg, uint64_t us)
+static void on_turn(void *arg, uint64_t us, uint64_t longest_us)
 {
     struct worker *w = arg;
     metric_observe(w->turns, us);
+    if (UNLIKELY(longest_us > LONG_US))
+        metric_inc(w->long_turns);
 }
 
 static void *worker_main(void *arg)

@@ -28,6 +28,7 @@ enum {
     WORKER_SCRATCH = 64 * 1024, /* one read */
     WORKER_RECORD = 16 * 1024,  /* one TLS record, gathered */
     LISTENERS_MAX = 64,
+    POOL_BUCKETS = 256,
 };
 
 /* One listening socket of this worker (SO_REUSEPORT: each worker has its own for the same address).
@@ -66,6 +67,7 @@ struct worker {
     bool started;
     struct loop *loop;
     metric_slot turns; /* how long those of the loop take */
+    metric_slot long_turns;
     struct proxy *proxy;
     struct router_reader *reader;
     struct snapshot_hold *hold; /* the newest */
@@ -80,9 +82,9 @@ struct worker {
     metric_slot refused[ERR_COUNT];
 
     struct listener listeners[LISTENERS_MAX];
-    unsigned files_max; /* descriptors with this number and beyond are the reserve */
-    struct pool *pools;
-    struct front *fronts; /* open client connections */
+    unsigned files_max;               /* descriptors with this number and beyond are the reserve */
+    struct pool *pools[POOL_BUCKETS]; /* by identity */
+    struct front *fronts;             /* open client connections */
     unsigned nfronts;
     struct conn *first_dirty;
     struct conn **last_dirty;
@@ -99,6 +101,7 @@ struct worker {
     struct exchange *held; /* while their route is paused, the oldest first */
     struct exchange **held_end;
     unsigned nheld;
+    struct exchange *held_look_next; /* of them, while they are looked through */
     struct timer held_timer;
     struct loop_task held_look;
 
@@ -121,6 +124,11 @@ struct worker {
     bool leaving; /* draining, while another process accepts from the same sockets */
     bool told;    /* leaving: the last GOAWAY was sent */
     bool drained;
+    struct {
+        struct front *next; /* of `fronts`, while they are gone through */
+        struct loop_task more;
+        bool now, h2_only, cut;
+    } round;
     atomic_uint ticks;
     unsigned ticks_seen; /* the watchdog's */
     struct timer drain_timer;
@@ -167,6 +175,9 @@ enum { MEMORY_SHED = 12, MEMORY_REFUSE = 14, MEMORY_FULL = 16 }; /* sixteenths o
 
 bool worker_is_pressed(const struct worker *w, unsigned sixteenths);
 /* Whether buffers hold more than this share of what they may. */
+
+void worker_front_over(struct worker *w, const struct front *f);
+/* f is about to leave the worker's list. */
 
 void worker_left(struct worker *w);
 /* A client connection or exchange ended: when draining, see whether that was the last. */

@@ -76,6 +76,14 @@ def files_limit(run, t):
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (t["soft"], hard))
 
 
+@step("file-table", "at_least")
+def file_table(run, t):
+    """For how many descriptors weir's table has room."""
+    with open(f"/proc/{run.weir.process.pid}/status", encoding="ascii") as f:
+        room = next(int(line.split()[1]) for line in f if line.startswith("FDSize:"))
+    expect(room >= t["at_least"], f"its table has room for {t['at_least']} descriptors", room)
+
+
 @step("config", set=None, text=None)
 def config(run, t):
     """Changes the configuration file: `set` is merged into what it was, `text` replaces the file's bytes. Nobody

@@ -209,15 +209,21 @@ static void busy_task(void *arg)
     uint64_t until = clock_us() + 20000;
     while (clock_us() < until)
         ;
+    assert_true(loop_is_late(s->loop));
     loop_timer_set(s->loop, &s->timer, 300); /* a wait, which is no part of a turn */
 }
 
 static uint64_t turns_us[8];
 static size_t turns_n;
 
-static void on_turn(void *arg, uint64_t us)
+static uint64_t longest_us;
+
+static void on_turn(void *arg, uint64_t us, uint64_t longest)
 {
     UNUSED(arg);
+    assert_true(longest <= us);
+    if (longest > longest_us)
+        longest_us = longest;
     if (turns_n < ARRAY_LEN(turns_us))
         turns_us[turns_n++] = us;
 }
@@ -227,17 +233,39 @@ static void test_turns_are_timed_without_the_wait(void **state)
     struct script s;
     UNUSED(state);
     begin(&s);
-    turns_n = 0;
+    turns_n = longest_us = 0;
     timer_begin(&s.timer, on_timer, &s);
     loop_on_turn(s.loop, on_turn, NULL);
     loop_defer(s.loop, &s.a, busy_task, &s);
     loop_run(s.loop);
     assert_in_range(turns_n, 2, ARRAY_LEN(turns_us));
     assert_true(turns_us[0] >= 20000);
+    assert_true(longest_us >= 20000); /* it was one step */
     uint64_t rest = 0;
     for (size_t i = 1; i < turns_n; i++)
         rest += turns_us[i];
     assert_true(rest < 250000); /* the wait was 300 ms */
+    end(&s);
+}
+
+/* Again and again, for this thread may lose its processor in any of them. */
+static void in_time_task(void *arg)
+{
+    struct script *s = arg;
+    if (loop_is_late(s->loop) && ++s->count < 10000)
+        loop_defer(s->loop, &s->a, in_time_task, s);
+    else
+        loop_stop(s->loop);
+}
+
+static void test_a_short_step_is_not_late(void **state)
+{
+    struct script s;
+    UNUSED(state);
+    begin(&s);
+    loop_defer(s.loop, &s.a, in_time_task, &s);
+    loop_run(s.loop);
+    assert_in_range(s.count, 0, 9999);
     end(&s);
 }
 
@@ -393,6 +421,7 @@ int main(void)
         cmocka_unit_test(test_undefer_anywhere_in_the_queue),
         cmocka_unit_test(test_no_starving),
         cmocka_unit_test(test_turns_are_timed_without_the_wait),
+        cmocka_unit_test(test_a_short_step_is_not_late),
         cmocka_unit_test(test_descriptor_events),
         cmocka_unit_test(test_timer_not_early),
         cmocka_unit_test(test_timer_after_a_pause),
