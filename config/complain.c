@@ -131,7 +131,10 @@ static enum err put_where(const struct loader *l, const struct place *at, struct
 {
     size_t line;
     const struct source *s = locate(l, at, &line);
-    TRY(buf_printf(where, "%s:%zu: ", s->name, line));
+    if (l->dir == NULL) /* nobody has seen the lines of what weir made itself */
+        TRY(buf_printf(where, "%s: ", s->name));
+    else
+        TRY(buf_printf(where, "%s:%zu: ", s->name, line));
     TRY(place_put(at, where));
     return buf_end(where);
 }

@@ -388,7 +388,8 @@ enum err config_load(const char *file, const char *env, struct config **out,
 enum err config_parse(struct span text, const char *name, struct config **out,
                       struct complaints *wrong) MUST_USE;
 /* The same from memory: for the embedded configurations of `weir demo` and `weir run --legacy`,
- * tests and fuzzing. name is what complaints call it. Relative paths stay as they are. */
+ * tests and fuzzing. name is what complaints call it, without lines. Relative paths stay as they
+ * are. */
 
 void config_free(struct config **c);
 

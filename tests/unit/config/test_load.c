@@ -190,7 +190,7 @@ static void no_home(void **state)
     assert_int_equal(config_parse(SPAN(CONFIG_TEXT("")), "test", &c, &wrong), ERR_CONFIG);
     as_somebody(false);
     assert_int_equal(wrong.n, 1);
-    assert_string_equal(wrong.list[0].where, "test:1: $");
+    assert_string_equal(wrong.list[0].where, "test: $");
     complaints_free(&wrong);
     (void)setenv("STATE_DIRECTORY", "/var/lib/weir-test", 1);
 }
