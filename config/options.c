@@ -247,7 +247,12 @@ static enum err expects_many(const struct option *o, struct buf *out, const char
 static enum err expects_text(const struct option *o, struct buf *out)
 {
     if (o->syntax->right != NULL)
-        return buf_append(out, span_str(o->syntax->right));
+        TRY(buf_append(out, span_str(o->syntax->right)));
+    if (o->syntax->sized)
+        return buf_printf(out, ", %llu to %llu bytes", (unsigned long long)o->min,
+                          (unsigned long long)o->max);
+    if (o->syntax->right != NULL)
+        return ERR_OK;
     return buf_printf(out, "%s of %llu to %llu bytes", o->type == OPTION_TEXT ? "text" : "a path",
                       (unsigned long long)o->min, (unsigned long long)o->max);
 }

@@ -52,6 +52,7 @@ struct syntax {
     const char *pattern;                 /* the same for the JSON Schema, roughly; NULL: any text */
     void (*tidy)(char *s);               /* brings it into the form the tree keeps; may be NULL */
     bool secret;                         /* never shown, see syntax_redact() */
+    bool sized; /* the option's length is part of what it must be; pattern is that of one byte */
 };
 
 struct option {

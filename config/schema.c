@@ -4,6 +4,8 @@
  * ${variable}, so every pattern also takes that. */
 #include "config/room.h"
 
+#include <stdio.h>
+
 #define VARIABLE "\\$\\{"
 
 static void put_type(struct writer *w, const char *type)
@@ -68,11 +70,16 @@ static void put_words(struct writer *w, const struct option *o)
     write_close(w, ']');
 }
 
-static void put_text(struct writer *w, const struct syntax *s)
+static void put_text(struct writer *w, const struct option *o)
 {
+    const struct syntax *s = o->syntax;
+    char sized[64];
     put_type(w, "string");
+    if (s->sized)
+        (void)snprintf(sized, sizeof(sized), "^%s{%llu,%llu}$", s->pattern,
+                       (unsigned long long)o->min, (unsigned long long)o->max);
     if (s->pattern != NULL)
-        put_pattern(w, s->pattern);
+        put_pattern(w, s->sized ? sized : s->pattern);
     write_key(w, "minLength");
     write_raw(w, "1");
 }
@@ -95,7 +102,7 @@ static void put_many(struct writer *w, const struct option *o)
     write_key(w, map ? "additionalProperties" : "items");
     write_open(w, '{');
     if (o->type == OPTION_NAMES)
-        put_text(w, o->syntax);
+        put_text(w, o);
     else
         put_ref(w, o->to);
     write_close(w, '}');
@@ -145,7 +152,7 @@ static void put_value(struct writer *w, const struct option *o)
         put_many(w, o);
         break;
     default:
-        put_text(w, o->syntax);
+        put_text(w, o);
         break;
     }
 }

@@ -417,7 +417,8 @@ const struct syntax syntax_password = {
 
 const struct syntax syntax_token = {
     .fault = token_fault,
-    .right = "visible ASCII without spaces, 8 to 512 bytes",
-    .pattern = "^[!-~]{8,512}$",
+    .right = "visible ASCII without spaces",
+    .pattern = "[!-~]",
     .secret = true,
+    .sized = true,
 };

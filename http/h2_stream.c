@@ -248,8 +248,9 @@ static uint32_t reset_code(const struct h2 *h, enum err why)
         return why == ERR_BACKEND_BAD_ANSWER ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_CANCEL;
     switch (err_fault(why)) {
     case FAULT_CLIENT:
-        return why == ERR_CLIENT_RESET || why == ERR_CLIENT_CLOSED ? NGHTTP2_CANCEL
-                                                                   : NGHTTP2_PROTOCOL_ERROR;
+        return why == ERR_CLIENT_RESET || why == ERR_CLIENT_CLOSED || why == ERR_CLIENT_SEND_TIMEOUT
+                   ? NGHTTP2_CANCEL /* it broke no rule */
+                   : NGHTTP2_PROTOCOL_ERROR;
     default:
         return why == ERR_STOPPING ? NGHTTP2_REFUSED_STREAM : NGHTTP2_INTERNAL_ERROR;
     }

@@ -347,7 +347,7 @@ static void closed(struct conn *c, enum err why)
     struct back *b = back_of(c);
     list_leave(b);
     all_remove(b->pool, b);
-    if (c->codec == NULL) /* it never came up */
+    if (c->codec == NULL || why == ERR_BACKEND_TLS) /* it never came up, or looked so only to us */
         note_failure(b->pool, why, c->tls != NULL ? tls_reason(c->tls) : "");
     fail_wishes(b, why);
 }

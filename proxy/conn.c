@@ -171,6 +171,9 @@ static bool read_tls(struct conn *c, char *p, size_t n, size_t *got, bool *end)
     case TLS_CUT:
         conn_close(c, c->role->ended);
         return false;
+    case TLS_REFUSED:
+        conn_close(c, c->role->tls_failed);
+        return false;
     default:
         conn_close(c, c->role->reset);
         return false;

@@ -199,6 +199,17 @@ static void note_reason(struct tls *t)
         (void)snprintf(t->reason, sizeof(t->reason), "%s", text != NULL ? text : "connection lost");
 }
 
+/* With TLS 1.3 a server says what it thinks of a client's certificate, or of there being none, when
+ * the handshake is over for the client (RFC 8446, E.1): as an alert in place of the answer. */
+static bool is_about_certificate(unsigned long e)
+{
+    int alert = ERR_GET_REASON(e) - SSL_AD_REASON_OFFSET;
+    return ERR_GET_LIB(e) == ERR_LIB_SSL &&
+           ((alert >= SSL_AD_BAD_CERTIFICATE && alert <= SSL_AD_CERTIFICATE_UNKNOWN) ||
+            alert == SSL_AD_UNKNOWN_CA || alert == SSL_AD_ACCESS_DENIED ||
+            alert == TLS13_AD_CERTIFICATE_REQUIRED);
+}
+
 static enum tls_io outcome(struct tls *t, int rv)
 {
     switch (SSL_get_error(t->ssl, rv)) {
@@ -214,9 +225,11 @@ static enum tls_io outcome(struct tls *t, int rv)
         break;
     }
     note_reason(t);
-    bool cut = ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+    unsigned long e = ERR_peek_last_error();
+    bool cut = ERR_GET_REASON(e) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+    bool refused = is_about_certificate(e);
     ERR_clear_error();
-    return cut ? TLS_CUT : TLS_FAILED;
+    return cut ? TLS_CUT : refused ? TLS_REFUSED : TLS_FAILED;
 }
 
 /* OpenSSL asks for an empty queue before each call, which it nearly always is; to empty it costs
@@ -230,7 +243,8 @@ static void clear_errors(void)
 enum tls_io tls_handshake(struct tls *t)
 {
     clear_errors();
-    return outcome(t, SSL_do_handshake(t->ssl));
+    enum tls_io how = outcome(t, SSL_do_handshake(t->ssl));
+    return how == TLS_REFUSED ? TLS_FAILED : how; /* one of many ways to fail, here */
 }
 
 enum tls_io tls_read(struct tls *t, char *p, size_t n, size_t *got)

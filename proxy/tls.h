@@ -30,6 +30,7 @@ enum tls_io {
     TLS_WANT_WRITE, /* again when the socket is writable, with the same bytes first */
     TLS_END,        /* the peer said close_notify */
     TLS_CUT,        /* the peer ended without it */
+    TLS_REFUSED,    /* the peer's alert is about our certificate: tls_reason() */
     TLS_FAILED,     /* reset, or a protocol error: tls_reason() */
 };
 

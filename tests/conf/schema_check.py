@@ -5,6 +5,7 @@ good-* and the examples must be valid, schema-* must not be; cross-* are valid a
 with them is between options); syntax-* is not JSON at all, or not an object."""
 import json
 import pathlib
+import re
 import sys
 
 import jsonschema
@@ -16,6 +17,38 @@ TOP = HERE.parent.parent
 def valid(validator, file):
     document = json.loads(file.read_text(encoding="utf-8-sig"))
     return jsonschema.exceptions.best_match(validator.iter_errors(document))
+
+
+# What the full example cannot have beside what it has.
+ELSEWHERE = {"listeners[].tls.certificates[].self_signed", "control.sentinel_user", "control.sentinel_password"}
+
+
+def options():
+    """Every option by its path, from options.def."""
+    paths = {}
+    for line in (TOP / "config/options.def").read_text().splitlines():
+        scope = re.match(r'SCOPE\((\w+), "([^"]*)"', line)
+        option = re.match(r'OPT\((\w+), "(\w+)"', line)
+        if scope:
+            paths[scope[1]] = scope[2]
+        elif option:
+            yield f"{paths[option[1]]}.{option[2]}".lstrip(".")
+
+
+def named(value, path=""):
+    """The paths of the options that a configuration says something about."""
+    if isinstance(value, list):
+        for one in value:
+            yield from named(one, path + "[]")
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            here = path + ".NAME" if path == "backends" else f"{path}.{key}".lstrip(".")
+            yield here
+            yield from named(one, re.sub(r"match\.(cookies|query)$", "match.headers", here))  # they look the same
+
+
+def unsaid(file):
+    return sorted(set(options()) - ELSEWHERE - set(named(json.loads(file.read_text()))))
 
 
 def main():
@@ -36,6 +69,9 @@ def main():
             failed += 1
             print(f"{file.relative_to(TOP)}: " + (f"refused: {error.json_path}: {error.message}"
                                                    if error else "is valid"))
+    for path in unsaid(TOP / "config/examples/full.json"):
+        failed += 1
+        print(f"config/examples/full.json says nothing about {path}")
     print(f"{len(cases)} cases and {len(examples)} examples, {failed} judged wrong")
     sys.exit(failed > 0 or len(cases) < 80)
 

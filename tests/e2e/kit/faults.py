@@ -24,7 +24,8 @@ and with each request on them (`kind`):
              {echo = true} and {end = true} (wait for the peer's end); `then` = "hang" (default), "close", "reset"
 
 `paths` gives behaviours by request path, `sequence` by the number of the request on its connection (the last one
-stays), `copy` what is other for a request that says that it is a copy (X-Weir-Shadow), `receive` bounds what the kernel takes for a connection that is not read, `max_requests` closes a connection without a word after that many answers.
+stays), `copy` what is other for a request that says that it is a copy (X-Weir-Shadow), `receive` bounds what the kernel takes for a connection that is not read, `max_requests` closes a connection without a word after that many answers. `client_ca` = "{{ca}}": a client's certificate
+is required.
 """
 
 import functools
@@ -105,6 +106,9 @@ class FaultServer:
         if tls:
             self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.tls.load_cert_chain(*tls)
+            if "client_ca" in behaviour:
+                self.tls.verify_mode = ssl.CERT_REQUIRED
+                self.tls.load_verify_locations(behaviour["client_ca"])
         self.lock = threading.Lock()
         self.seen = []
         self.links = []

@@ -136,6 +136,8 @@ class Run:
         placed = {"nginx": Nginx, "websockets": EchoServer, "libwebsockets": LibwebsocketsServer}
         if spec.get("server") in placed:
             return placed[spec["server"]](self.place, name, self.fill(spec), tls)
+        if "client_ca" in spec:
+            spec = {**spec, "client_ca": self.fill(spec["client_ca"])}
         kinds = {"h2": H2Server, "grpc": GrpcServer, None: FaultServer}
         return kinds[spec.get("server")](name, free_port(), spec, tls)
 

@@ -243,6 +243,10 @@ int main(void)
     (void)setenv("WEIR_TEST_PERCENT", "12.5", 1);
     (void)setenv("WEIR_TEST_WORD", "word", 1);
     (void)setenv("WEIR_TEST_FALSE", "false", 1);
+    (void)setenv("WEIR_COOKIE_SECRET", "0123456789abcdef", 1); /* of the example */
+    (void)setenv("WEIR_TESTER_TOKEN", "0123456789abcdef", 1);
+    (void)setenv("WEIR_ADMIN_TOKEN", "0123456789abcdef", 1);
+    (void)setenv("WEIR_SECRET_FILE", TESTS_DIR "/conf/good-secret-file/secrets", 1);
     (void)setenv("WEIR_TEST_EMPTY", "", 1);
     (void)unsetenv("WEIR_TEST_UNSET");
     (void)unsetenv("WEIR_TEST_NOT");
