@@ -160,18 +160,30 @@ static bool is_moved(const struct names *n)
     return is_there(n->old_now) || is_there(n->old_before);
 }
 
+/* What is left has its second name, that of the file before: the rest is tidying. */
+static bool is_put_back(const struct names *n)
+{
+    struct stat st;
+    return lstat(n->left, &st) == 0 && st.st_nlink > 1;
+}
+
+static void tidy(const struct names *n)
+{
+    (void)unlink(n->old_before);
+    (void)unlink(n->old_now);
+    (void)unlink(n->left); /* last: it says that the others are done with */
+}
+
 /* What was moved away, filtered, becomes the file before. Is there a newer one already, ours would
  * have been rotated away. */
 static enum err put_back(struct copying *c, const struct names *n)
 {
-    if (!is_moved(n))
-        return ERR_OK;
-    TRY(copy_both(c, n->old_before, n->old_now, n->left));
-    if (link(n->left, n->before) != 0 && errno != EEXIST)
-        return ERR_SYSTEM;
-    (void)unlink(n->left);
-    (void)unlink(n->old_before);
-    (void)unlink(n->old_now);
+    if (is_moved(n) && !is_put_back(n)) {
+        TRY(copy_both(c, n->old_before, n->old_now, n->left));
+        if (link(n->left, n->before) != 0 && errno != EEXIST)
+            return ERR_SYSTEM;
+    }
+    tidy(n);
     return ERR_OK;
 }
 
@@ -192,9 +204,17 @@ static void begin_anew(const struct shadow_purge *q, const struct names *n)
         nanosleep(&moment, NULL);
 }
 
+/* Of one that was interrupted, perhaps before it had moved the second file. */
+static enum err finish_last(struct copying *c, const struct names *n)
+{
+    if (is_there(n->old_now) && !is_there(n->old_before) && !is_put_back(n))
+        TRY(move(n->before, n->old_before));
+    return put_back(c, n);
+}
+
 static enum err purge(struct copying *c, const struct names *n)
 {
-    TRY(put_back(c, n));
+    TRY(finish_last(c, n));
     TRY(move(n->now, n->old_now));
     begin_anew(c->q, n);
     TRY(move(n->before, n->old_before));
@@ -242,7 +262,7 @@ enum err shadow_purge_table(const char *path, const struct shadow_purge *q)
 bool shadow_purge_was_cut(const char *path)
 {
     struct names n;
-    return make_names(&n, path) && is_moved(&n);
+    return make_names(&n, path) && (is_moved(&n) || is_there(n.left));
 }
 
 /* --- is there anything --- */

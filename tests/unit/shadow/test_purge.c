@@ -196,6 +196,35 @@ static void an_interrupted_purge_is_ended(void **state)
     assert_false(shadow_purge_was_cut(now));
 }
 
+/* Killed when only one of the files had been moved: the other is no newer one. */
+static void nothing_is_lost_between_two_moves(void **state)
+{
+    char old_now[80];
+    UNUSED(state);
+    (void)snprintf(old_now, sizeof(old_now), "%s.purging", now);
+    write_file(before, 1, 1);
+    write_file(old_now, 1, 1);
+    write_file(now, 1, 1);
+    assert_int_equal(purge("a", 0), 3);
+    assert_int_equal(lines(before, "\"route\":\"b\""), 3);
+}
+
+/* Killed when all was in place, but for the tidying. */
+static void nothing_comes_twice(void **state)
+{
+    char old_now[80], left[80];
+    UNUSED(state);
+    (void)snprintf(old_now, sizeof(old_now), "%s.purging", now);
+    (void)snprintf(left, sizeof(left), "%s.purged", now);
+    write_file(before, 0, 2);
+    assert_int_equal(link(before, left), 0);
+    write_file(old_now, 1, 1);
+    assert_true(shadow_purge_was_cut(now));
+    assert_int_equal(purge("a", 0), 0);
+    assert_int_equal(lines(before, "\"route\":\"b\""), 2);
+    assert_false(shadow_purge_was_cut(now));
+}
+
 static void a_table_is_replaced_whole_or_not_at_all(void **state)
 {
     const struct shadow_purge q = {.route = "a"};
@@ -242,6 +271,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(everything_goes, begin, end),
         cmocka_unit_test_setup_teardown(what_is_written_meanwhile_stays, begin, end),
         cmocka_unit_test_setup_teardown(an_interrupted_purge_is_ended, begin, end),
+        cmocka_unit_test_setup_teardown(nothing_is_lost_between_two_moves, begin, end),
+        cmocka_unit_test_setup_teardown(nothing_comes_twice, begin, end),
         cmocka_unit_test_setup_teardown(a_table_is_replaced_whole_or_not_at_all, begin, end),
         cmocka_unit_test_setup_teardown(failing_allocations_lose_nothing, begin, end),
     };
