@@ -118,6 +118,33 @@ static void options_in_force_are_named(void **state)
          "100 % mirrored <span class=\"tag\">changed meanwhile</span>");
 }
 
+static void examples_say_what_asking_again_said(void **state)
+{
+    static const char finding[] =
+        "\"findings\":[{\"path\":\"$.a\",\"kind\":\"value\",\"legacy\":\"1\",\"new\":\"2\"}]";
+    static const struct {
+        const char *more, *said;
+    } rows[] = {
+        {",\"recheck\":{\"said\":\"persistent\",\"rounds\":2},\"hidden\":[{\"rule\":\"cent\","
+         "\"path\":"
+         "\"$.b\",\"kind\":\"value\",\"n\":1},{\"rule\":\"tags\",\"path\":\"$.c\",\"kind\":"
+         "\"order\","
+         "\"n\":1},{\"rule\":\"cent\",\"path\":\"$.d\",\"kind\":\"value\",\"n\":1}],",
+         "asked again: still there; rules that hid something: cent, tags"},
+        {",\"recheck\":{\"said\":\"transient\",\"rounds\":1},", "asked again: gone"},
+        {",\"recheck\":{\"said\":\"skew\",\"rounds\":2},", "asked again: the sides had other"},
+        {",\"recheck\":{\"said\":\"unchecked\",\"rounds\":0,\"reason\":\"budget\"},",
+         "not asked again: budget"}};
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char more[500];
+        (void)snprintf(more, sizeof(more), "%s%s", rows[i].more, finding);
+        pair("GET /a", 1000, 200, 200, 10, "mismatch", more);
+        must(render((struct report_options){.format = REPORT_TEXT, .width = 120}), rows[i].said);
+        must(again((struct report_options){.format = REPORT_HTML}), rows[i].said);
+    }
+}
+
 static void self_tests_are_counted(void **state)
 {
     UNUSED(state);
@@ -635,6 +662,7 @@ int main(void)
         cmocka_unit_test(markdown_says_when_there_is_nothing),
         cmocka_unit_test(junit_fails_endpoints_that_differ),
         cmocka_unit_test(options_in_force_are_named),
+        cmocka_unit_test(examples_say_what_asking_again_said),
         cmocka_unit_test(self_tests_are_counted),
         cmocka_unit_test(patches_are_shown_when_asked_for),
         cmocka_unit_test(what_two_values_have_in_common_is_not_marked),
