@@ -272,7 +272,8 @@ static void each_format_says_the_state(void **state)
     } rows[] = {
         {REPORT_TEXT, {"regress: in 9 of 9 probes only the sides differ, in 0", "persistent 18"}},
         {REPORT_JSON, {"\"state\":\"regress\"", "\"evidence\":{\"probes\":9,\"b\":9,\"c\":0"}},
-        {REPORT_MD, {"| regress 9:0 | medium | value | `$.a`", "Of these 9 count; 9 noise; 18 probes"}},
+        {REPORT_MD,
+         {"| regress 9:0 | medium | value | `$.a`", "Of these 9 count; 9 noise; 18 probes"}},
         {REPORT_HTML, {"<strong>regress</strong>: in 9 of 9 probes", "only one with itself"}},
         {REPORT_JUNIT, {"9 of 9 pairs differ: value $.a (9, regress)", "failures=\"1\""}},
     };
