@@ -461,6 +461,36 @@ static void colours_only_when_asked(void **state)
     }
 }
 
+/* Without the codes, and spaces, which may end a line that has a colour. */
+static void bare(struct span text, struct buf *bare_)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '\x1b')
+            while (text.p[i] != 'm')
+                i++;
+        else if (text.p[i] != ' ')
+            assert_int_equal(buf_append(bare_, span_of(text.p + i, 1)), ERR_OK);
+    }
+}
+
+/* Lines break at the same words. */
+static void colours_change_nothing_else(void **state)
+{
+    struct buf plain = BUF_INIT(0), coloured = BUF_INIT(0);
+    UNUSED(state);
+    pair("GET /a", 1000, 200, 200, 10, "mismatch", value_finding);
+    pair("GET /a", 1000, 200, 200, 10, "failed", ",\"reason\":\"first_byte_timeout\"");
+    line("{\"v\":1,\"t\":\"drops\",\"at\":1,\"dropped\":{\"budget\":70000,\"queue_full\":12345,"
+         "\"no_connection\":123456,\"incomplete\":99999,\"method\":1234567}}");
+    bare(render((struct report_options){.format = REPORT_TEXT, .width = 60}), &plain);
+    bare(again((struct report_options){.format = REPORT_TEXT, .width = 60, .colour = true}),
+         &coloured);
+    assert_int_equal(plain.n, coloured.n);
+    assert_memory_equal(plain.p, coloured.p, plain.n);
+    buf_free(&plain);
+    buf_free(&coloured);
+}
+
 /* --- bounds --- */
 
 static void endpoints_and_findings_are_bounded(void **state)
@@ -653,6 +683,7 @@ int main(void)
         cmocka_unit_test(json_stays_json),
         cmocka_unit_test(text_fits_its_width),
         cmocka_unit_test(colours_only_when_asked),
+        cmocka_unit_test(colours_change_nothing_else),
         cmocka_unit_test(endpoints_and_findings_are_bounded),
         cmocka_unit_test(failing_allocations_are_survived),
         cmocka_unit_test(intervals_are_wilsons),
