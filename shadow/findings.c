@@ -378,12 +378,12 @@ static struct span word(const char *s)
 
 /* Rendered only for an entry that has none: the first is the one that stays. */
 static void add_example(const struct findings *f, struct findings_entry *e,
-                        const struct shadow_pair *pair, const struct finding *x)
+                        const struct shadow_pair *pair, const struct comparison *c, size_t i)
 {
     struct buf json = BUF_INIT(FINDINGS_EXAMPLE_MAX);
     if (f->redactor == NULL || e->example != NULL)
         return;
-    if (record_example(f->redactor, pair, x, &json) == ERR_OK)
+    if (record_example(f->redactor, pair, c, i, &json) == ERR_OK)
         findings_example(e, pair->wall_ms, buf_span(&json));
     buf_free(&json);
 }
@@ -406,7 +406,7 @@ static bool add_finding(struct findings *f, struct findings_endpoint *e,
     entry->skew += settled_said(c) == SETTLED_SKEW;
     entry->places += x->n;
     findings_seen(&entry->first_ms, &entry->last_ms, pair->wall_ms, pair->wall_ms);
-    add_example(f, entry, pair, x);
+    add_example(f, entry, pair, c, i);
     return true;
 }
 

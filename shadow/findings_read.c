@@ -144,13 +144,33 @@ static void read_counts(const struct jdoc *d, uint64_t at_ms, struct findings_en
 
 /* --- a finding's --- */
 
+enum { RULES_AFTER = 2 }; /* of the texts below: where rules stand in an example */
+
 static const uint32_t no_example = JDOC_NONE;
+
+static enum err read_rules(const struct jdoc *d, uint32_t object, struct buf *json)
+{
+    uint32_t list = jdoc_member(d, object, SPAN("rules"));
+    const char *sep = "";
+    if (list == JDOC_NONE || d->nodes[list].kind != JDOC_ARRAY)
+        return ERR_OK;
+    TRY(buf_append(json, SPAN(",\"rules\":[")));
+    for (uint32_t i = list + 1; i < d->nodes[list].next; i = d->nodes[i].next) {
+        if (d->nodes[i].kind != JDOC_STRING)
+            continue;
+        TRY(buf_append(json, span_str(sep)));
+        TRY(jwrite_string(json, jdoc_text(d, i)));
+        sep = ",";
+    }
+    return buf_append(json, SPAN("]"));
+}
 
 /* As it was written, member by member: what else stands in it is left behind. */
 static enum err read_example(const struct jdoc *d, uint32_t object, uint64_t *at_ms,
                              struct buf *json)
 {
-    static const char *const texts[] = {"id", "method", "host", "target", "note", "legacy", "new"};
+    static const char *const texts[] = {"id",     "said", "end",    "method", "host",
+                                        "target", "note", "legacy", "new"};
     if (!jdoc_u64(d, object, "at", at_ms))
         return ERR_INVALID;
     *at_ms = findings_sum(*at_ms, 0);
@@ -159,6 +179,8 @@ static enum err read_example(const struct jdoc *d, uint32_t object, uint64_t *at
         struct span s = text(d, object, texts[i]);
         if (s.p != NULL)
             TRY(jwrite_member(json, texts[i], s));
+        if (i == RULES_AFTER)
+            TRY(read_rules(d, object, json));
     }
     return buf_append(json, SPAN("}"));
 }

@@ -4,6 +4,8 @@
 #include "shadow/jwrite.h"
 #include "shadow/report_text.h"
 
+#include "base/clock.h"
+
 #include <math.h>
 #include <stdio.h>
 
@@ -118,6 +120,35 @@ static void put_left_out(struct term *p, const struct report *r)
     term_end(p);
 }
 
+/* A gate that looks at what is long past says so. */
+static void put_when(struct term *p, const struct report *r)
+{
+    char text[PHRASE_MAX], ago[PHRASE_MAX + 16];
+    uint64_t now = clock_wall_ms();
+    if (r->pairs == 0)
+        return;
+    term_put(p, TERM_DIM, phrase_time(text, r->first_ms));
+    term_put(p, TERM_DIM, " to ");
+    term_put(p, TERM_DIM, phrase_time(text, r->last_ms));
+    (void)snprintf(ago, sizeof(ago), " UTC, %s ago",
+                   phrase_span(text, now > r->last_ms ? now - r->last_ms : 0));
+    term_wrapped(p, TERM_DIM, ago, 2);
+    term_end(p);
+}
+
+/* What a comparison with a hole lets through counts as clean. */
+static void put_holes(struct term *p, const struct report *r)
+{
+    uint64_t seeds[SEED_OUTCOMES];
+    report_seeds_total(r, seeds);
+    if (seeds[SEED_MISSED] == 0)
+        return;
+    term_put(p, TERM_RED, "! ");
+    text_count(p, seeds[SEED_MISSED], "planted defect was missed:", "planted defects were missed:");
+    term_wrapped(p, TERM_PLAIN, " `weir report --seed-defects` says which", 2);
+    term_end(p);
+}
+
 /* Whose tables it is decided from, and what is not in them. */
 static void put_source(struct term *p, const struct report *r)
 {
@@ -179,7 +210,9 @@ enum err gate_text(const struct gate *g, struct buf *out)
         put_share(&p, g->limits->coverage);
     }
     term_end(&p);
+    put_when(&p, g->report);
     put_source(&p, g->report);
+    put_holes(&p, g->report);
     put_left_out(&p, g->report);
     size_t listed = put_endpoints(&p, g);
     if (g->n > listed) {
@@ -225,9 +258,11 @@ enum err gate_json(const struct gate *g, struct buf *out)
                    gate_verdict_word(g->verdict), 10 * (int)g->verdict, g->why));
     TRY(buf_printf(out,
                    ",\"coverage\":%.6f,\"coverage_limit\":%.6f,\"pairs\":%llu,"
-                   "\"not_counted\":{\"transient\":%llu,\"skew\":%llu,\"noise\":%llu},"
+                   "\"first_ms\":%llu,\"last_ms\":%llu,\"not_counted\":{\"transient\":%llu,"
+                   "\"skew\":%llu,\"noise\":%llu},"
                    "\"blind\":%llu,\"endpoints\":[",
                    g->coverage, g->limits->coverage, (unsigned long long)g->report->pairs,
+                   (unsigned long long)g->report->first_ms, (unsigned long long)g->report->last_ms,
                    (unsigned long long)g->report->settled[SETTLED_TRANSIENT],
                    (unsigned long long)g->report->settled[SETTLED_SKEW],
                    (unsigned long long)g->report->noise,

@@ -177,6 +177,22 @@ enum err phrase_curl(struct buf *out, const struct report_example *e)
     return put_quoted(out, e->target);
 }
 
+const char *phrase_again(char out[PHRASE_LONG], const struct report_example *e)
+{
+    static const char *const words[SETTLED_KINDS] = {
+        [SETTLED_NOTHING] = "",
+        [SETTLED_PERSISTENT] = "asked again: still there",
+        [SETTLED_TRANSIENT] = "asked again: gone",
+        [SETTLED_SKEW] = "asked again: the sides had other versions of the data",
+        [SETTLED_UNCHECKED] = "not asked again",
+    };
+    bool unchecked = e->said == SETTLED_UNCHECKED && e->end[0] != '\0';
+    (void)snprintf(out, PHRASE_LONG, "%s%s%.16s%s%.60s", words[e->said], unchecked ? ": " : "",
+                   unchecked ? e->end : "",
+                   e->rules[0] == '\0' ? "" : "; rules that hid something: ", e->rules);
+    return out;
+}
+
 const char *phrase_counted(char out[PHRASE_LONG], uint64_t counted, uint64_t noise,
                            const uint64_t settled[SETTLED_KINDS])
 {

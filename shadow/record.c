@@ -13,6 +13,7 @@ enum {
     FINDINGS_ROOM = RECORD_LINE_MAX - 16 * 1024, /* of the pair */
     PROBE_ROOM = RECORD_LINE_MAX - 8 * 1024,     /* and of its probe, behind them */
     RULES_ROOM = RECORD_LINE_MAX - 1024,
+    RULES_NAMED = 8, /* with an example */
     RULE_PATH = 120, /* what a line says of a rule, in bytes: the rest is in its file */
     RULE_AUTHOR = 40,
     RULE_REASON = 100,
@@ -272,12 +273,51 @@ enum err record_pair(const struct redactor *r, const struct shadow_pair *pair,
     return buf_append(line, SPAN("}\n"));
 }
 
+static bool is_named_before(const struct comparison *c, size_t i)
+{
+    size_t k = 0;
+    while (c->hidden[k].rule != c->hidden[i].rule)
+        k++;
+    return k < i;
+}
+
+static enum err hiders(const struct comparison *c, struct buf *b)
+{
+    const char *sep = "";
+    TRY(buf_append(b, c->nhidden == 0 ? SPAN("") : SPAN(",\"rules\":[")));
+    for (size_t i = 0; i < c->nhidden && i < RULES_NAMED; i++) {
+        if (is_named_before(c, i))
+            continue;
+        TRY(buf_append(b, span_str(sep)));
+        TRY(jwrite_string(b, span_str(c->hidden[i].rule->id)));
+        sep = ",";
+    }
+    return buf_append(b, c->nhidden == 0 ? SPAN("") : SPAN("]"));
+}
+
+static enum err said(const struct comparison *c, size_t i, struct buf *b)
+{
+    enum settled s = settled_said(c);
+    if (s == SETTLED_NOTHING)
+        return ERR_OK;
+    if (s == SETTLED_PERSISTENT && !settled_lasts(c, i))
+        s = SETTLED_TRANSIENT;
+    TRY(jwrite_member(b, "said", span_str(settled_word(s))));
+    if (c->settled == NULL || c->settled->end == SHADOW_RECHECK_OPEN)
+        return ERR_OK;
+    return jwrite_member(b, "end", span_str(shadow_recheck_word(c->settled->end)));
+}
+
 /* Only as much of it as has room: without the request, and then without the values. */
 static enum err example(const struct redactor *r, const struct shadow_pair *p,
-                        const struct finding *f, unsigned less, struct buf *b)
+                        const struct comparison *c, size_t i, unsigned less, struct buf *b)
 {
+    const struct finding *f = &c->findings[i];
     TRY(buf_printf(b, "{\"at\":%llu", (unsigned long long)p->wall_ms));
     TRY(jwrite_member(b, "id", span_str(p->id)));
+    TRY(said(c, i, b));
+    if (less < 2)
+        TRY(hiders(c, b));
     if (stores_values(r) && less < 1)
         TRY(request(r, p, b));
     if (f->note.n > 0 && less < 2)
@@ -292,12 +332,12 @@ static enum err example(const struct redactor *r, const struct shadow_pair *p,
 }
 
 enum err record_example(const struct redactor *r, const struct shadow_pair *pair,
-                        const struct finding *f, struct buf *json)
+                        const struct comparison *c, size_t finding, struct buf *json)
 {
     enum err e = ERR_TOO_LARGE;
     for (unsigned less = 0; less < 3 && e == ERR_TOO_LARGE; less++) {
         json->n = 0;
-        e = example(r, pair, f, less, json);
+        e = example(r, pair, c, finding, less, json);
     }
     return e;
 }

@@ -20,9 +20,10 @@ enum err record_pair(const struct redactor *r, const struct shadow_pair *pair,
 /* Appends the line, newline included, never longer than RECORD_LINE_MAX. */
 
 enum err record_example(const struct redactor *r, const struct shadow_pair *pair,
-                        const struct finding *f, struct buf *json) MUST_USE;
-/* Makes *json, which has a ceiling, one JSON object: the pair, its request and the values of the
- * finding, redacted like a record; what does not fit is left out. */
+                        const struct comparison *c, size_t finding, struct buf *json) MUST_USE;
+/* Makes *json, which has a ceiling, one JSON object: the pair, its request, what asking again said,
+ * which rules hid something in it, and the values of the finding, redacted like a record; what does
+ * not fit is left out. */
 
 enum err record_run(const struct redactor *r, uint64_t wall_ms, struct buf *line) MUST_USE;
 /* The line that begins a run: version, what is stored. */

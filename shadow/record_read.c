@@ -96,6 +96,7 @@ static bool read_settled(const struct jdoc *d, struct record *r)
 {
     uint32_t o = jdoc_member(d, 0, SPAN("recheck"));
     r->settled = r->verdict == VERDICT_MISMATCH ? SETTLED_UNCHECKED : SETTLED_NOTHING;
+    r->recheck_end = o == JDOC_NONE ? SPAN("") : text(d, o, "reason");
     return o == JDOC_NONE ||
            (d->nodes[o].kind == JDOC_OBJECT && settled_of(text(d, o, "said"), &r->settled));
 }

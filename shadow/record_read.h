@@ -78,7 +78,8 @@ struct record {
     uint64_t more;
     struct record_hidden hidden[DIFF_HIDDEN_MAX]; /* what rules in force hid */
     size_t nhidden;
-    enum settled settled; /* of a mismatch; unchecked where the record does not say */
+    enum settled settled;    /* of a mismatch; unchecked where the record does not say */
+    struct span recheck_end; /* why it was not asked again to the end; empty: it was */
     struct record_probe probe;
     struct span absent[PARENTS_MAX]; /* places that were not in both bodies */
     size_t nabsent;

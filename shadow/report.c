@@ -153,6 +153,30 @@ static bool is_shown(const struct report_finding *f, const struct record_finding
     return false;
 }
 
+static bool is_named_before(const struct record *x, size_t i)
+{
+    size_t k = 0;
+    while (!span_eq(x->hidden[k].rule, x->hidden[i].rule))
+        k++;
+    return k < i;
+}
+
+static const char *keep_hiders(struct report *r, const struct record *x)
+{
+    struct buf b = BUF_INIT(TEXT_MAX);
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < x->nhidden && e == ERR_OK; i++) {
+        if (is_named_before(x, i))
+            continue;
+        e = buf_append(&b, b.n == 0 ? SPAN("") : SPAN(", "));
+        if (e == ERR_OK)
+            e = buf_append(&b, x->hidden[i].rule);
+    }
+    const char *text = keep(r, buf_span(&b));
+    buf_free(&b);
+    return text;
+}
+
 static enum err add_example(struct report *r, struct report_finding *f, const struct record *x,
                             const struct record_finding *xf)
 {
@@ -166,8 +190,11 @@ static enum err add_example(struct report *r, struct report_finding *f, const st
     e->host = keep(r, x->host);
     e->target = keep(r, x->target);
     e->note = keep(r, xf->note);
-    if (e->id == NULL || e->method == NULL || e->host == NULL || e->target == NULL ||
-        e->note == NULL)
+    e->said = x->settled == SETTLED_PERSISTENT && xf->gone ? SETTLED_TRANSIENT : x->settled;
+    e->end = keep(r, x->recheck_end);
+    e->rules = keep_hiders(r, x);
+    if (e->end == NULL || e->rules == NULL || e->id == NULL || e->method == NULL ||
+        e->host == NULL || e->target == NULL || e->note == NULL)
         return ERR_NO_MEMORY;
     for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++) {
         if (xf->values[s].p == NULL)

@@ -29,6 +29,9 @@ struct report_example {
     const char *id, *method, *host, *target; /* "" when not stored */
     const char *values[2];                   /* by enum side; NULL: not there or not stored */
     const char *note;
+    enum settled said; /* what asking again said of this finding */
+    const char *end;   /* why it was not asked again to the end; "": it was */
+    const char *rules; /* "cent, tags": which hid something in this pair; "": none */
     const char *patch; /* RFC 6902, a line for each step; NULL: none, or not asked for */
 };
 
@@ -249,6 +252,9 @@ const char *phrase_span(char out[PHRASE_MAX], uint64_t ms);
 
 enum err report_instances(const struct report *r, struct buf *out) MUST_USE;
 /* "a 3 s ago, b 5 min ago; missing: c": whose tables it is made from. */
+
+const char *phrase_again(char out[PHRASE_LONG], const struct report_example *e);
+/* "asked again: still there; rules that hid something: cent"; empty: nothing is known. */
 
 const char *phrase_counted(char out[PHRASE_LONG], uint64_t counted, uint64_t noise,
                            const uint64_t settled[SETTLED_KINDS]);

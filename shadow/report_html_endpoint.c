@@ -102,12 +102,16 @@ static void code(struct html *h, const char *text)
 
 static void example(struct html *h, const struct report_example *x)
 {
-    char text[PHRASE_MAX];
+    char text[PHRASE_MAX], again[PHRASE_LONG];
     struct buf line = BUF_INIT(16 * 1024);
     html_format(h, "<li><p class=\"dim\"><time>%s</time> ", phrase_time(text, x->at_ms));
     if (x->id[0] != '\0') {
         html_raw(h, "shadow id ");
         code(h, x->id);
+    }
+    if (phrase_again(again, x)[0] != '\0') {
+        html_raw(h, " \xc2\xb7 ");
+        html_text(h, again);
     }
     html_raw(h, "</p>");
     if (x->values[SIDE_LEGACY] != NULL || x->values[SIDE_NEW] != NULL)

@@ -139,6 +139,10 @@ static enum err example(const struct report_example *e, struct buf *b)
     TRY(member(b, "host", e->host));
     TRY(member(b, "target", e->target));
     TRY(member(b, "note", e->note));
+    if (e->said != SETTLED_NOTHING)
+        TRY(member(b, "recheck", settled_word(e->said)));
+    TRY(member(b, "recheck_end", e->end));
+    TRY(member(b, "rules", e->rules));
     if (e->values[SIDE_LEGACY] != NULL)
         TRY(jwrite_member(b, "legacy", span_str(e->values[SIDE_LEGACY])));
     if (e->values[SIDE_NEW] != NULL)

@@ -277,6 +277,17 @@ static int by_route(const void *pa, const void *pb)
     return strcmp(a->route, b->route);
 }
 
+static void read_hiders(const struct jdoc *d, struct record *x)
+{
+    uint32_t list = jdoc_member(d, 0, SPAN("rules"));
+    if (list == JDOC_NONE || d->nodes[list].kind != JDOC_ARRAY)
+        return;
+    for (uint32_t i = list + 1; i < d->nodes[list].next && x->nhidden < DIFF_HIDDEN_MAX;
+         i = d->nodes[i].next)
+        if (d->nodes[i].kind == JDOC_STRING)
+            x->hidden[x->nhidden++].rule = jdoc_text(d, i);
+}
+
 /* Members of the example, as those of a record. */
 static void read_example(struct jdoc *d, const struct findings_entry *e, struct record *x,
                          struct record_finding *xf)
@@ -291,6 +302,11 @@ static void read_example(struct jdoc *d, const struct findings_entry *e, struct 
     (void)jdoc_string(d, 0, "note", &xf->note);
     (void)jdoc_string(d, 0, "legacy", &xf->values[SIDE_LEGACY]);
     (void)jdoc_string(d, 0, "new", &xf->values[SIDE_NEW]);
+    (void)jdoc_string(d, 0, "end", &x->recheck_end);
+    struct span said = SPAN_NULL;
+    if (jdoc_string(d, 0, "said", &said))
+        (void)settled_of(said, &x->settled);
+    read_hiders(d, x);
 }
 
 /* In proportion: a forged number must not make work. */

@@ -221,6 +221,7 @@ static void example_patch(struct term *p, const char *patch)
 
 static void example(struct term *p, const struct report_example *x, bool with_curl)
 {
+    char again[PHRASE_LONG];
     if (x->values[0] != NULL || x->values[1] != NULL) {
         term_space(p, BELOW);
         example_value(p, "legacy ", x->values[SIDE_LEGACY]);
@@ -238,6 +239,11 @@ static void example(struct term *p, const struct report_example *x, bool with_cu
     if (x->note[0] != '\0') {
         term_space(p, BELOW);
         term_wrapped(p, TERM_PLAIN, x->note, BELOW);
+        term_end(p);
+    }
+    if (phrase_again(again, x)[0] != '\0') {
+        term_space(p, BELOW);
+        term_wrapped(p, TERM_DIM, again, BELOW);
         term_end(p);
     }
     struct buf line = BUF_INIT(16 * 1024);

@@ -76,6 +76,8 @@ static unsigned put_columns(struct term *p, const char *s, unsigned columns)
 
 void term_put(struct term *p, enum term_style style, const char *s)
 {
+    if (*s == '\0')
+        return;
     begin_style(p, style);
     (void)put_columns(p, s, UINT32_MAX);
     end_style(p, style);
@@ -102,45 +104,45 @@ static unsigned column_of(const struct term *p)
     return n;
 }
 
-/* True: it went on in the next line. */
-static bool is_broken(struct term *p, unsigned columns, unsigned indent)
+static bool is_full(const struct term *p, unsigned columns, unsigned indent)
 {
     unsigned at = column_of(p);
-    if (at <= indent || at + columns <= p->width)
-        return false;
-    term_end(p);
-    term_space(p, indent);
-    return true;
+    return at > indent && (columns > p->width || at + columns > p->width);
 }
 
 void term_fit(struct term *p, unsigned columns, unsigned indent)
 {
-    (void)is_broken(p, columns, indent);
-}
-
-static void put_word(struct term *p, enum term_style style, struct span word)
-{
-    char text[256];
-    for (; word.n > 0; word = span_from(word, min_size(word.n, sizeof(text) - 1))) {
-        size_t n = min_size(word.n, sizeof(text) - 1);
-        memcpy(text, word.p, n);
-        text[n] = '\0';
-        term_put(p, style, text);
-    }
+    if (!is_full(p, columns, indent))
+        return;
+    term_end(p);
+    term_space(p, indent);
 }
 
 void term_wrapped(struct term *p, enum term_style style, const char *s, unsigned indent)
 {
     struct span rest = span_str(s), word;
+    begin_style(p, style);
     for (bool first = true; span_cut(&rest, ' ', &word); first = false) {
         char text[256];
         size_t n = min_size(word.n, sizeof(text) - 1);
         memcpy(text, word.p, n);
         text[n] = '\0';
-        if (!is_broken(p, (first ? 0 : 1) + term_columns(text), indent) && !first)
-            term_put(p, style, " ");
-        put_word(p, style, word);
+        bool breaks = is_full(p, (first ? 0 : 1) + term_columns(text), indent);
+        if (breaks) {
+            end_style(p, style);
+            term_fit(p, UINT32_MAX, indent);
+            begin_style(p, style);
+        } else if (!first) {
+            put(p, SPAN(" "));
+        }
+        for (; word.n > 0; word = span_from(word, n)) { /* one as long as that, in pieces */
+            n = min_size(word.n, sizeof(text) - 1);
+            memcpy(text, word.p, n);
+            text[n] = '\0';
+            (void)put_columns(p, text, UINT32_MAX);
+        }
     }
+    end_style(p, style);
 }
 
 void term_space(struct term *p, unsigned columns)
@@ -162,9 +164,12 @@ static unsigned put_cut(struct term *p, const char *s, unsigned columns)
 
 void term_left(struct term *p, enum term_style style, const char *s, unsigned columns)
 {
-    begin_style(p, style);
-    unsigned used = put_cut(p, s, columns);
-    end_style(p, style);
+    unsigned used = 0;
+    if (*s != '\0') {
+        begin_style(p, style);
+        used = put_cut(p, s, columns);
+        end_style(p, style);
+    }
     term_space(p, columns - used);
 }
 

@@ -52,7 +52,7 @@ static void a_quantile_lies_in_its_interval(void **state)
 /* --- decisions --- */
 
 struct traffic {
-    unsigned matches, mismatches, errors, failed, skipped, both_fail;
+    unsigned matches, mismatches, errors, failed, skipped, both_fail, missed;
     uint64_t new_us; /* legacy: 10000 */
 };
 
@@ -82,6 +82,13 @@ static void write_traffic(FILE *f, const char *endpoint, const struct traffic *t
                 us);
     write_pairs(f, endpoint, t->failed, "[200,0]",
                 "\"verdict\":\"failed\",\"reason\":\"connect_refused\"", us);
+    for (unsigned i = 0; i < t->missed; i++)
+        (void)fprintf(
+            f,
+            "{\"v\":1,\"t\":\"selftest\",\"at\":1767225600000,\"route\":\"r\","
+            "\"endpoint\":\"%s\",\"defects\":[{\"defect\":\"cent\",\"outcome\":\"missed\","
+            "\"path\":\"$.a\",\"by\":\"\"}]}\n",
+            endpoint);
     write_pairs(f, endpoint, t->skipped, "[200,200]",
                 "\"verdict\":\"skipped\",\"reason\":\"truncated\"", us);
 }
@@ -162,6 +169,15 @@ static void the_worse_endpoint_comes_first(void **state)
     assert_true(strstr(out.p, "GET /b") < strstr(out.p, "GET /a"));
 }
 
+static void old_data_and_holes_are_said(void **state)
+{
+    UNUSED(state);
+    (void)alone((struct traffic){.matches = 10, .missed = 3});
+    says("2026-01-01 00:00:00 to 2026-01-01 00:00:00 UTC, ");
+    says(" days ");
+    says("! 3 planted defects were missed");
+}
+
 static void no_limit_always_holds(void **state)
 {
     UNUSED(state);
@@ -219,6 +235,7 @@ int main(void)
         cmocka_unit_test(what_is_over_a_limit_holds),
         cmocka_unit_test(more_errors_on_new_roll_back),
         cmocka_unit_test(the_worse_endpoint_comes_first),
+        cmocka_unit_test(old_data_and_holes_are_said),
         cmocka_unit_test(no_limit_always_holds),
         cmocka_unit_test(nothing_measured_is_no_data),
         cmocka_unit_test(rare_endpoints_may_be_thin_but_not_wrong),

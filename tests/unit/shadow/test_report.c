@@ -118,6 +118,33 @@ static void options_in_force_are_named(void **state)
          "100 % mirrored <span class=\"tag\">changed meanwhile</span>");
 }
 
+static void examples_say_what_asking_again_said(void **state)
+{
+    static const char finding[] =
+        "\"findings\":[{\"path\":\"$.a\",\"kind\":\"value\",\"legacy\":\"1\",\"new\":\"2\"}]";
+    static const struct {
+        const char *more, *said;
+    } rows[] = {
+        {",\"recheck\":{\"said\":\"persistent\",\"rounds\":2},\"hidden\":[{\"rule\":\"cent\","
+         "\"path\":"
+         "\"$.b\",\"kind\":\"value\",\"n\":1},{\"rule\":\"tags\",\"path\":\"$.c\",\"kind\":"
+         "\"order\","
+         "\"n\":1},{\"rule\":\"cent\",\"path\":\"$.d\",\"kind\":\"value\",\"n\":1}],",
+         "asked again: still there; rules that hid something: cent, tags"},
+        {",\"recheck\":{\"said\":\"transient\",\"rounds\":1},", "asked again: gone"},
+        {",\"recheck\":{\"said\":\"skew\",\"rounds\":2},", "asked again: the sides had other"},
+        {",\"recheck\":{\"said\":\"unchecked\",\"rounds\":0,\"reason\":\"budget\"},",
+         "not asked again: budget"}};
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char more[500];
+        (void)snprintf(more, sizeof(more), "%s%s", rows[i].more, finding);
+        pair("GET /a", 1000, 200, 200, 10, "mismatch", more);
+        must(render((struct report_options){.format = REPORT_TEXT, .width = 120}), rows[i].said);
+        must(again((struct report_options){.format = REPORT_HTML}), rows[i].said);
+    }
+}
+
 static void self_tests_are_counted(void **state)
 {
     UNUSED(state);
@@ -434,6 +461,36 @@ static void colours_only_when_asked(void **state)
     }
 }
 
+/* Without the codes, and spaces, which may end a line that has a colour. */
+static void bare(struct span text, struct buf *bare_)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '\x1b')
+            while (text.p[i] != 'm')
+                i++;
+        else if (text.p[i] != ' ')
+            assert_int_equal(buf_append(bare_, span_of(text.p + i, 1)), ERR_OK);
+    }
+}
+
+/* Lines break at the same words. */
+static void colours_change_nothing_else(void **state)
+{
+    struct buf plain = BUF_INIT(0), coloured = BUF_INIT(0);
+    UNUSED(state);
+    pair("GET /a", 1000, 200, 200, 10, "mismatch", value_finding);
+    pair("GET /a", 1000, 200, 200, 10, "failed", ",\"reason\":\"first_byte_timeout\"");
+    line("{\"v\":1,\"t\":\"drops\",\"at\":1,\"dropped\":{\"budget\":70000,\"queue_full\":12345,"
+         "\"no_connection\":123456,\"incomplete\":99999,\"method\":1234567}}");
+    bare(render((struct report_options){.format = REPORT_TEXT, .width = 60}), &plain);
+    bare(again((struct report_options){.format = REPORT_TEXT, .width = 60, .colour = true}),
+         &coloured);
+    assert_int_equal(plain.n, coloured.n);
+    assert_memory_equal(plain.p, coloured.p, plain.n);
+    buf_free(&plain);
+    buf_free(&coloured);
+}
+
 /* --- bounds --- */
 
 static void endpoints_and_findings_are_bounded(void **state)
@@ -626,6 +683,7 @@ int main(void)
         cmocka_unit_test(json_stays_json),
         cmocka_unit_test(text_fits_its_width),
         cmocka_unit_test(colours_only_when_asked),
+        cmocka_unit_test(colours_change_nothing_else),
         cmocka_unit_test(endpoints_and_findings_are_bounded),
         cmocka_unit_test(failing_allocations_are_survived),
         cmocka_unit_test(intervals_are_wilsons),
@@ -635,6 +693,7 @@ int main(void)
         cmocka_unit_test(markdown_says_when_there_is_nothing),
         cmocka_unit_test(junit_fails_endpoints_that_differ),
         cmocka_unit_test(options_in_force_are_named),
+        cmocka_unit_test(examples_say_what_asking_again_said),
         cmocka_unit_test(self_tests_are_counted),
         cmocka_unit_test(patches_are_shown_when_asked_for),
         cmocka_unit_test(what_two_values_have_in_common_is_not_marked),
