@@ -134,11 +134,6 @@ static bool kept_whole(const struct shadow_answer *a)
     return a->body.n == a->body_length;
 }
 
-static struct span codings(const struct http_head *h)
-{
-    return http_head_value(h, HTTP_CONTENT_ENCODING);
-}
-
 static bool hash_of(const struct shadow_answer *a, unsigned char out[DIGEST_BYTES])
 {
     if (a->body_hashed) {
@@ -152,7 +147,7 @@ static bool hash_of(const struct shadow_answer *a, unsigned char out[DIGEST_BYTE
 static bool same_bytes(const struct shadow_answer *a, const struct shadow_answer *b)
 {
     unsigned char ha[DIGEST_BYTES], hb[DIGEST_BYTES];
-    if (a->body_length != b->body_length || !span_eq_nocase(codings(&a->head), codings(&b->head)))
+    if (a->body_length != b->body_length || !decode_same_codings(&a->head, &b->head))
         return false;
     if (kept_whole(a) && kept_whole(b))
         return span_eq(buf_span(&a->body), buf_span(&b->body));
@@ -309,8 +304,7 @@ static enum err by_type(struct work_on *w, struct span a, struct span b)
 static enum err decoded(struct work_on *w, enum side s, struct span *out)
 {
     const struct shadow_answer *a = &w->pair->answers[s];
-    return decode_body(&w->c->decoders[s], codings(&a->head), buf_span(&a->body), w->c->decoded_max,
-                       out);
+    return decode_answer(&w->c->decoders[s], &a->head, buf_span(&a->body), w->c->decoded_max, out);
 }
 
 /* False: they cannot be, and out->body says why. */
@@ -453,8 +447,8 @@ static bool parse_again(struct comparer *c, const struct shadow_answer *a)
 {
     struct span text;
     return kept_whole(a) &&
-           decode_body(&c->decoders[SIDE_LEGACY], codings(&a->head), buf_span(&a->body),
-                       c->decoded_max, &text) == ERR_OK &&
+           decode_answer(&c->decoders[SIDE_LEGACY], &a->head, buf_span(&a->body), c->decoded_max,
+                         &text) == ERR_OK &&
            jdoc_parse(&c->diff.docs[SIDE_LEGACY], text) == ERR_OK;
 }
 

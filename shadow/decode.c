@@ -135,6 +135,37 @@ enum err decode_body(struct decoder *d, struct span codings, struct span body, s
     return ERR_OK;
 }
 
+/* --- what a head says --- */
+
+enum { NAMES_MAX = 256 };
+
+/* Joined by commas in room, when there are several; what is longer is no coding that is known. */
+static struct span names_of(const struct http_head *h, char room[NAMES_MAX])
+{
+    struct buf b = {room, 0, NAMES_MAX, NAMES_MAX};
+    for (size_t i = 0; i < h->nfields; i++) {
+        const struct http_field *f = &h->fields[i];
+        if (f->id != HTTP_CONTENT_ENCODING || (f->flags & HTTP_FIELD_DROPPED) != 0)
+            continue;
+        if ((b.n > 0 && buf_append(&b, SPAN(",")) != ERR_OK) || buf_append(&b, f->value) != ERR_OK)
+            return SPAN("?");
+    }
+    return buf_span(&b);
+}
+
+enum err decode_answer(struct decoder *d, const struct http_head *head, struct span body,
+                       size_t max, struct span *out)
+{
+    char room[NAMES_MAX];
+    return decode_body(d, names_of(head, room), body, max, out);
+}
+
+bool decode_same_codings(const struct http_head *a, const struct http_head *b)
+{
+    char rooms[2][NAMES_MAX];
+    return span_eq_nocase(names_of(a, rooms[0]), names_of(b, rooms[1]));
+}
+
 void decode_free(struct decoder *d)
 {
     buf_free(&d->bufs[0]);

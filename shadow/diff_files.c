@@ -99,9 +99,8 @@ static enum err compare(struct files *f, struct buf *out, enum shadow_diff_resul
 static enum err decode(struct files *f, enum side s, struct span *out)
 {
     const struct shadow_answer *a = &f->pair.answers[s];
-    enum err e =
-        decode_body(&f->comparer.decoders[s], http_head_value(&a->head, HTTP_CONTENT_ENCODING),
-                    buf_span(&a->body), f->comparer.decoded_max, out);
+    enum err e = decode_answer(&f->comparer.decoders[s], &a->head, buf_span(&a->body),
+                               f->comparer.decoded_max, out);
     if (e != ERR_OK && e != ERR_NO_MEMORY)
         complain(f->wrong, f->o->names[s], NULL, "its body cannot be decoded");
     return e;

@@ -171,9 +171,8 @@ static bool take_answer(struct trial *t, const struct shadow_answer *a)
 {
     struct span body;
     struct shadow_answer *to = &t->pair.answers[SIDE_LEGACY];
-    if (!is_usable(a) ||
-        decode_body(&t->s->decoder, http_head_value(&a->head, HTTP_CONTENT_ENCODING),
-                    buf_span(&a->body), SEEDS_BODY_MAX, &body) != ERR_OK)
+    if (!is_usable(a) || decode_answer(&t->s->decoder, &a->head, buf_span(&a->body), SEEDS_BODY_MAX,
+                                       &body) != ERR_OK)
         return false;
     *to = *a;
     if (http_head_copy(&to->head, &a->head, &t->s->arena) != ERR_OK)

@@ -55,9 +55,8 @@ function body(file) {
     const end = /\r?\n\r?\n/.exec(text);
     if (!text.startsWith("HTTP/") || !end)
         return bytes;
-    const codings = /^content-encoding:(.*)$/im.exec(text.slice(0, end.index));
-    const names = codings ? codings[1].trim().split(/\s*,\s*/).reverse() : [];
-    return names.reduce((b, name) => DECODERS[name](b), bytes.subarray(end.index + end[0].length));
+    const fields = [...text.slice(0, end.index).matchAll(/^content-encoding:(.*)$/gim)].map((m) => m[1].split(",")).flat();
+    return fields.map((name) => name.trim()).reverse().reduce((b, name) => DECODERS[name](b), bytes.subarray(end.index + end[0].length));
 }
 
 // --- judging ---
