@@ -11,7 +11,7 @@ struct stream {
     struct buf data;
     struct span event, id, retry; /* in the body; p NULL: not given */
     bool has_data;
-    bool any; /* the event has a field */
+    bool any; /* the event has a field that a reader takes in */
     size_t n; /* events */
     struct jdoc doc;
 };
@@ -48,8 +48,10 @@ static enum err finish(struct stream *s, bool complete)
 {
     struct span data = buf_span(&s->data);
     bool first = true;
-    if (!s->any)
+    if (!s->any) {
+        s->event = SPAN_NULL; /* a name without data is no event */
         return ERR_OK;
+    }
     TRY(buf_append(s->out, s->n++ == 0 ? SPAN("{") : SPAN(",{")));
     if (s->event.p != NULL)
         TRY(member(s, &first, "event", s->event, false));
@@ -75,6 +77,15 @@ static enum err add_data(struct stream *s, struct span value)
     return buf_append(&s->data, value);
 }
 
+/* A reader passes over what it does not know, an id with a NUL, and a time that is no number. */
+static bool is_taken(const struct stream *s, const struct span *to, struct span value)
+{
+    uint64_t ms;
+    if (to == &s->id)
+        return memchr(value.p, '\0', value.n) == NULL;
+    return to == &s->retry ? span_u64(value, &ms) : to != NULL;
+}
+
 static enum err field(struct stream *s, struct span line)
 {
     size_t colon = span_find(line, ':');
@@ -88,12 +99,14 @@ static enum err field(struct stream *s, struct span line)
                       : span_eq(name, SPAN("id"))    ? &s->id
                       : span_eq(name, SPAN("retry")) ? &s->retry
                                                      : NULL;
-    bool data = span_eq(name, SPAN("data"));
-    s->any = s->any || data || to != NULL;
-    if (data)
+    if (span_eq(name, SPAN("data"))) {
+        s->any = true;
         return add_data(s, value);
-    if (to != NULL)
-        *to = value;
+    }
+    if (!is_taken(s, to, value))
+        return ERR_OK;
+    s->any = s->any || to != &s->event;
+    *to = value;
     return ERR_OK; /* a comment (no name) or a field nobody knows */
 }
 
