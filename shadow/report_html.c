@@ -328,7 +328,9 @@ static void row(struct html *h, const struct report *r, size_t i)
 static void common(struct html *h, const struct report *r)
 {
     char on[PHRASE_MAX], of[PHRASE_MAX], pairs[PHRASE_MAX];
-    html_raw(h, r->ncommon == 0 ? "" : "<h3>The same on several endpoints</h3>\n<ul>");
+    html_raw(h, r->ncommon == 0
+                    ? ""
+                    : "<div class=\"common\"><h3>The same on several endpoints</h3>\n<ul>");
     for (size_t i = 0; i < r->ncommon; i++) {
         const struct report_common *x = &r->common[i];
         html_format(h, "<li>%s <code>", finding_kind_word(x->kind));
@@ -337,7 +339,7 @@ static void common(struct html *h, const struct report *r)
                     phrase_count(on, x->endpoints), phrase_count(of, r->nendpoints),
                     phrase_count(pairs, x->pairs));
     }
-    html_raw(h, r->ncommon == 0 ? "" : "</ul>\n");
+    html_raw(h, r->ncommon == 0 ? "" : "</ul></div>\n");
 }
 
 static void table(struct html *h, const struct report *r)
