@@ -99,19 +99,20 @@ enum err journal_begin(struct journal *j, const struct config *config, struct sc
 /* --- writing --- */
 
 /* Whether what has this hash has not been written for a while. */
-static bool is_news(struct journal *j, uint64_t h, uint64_t wall_ms)
+static bool is_news_at(struct journal *j, struct journal_said *said, uint64_t h, uint64_t wall_ms)
 {
-    size_t at = h % JOURNAL_STACKS;
     pthread_mutex_lock(&j->lock);
     /* pairs do not come in the order in which they began */
-    bool news =
-        j->shared.stacks[at].hash != h || wall_ms >= j->shared.stacks[at].at_ms + JOURNAL_STACK_MS;
-    if (news) {
-        j->shared.stacks[at].hash = h;
-        j->shared.stacks[at].at_ms = wall_ms;
-    }
+    bool news = said->hash != h || wall_ms >= said->at_ms + JOURNAL_STACK_MS;
+    if (news)
+        *said = (struct journal_said){h, wall_ms};
     pthread_mutex_unlock(&j->lock);
     return news;
+}
+
+static bool is_news(struct journal *j, uint64_t h, uint64_t wall_ms)
+{
+    return is_news_at(j, &j->shared.stacks[h % JOURNAL_STACKS], h, wall_ms);
 }
 
 static bool stack_is_news(struct journal *j, const struct shadow_pair *pair,
@@ -194,7 +195,7 @@ static void put_options(struct journal *j, const struct shadow_pair *pair, struc
 static void put_rules(struct journal *j, const struct shadow_pair *pair, struct buf *line)
 {
     const struct rulebook *book = &pair->rules->book;
-    if (book->n == 0 || !is_news(j, book->hash, pair->wall_ms))
+    if (book->n == 0 || !is_news_at(j, &j->shared.rules, book->hash, pair->wall_ms))
         return;
     line->n = 0;
     if (record_rules(book, pair->wall_ms, line) == ERR_OK)

@@ -17,6 +17,10 @@ enum {
     JOURNAL_DROPS_MS = 10 * 1000,      /* how often drops are written, when there are any */
 };
 
+struct journal_said {
+    uint64_t hash, at_ms;
+};
+
 struct journal {
     pthread_mutex_t lock;
     struct scribe *scribe;
@@ -26,10 +30,8 @@ struct journal {
     struct {                          /* under lock */
         struct scribe_writer *writer; /* NULL: not open yet, or impossible */
         bool failed;
-        struct {
-            uint64_t hash;
-            uint64_t at_ms;
-        } stacks[JOURNAL_STACKS];
+        struct journal_said stacks[JOURNAL_STACKS];
+        struct journal_said rules;         /* a long line: nothing else takes its place */
         uint64_t drops[SHADOW_DROP_COUNT]; /* as last written */
         uint64_t drops_ms;
     } shared;

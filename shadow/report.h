@@ -21,6 +21,7 @@ enum {
     REPORT_RULE_PATHS = 5,
     REPORT_INSTANCES_MAX = 200, /* more are left out of the list, not of the sums */
     REPORT_IN_FORCE_MAX = 100,
+    REPORT_COMMON_MAX = 5,
 };
 
 struct report_example {
@@ -138,6 +139,14 @@ struct report_in_force {
     uint64_t at_ms; /* since when, as far as this is known */
 };
 
+/* A field that differs on several endpoints, and counts on each. */
+struct report_common {
+    const char *path;
+    enum finding_kind kind;
+    size_t endpoints;
+    uint64_t pairs; /* of all of them */
+};
+
 struct report {
     const struct report_options *options;
     struct arena arena;
@@ -170,6 +179,8 @@ struct report {
     struct report_endpoint **endpoints; /* sorted: what matters first */
     size_t nendpoints;
     size_t nfindings;
+    struct report_common common[REPORT_COMMON_MAX]; /* the widest first */
+    size_t ncommon;
     uint64_t lost_findings; /* pairs with findings there was no room for */
     struct report_instance instances[REPORT_INSTANCES_MAX]; /* none: made from records */
     size_t ninstances;

@@ -325,6 +325,23 @@ static void row(struct html *h, const struct report *r, size_t i)
     html_raw(h, "</tr>\n");
 }
 
+static void common(struct html *h, const struct report *r)
+{
+    char on[PHRASE_MAX], of[PHRASE_MAX], pairs[PHRASE_MAX];
+    html_raw(h, r->ncommon == 0
+                    ? ""
+                    : "<div class=\"common\"><h3>The same on several endpoints</h3>\n<ul>");
+    for (size_t i = 0; i < r->ncommon; i++) {
+        const struct report_common *x = &r->common[i];
+        html_format(h, "<li>%s <code>", finding_kind_word(x->kind));
+        html_text(h, x->path);
+        html_format(h, "</code> on %s of %s endpoints, in %s pairs</li>",
+                    phrase_count(on, x->endpoints), phrase_count(of, r->nendpoints),
+                    phrase_count(pairs, x->pairs));
+    }
+    html_raw(h, r->ncommon == 0 ? "" : "</ul></div>\n");
+}
+
 static void table(struct html *h, const struct report *r)
 {
     html_raw(h,
@@ -342,7 +359,9 @@ static void table(struct html *h, const struct report *r)
              "</tr></thead><tbody>\n");
     for (size_t i = 0; i < r->nendpoints; i++)
         row(h, r, i);
-    html_raw(h, "</tbody></table></div></section>\n");
+    html_raw(h, "</tbody></table></div>\n");
+    common(h, r);
+    html_raw(h, "</section>\n");
 }
 
 static void details(struct html *h, const struct report *r)

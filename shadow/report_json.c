@@ -311,11 +311,26 @@ static enum err in_force(const struct report *r, struct buf *b)
     return buf_append(b, SPAN("]"));
 }
 
+static enum err common(const struct report *r, struct buf *b)
+{
+    TRY(buf_append(b, SPAN(",\"common\":[")));
+    for (size_t i = 0; i < r->ncommon; i++) {
+        TRY(buf_append(b, i == 0 ? SPAN("{\"path\":") : SPAN(",{\"path\":")));
+        TRY(jwrite_string(b, span_str(r->common[i].path)));
+        TRY(member(b, "kind", finding_kind_word(r->common[i].kind)));
+        TRY(number(b, "endpoints", r->common[i].endpoints));
+        TRY(number(b, "pairs", r->common[i].pairs));
+        TRY(buf_append(b, SPAN("}")));
+    }
+    return buf_append(b, SPAN("]"));
+}
+
 enum err report_json(const struct report *r, struct buf *out)
 {
     TRY(totals(r, out));
     TRY(rules(r, out));
     TRY(in_force(r, out));
+    TRY(common(r, out));
     TRY(buf_append(out, SPAN(",\"endpoints\":[")));
     for (size_t i = 0; i < r->nendpoints; i++) {
         TRY(buf_append(out, i == 0 ? SPAN("\n") : SPAN(",\n")));

@@ -94,4 +94,5 @@ void report_order(struct report *r)
     }
     qsort(r->endpoints, r->nendpoints, sizeof(*r->endpoints), by_score);
     qsort(r->reasons, r->nreasons, sizeof(r->reasons[0]), by_reason);
+    report_common(r);
 }

@@ -7,4 +7,7 @@
 void report_order(struct report *r);
 /* All records are read: settles states and rates, then puts what matters first. */
 
+void report_common(struct report *r);
+/* Fills r->common. report_common.c */
+
 #endif

@@ -24,6 +24,7 @@ const char report_style[] =
     "h1{font-size:26px;line-height:1.2;margin:0 0 4px;letter-spacing:-.01em}\n"
     "h2{font-size:19px;margin:36px 0 4px}\n"
     "h3{font-size:16px;margin:0;display:inline;font-weight:600;overflow-wrap:anywhere}\n"
+    ".common{margin-top:14px}.common ul{margin:4px 0}\n"
     "p{margin:4px 0}a{color:var(--link)}\n"
     "code,pre{font:13px/1.45 ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans "
     "Mono',monospace}\n"

@@ -291,6 +291,31 @@ static void table(struct term *p, const struct report *r)
     }
 }
 
+/* What several endpoints have in common, before each of them. */
+static void common(struct term *p, const struct report *r)
+{
+    char text[PHRASE_MAX];
+    for (size_t i = 0; i < r->ncommon; i++) {
+        const struct report_common *x = &r->common[i];
+        if (i == 0) {
+            term_end(p);
+            term_put(p, TERM_BOLD, "The same on several endpoints");
+            term_end(p);
+        }
+        term_space(p, 4);
+        term_put(p, TERM_PLAIN, finding_kind_word(x->kind));
+        term_put(p, TERM_PLAIN, " ");
+        term_wrapped(p, TERM_BOLD, x->path, 6);
+        term_wrapped(p, TERM_DIM, ": on ", 6);
+        term_put(p, TERM_PLAIN, phrase_count(text, x->endpoints));
+        term_wrapped(p, TERM_DIM, " of ", 6);
+        term_put(p, TERM_PLAIN, phrase_count(text, r->nendpoints));
+        term_wrapped(p, TERM_DIM, " endpoints, in ", 6);
+        text_count(p, x->pairs, "pair", "pairs");
+        term_end(p);
+    }
+}
+
 static void details(struct term *p, const struct report *r)
 {
     size_t shown = 0, with = 0;
@@ -366,6 +391,7 @@ enum err report_text(const struct report *r, struct buf *out)
     stacks(&p, r);
     if (r->pairs > 0) {
         table(&p, r);
+        common(&p, r);
         details(&p, r);
         text_options(&p, r);
         text_rules(&p, r);

@@ -301,8 +301,8 @@ static void test_changes(void **state)
     json_decref(list);
     /* What a running weir leaves as it is is said to, also where it was not there before. */
     static const char *const waits[] = {
-        "shadow.records: \"/r.ndjson\" (was \"/var/lib/weir/shadow.ndjson\"); takes effect at the "
-        "next start",
+        ("shadow.records: \"/r.ndjson\" (was \"/var/lib/weir/shadow.ndjson\"); takes effect at the "
+         "next start"),
         "shadow.store: \"full\" (was \"tokens\"); takes effect at the next start",
         "log.access: \"/a.log\"; takes effect at the next start"};
     expect_changes(changes(a, "", a,

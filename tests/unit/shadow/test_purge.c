@@ -47,8 +47,12 @@ static void put_beside(FILE *f, const char *route, unsigned long long at)
         f,
         "{\"v\":1,\"t\":\"options\",\"at\":%llu,\"route\":\"%s\",\"percent\":100}\n"
         "{\"v\":1,\"t\":\"selftest\",\"at\":%llu,\"route\":\"%s\",\"endpoint\":\"GET /a\","
-        "\"defects\":[{\"defect\":\"cent\",\"outcome\":\"caught\",\"path\":\"$.bob\"}]}\n",
-        at, route, at, route);
+        "\"defects\":[{\"defect\":\"cent\",\"outcome\":\"caught\",\"path\":\"$.bob\"}]}\n"
+        "{\"v\":1,\"t\":\"stack\",\"at\":%llu,\"route\":\"%s\",\"stack\":[\"a\",\"b\"]}\n"
+        "{\"v\":1,\"t\":\"hidden\",\"at\":%llu,\"route\":\"%s\",\"rule\":\"x\",\"pairs\":1,"
+        "\"places\":1,\"paths\":[\"$.bob\"]}\n"
+        "{\"v\":1,\"t\":\"rules\",\"at\":%llu,\"rules\":[]}\n",
+        at, route, at, route, at, route, at, route, at);
 }
 
 /* So many of route a, then of b, at 1000, 1001, ... */
@@ -126,9 +130,10 @@ static void what_stands_beside_goes_too(void **state)
     }
     assert_int_equal(purge("a", 0), 2); /* the pairs are what is counted */
     assert_int_equal(lines(before, "\"route\":\"a\""), 0);
-    assert_int_equal(lines(before, "\"route\":\"b\""), 6);
+    assert_int_equal(lines(before, "\"route\":\"b\""), 10);
+    assert_int_equal(lines(before, "\"t\":\"rules\""), 4); /* of all routes */
     assert_int_equal(purge(NULL, 1001), 1);
-    assert_int_equal(lines(before, "\"route\":\"b\""), 3);
+    assert_int_equal(lines(before, "\"route\":\"b\""), 5);
     assert_int_equal(lines(before, "\"at\":1000"), 0);
 }
 

@@ -145,6 +145,29 @@ static void examples_say_what_asking_again_said(void **state)
     }
 }
 
+static void what_endpoints_have_in_common_is_said_once(void **state)
+{
+    UNUSED(state);
+    for (unsigned i = 0; i < 10; i++) {
+        char name[32], more[300];
+        (void)snprintf(name, sizeof(name), "GET /%c/x", 'a' + i);
+        (void)snprintf(more, sizeof(more),
+                       ",\"findings\":[{\"path\":\"header:vary\",\"kind\":\"header\"}%s%s]",
+                       i < 4 ? ",{\"path\":\"$.m\",\"kind\":\"type\"}" : "",
+                       i < 2 ? ",{\"path\":\"$.two\",\"kind\":\"type\"}" : "");
+        pair(name, 1000, 200, 200, 10, "mismatch", more);
+    }
+    struct span text = render((struct report_options){.format = REPORT_TEXT, .width = 100});
+    must(text, "The same on several endpoints\n"
+               "    header header:vary: on 10 of 10 endpoints, in 10 pairs\n"
+               "    type $.m: on 4 of 10 endpoints, in 4 pairs\n\n");
+    must(again((struct report_options){.format = REPORT_HTML}),
+         "<li>header <code>header:vary</code> on 10 of 10 endpoints, in 10 pairs</li>");
+    must(again((struct report_options){.format = REPORT_JSON}),
+         "\"common\":[{\"path\":\"header:vary\",\"kind\":\"header\",\"endpoints\":10,\"pairs\":10},"
+         "{\"path\":\"$.m\",\"kind\":\"type\",\"endpoints\":4,\"pairs\":4}]");
+}
+
 static void self_tests_are_counted(void **state)
 {
     UNUSED(state);
@@ -694,6 +717,7 @@ int main(void)
         cmocka_unit_test(junit_fails_endpoints_that_differ),
         cmocka_unit_test(options_in_force_are_named),
         cmocka_unit_test(examples_say_what_asking_again_said),
+        cmocka_unit_test(what_endpoints_have_in_common_is_said_once),
         cmocka_unit_test(self_tests_are_counted),
         cmocka_unit_test(patches_are_shown_when_asked_for),
         cmocka_unit_test(what_two_values_have_in_common_is_not_marked),
