@@ -11,6 +11,8 @@ import json
 import selectors
 import socket
 import threading
+import time
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +27,7 @@ pid {room}/pid;
 error_log {room}/error.log warn;
 worker_processes 1;
 worker_rlimit_nofile 20000;
-events {{ worker_connections 8192; }}
+events {{ worker_connections 16384; }}
 http {{
     access_log off;
     sendfile on;
@@ -119,9 +121,12 @@ class Backend:
 class Backends:
     def __init__(self, procs: Procs, room: Path, cpus: set[int], nginx: str):
         self.sides = {side: Backend(procs, room / f"backend-{side}", side, cpus, nginx) for side in SIDES}
-        self.silent = Silent()
+        self.silent, self.slow = Silent(), Slow(small_answer("same"))
 
     def port(self, side: str, h2: bool = False) -> int:
+        """side: legacy, new, slow or dead."""
+        if side in ("slow", "dead"):
+            return (self.slow if side == "slow" else self.silent).port
         return self.sides[side].h2_port if h2 else self.sides[side].port
 
     def count(self) -> Counts:
@@ -130,6 +135,7 @@ class Backends:
 
     def close(self) -> None:
         self.silent.close()
+        self.slow.close()
 
 
 class Silent:
@@ -148,11 +154,11 @@ class Silent:
 
     def _serve(self) -> None:
         while not self._end:
-            for key, _ in self._selector.select(0.2):
+            for key, _ in self._selector.select(self._answer_due()):
                 if key.fileobj is self._listener:
                     self._accept()
-                else:
-                    self._drain(key.fileobj)  # type: ignore[arg-type]
+                elif self._drain(key.fileobj):  # type: ignore[arg-type]
+                    self._take(key.fileobj)  # type: ignore[arg-type]
 
     def _accept(self) -> None:
         try:
@@ -163,16 +169,25 @@ class Silent:
         client.setblocking(False)
         self._selector.register(client, selectors.EVENT_READ)
 
-    def _drain(self, client: socket.socket) -> None:
+    def _answer_due(self) -> float:
+        """Answers what is due; seconds until something may be."""
+        return 0.2
+
+    def _take(self, client: socket.socket) -> None:
+        """A request has come, which is one piece here."""
+
+    def _drain(self, client: socket.socket) -> bool:
+        """Whether something has come."""
         try:
             more = client.recv(65536)
         except BlockingIOError:
-            return
+            return False
         except OSError:
             more = b""
         if not more:
             self._selector.unregister(client)
             client.close()
+        return bool(more)
 
     def close(self) -> None:
         self._end = True
@@ -180,3 +195,26 @@ class Silent:
         for key in list(self._selector.get_map().values()):
             key.fileobj.close()  # type: ignore[union-attr]
         self._selector.close()
+
+
+class Slow(Silent):
+    """Answers every request after a while."""
+
+    AFTER = 0.2
+
+    def __init__(self, body: bytes) -> None:
+        self._due: deque[tuple[float, socket.socket]] = deque()
+        self._answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+        super().__init__()
+
+    def _answer_due(self) -> float:
+        now = time.monotonic()
+        while self._due and self._due[0][0] <= now:
+            try:
+                self._due.popleft()[1].sendall(self._answer)
+            except OSError:
+                pass  # who asked has given up
+        return min(0.2, self._due[0][0] - now) if self._due else 0.2
+
+    def _take(self, client: socket.socket) -> None:
+        self._due.append((time.monotonic() + self.AFTER, client))

@@ -25,8 +25,8 @@ def answers(peer: Peer, load: Load, port: int, backends: Backends) -> None:
     """Some answers, each exactly the body of a side."""
     scheme = "https" if load.tls else "http"
     version = "--http2" if load.h2 else "--http1.1"
-    url = f"{scheme}://127.0.0.1:{port}{load.path}"
-    right = {side: backend.body(load.path) for side, backend in backends.sides.items()}
+    url = f"{scheme}://127.0.0.1:{port}{load.first_path}"
+    right = {side: backend.body(load.first_path) for side, backend in backends.sides.items()}
     for _ in range(2 if load.length > 65536 else 1):
         got = _curl([version, "-w", "\n%{http_version} %{response_code}\n", url])
         body, _, told = got.rstrip(b"\n").rpartition(b"\n")
@@ -85,6 +85,13 @@ def kept_alive(who: str, counted: Counts, most: int) -> None:
     opened = sum(counted.connections.values())
     if opened > most + KEEP_ALIVE_SLACK * counted.total:
         raise Failed(f"{who}: {opened} connections to the backends for {counted.total} requests: not kept alive")
+
+
+def growth(who: str, before: int, peak: int, most: int) -> None:
+    """Memory stays bounded; most: MiB, 0 where it is not looked at."""
+    grown = (peak - before) / (1 << 20)
+    if most and grown > most:
+        raise Failed(f"{who}: its memory grew by {grown:.0f} MiB under the load, of {most} at most")
 
 
 def _curl(args: list[str]) -> bytes:

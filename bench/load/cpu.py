@@ -78,15 +78,35 @@ def read(pids: list[int], core: int) -> Reading:
                    core_idle=(idle + iowait) * TICK)
 
 
-def memory_bytes(pid: int) -> int:
-    """Proportional set size of a program and its descendants: what would be free if it were not there."""
+def waited_seconds(pid: int) -> float:
+    """How long a program's threads that still run have waited for a processor that others had."""
+    total = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            total += int((task / "schedstat").read_text().split()[1])
+        except OSError:
+            continue  # it has ended
+    return total / 1e9
+
+
+def memory_bytes(pid: int, what: str = "Pss") -> int:
+    """Of a program and its descendants. Pss, proportional set size: what would be free if it were not there."""
+    return _sum_of(pid, "smaps_rollup", what)
+
+
+def peak_bytes(pid: int) -> int:
+    """The most that was resident, of each process since it began."""
+    return _sum_of(pid, "status", "VmHWM")
+
+
+def _sum_of(pid: int, file: str, what: str) -> int:
     total = 0
     for one in tree(pid):
         try:
-            text = Path(f"/proc/{one}/smaps_rollup").read_text()
+            text = Path(f"/proc/{one}/{file}").read_text()
         except OSError:
             continue
         for line in text.splitlines():
-            if line.startswith("Pss:"):
+            if line.startswith(f"{what}:"):
                 total += int(line.split()[1]) * 1024
     return total

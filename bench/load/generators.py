@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from rows import Load
 
 HERE = Path(__file__).resolve().parent
 CIPHERS = "TLS_AES_128_GCM_SHA256"
+SHORT_CONNECTIONS = 200
 PATIENCE, SLOW = 12.0, 30.0  # for the end of a generator beyond its time; SLOW when it is a number of requests
 
 
@@ -31,6 +33,7 @@ class Seen:
     seconds: float
     p50_us: float | None
     p99_us: float | None
+    before: int = 0  # answers before the run began, which are in nothing else here
     more: dict[str, float] = field(default_factory=dict)  # what else the tool measured
 
     def per_second(self) -> float:
@@ -43,7 +46,9 @@ def environment() -> dict[str, str]:
 
 def fitted(load: Load, short: bool) -> Load:
     """The load with a tool that is installed: h2load can do what wrk does, with other overhead of its own. The short
-    mode needs a number of requests rather than a time, so it leaves only the plainest load to wrk."""
+    mode needs a number of requests rather than a time, so it leaves only the plainest load to wrk; and few connections."""
+    if short and load.tool == "turns":
+        load = replace(load, connections=min(load.connections, SHORT_CONNECTIONS))
     if load.tool == "wrk" and (shutil.which("wrk") is None or (short and load != Load())):
         load = replace(load, tool="h2load")
     if load.tool == "h2load" and shutil.which("h2load") is None:
@@ -54,23 +59,31 @@ def fitted(load: Load, short: bool) -> Load:
 class Run:
     """A generator at work on one load against one port."""
 
-    def __init__(self, procs: Procs, load: Load, port: int, seconds: float, cpus: set[int], exact: int = 0):
-        """exact: h2load does about so many requests instead of a time, so that the bytes add up to the last one, and
-        none is under way at the end."""
+    def __init__(self, procs: Procs, load: Load, port: int, seconds: float, cpus: set[int], tools: Path, exact: int = 0):
+        """exact: h2load and turns do about so many requests instead of a time, so that the bytes add up to the last one, and
+        none is under way at the end (with turns, none is in any case)."""
         self.load, self.port, self.seconds, self.exact = load, port, seconds, exact
         self._log: Path | None = None
         self._post: Path | None = None
         self._exact_number = 0
-        self.cut = 0 if exact and load.tool == "h2load" else load.connections * load.streams  # under way at the end
+        whole = load.tool == "turns" or (exact and load.tool == "h2load")
+        self.cut = 0 if whole else load.connections * load.streams  # under way at the end
+        self._procs, self._tools = procs, tools
         self.proc = procs.start(load.tool, self._argv(procs, port), cpus, environment())
-        self._procs = procs
+        if load.tool == "turns":
+            procs.await_that(self.proc, lambda: "\n" in self.proc.said(), "has not had an answer on each connection")
 
     def _argv(self, procs: Procs, port: int) -> list[str]:
         load = self.load
-        url = f"{'https' if load.tls else 'http'}://127.0.0.1:{port}{load.path}"
+        url = f"{'https' if load.tls else 'http'}://127.0.0.1:{port}{load.first_path}"
         if load.tool == "opener":
             return [sys.executable, str(HERE / "open_tls.py"), "127.0.0.1", str(port), str(self.seconds),
                     str(load.connections), load.path, str(load.length)]
+        if load.tool == "turns":
+            requests = procs.room / f"requests-{port}.txt"
+            requests.write_text(load.requests())
+            return [str(self._tools / "turns"), *map(str, (port, load.connections, load.at_once, load.rate, self.seconds,
+                                                           self.exact, load.length, requests))]
         if load.tool == "wrk":
             close = ["-H", "Connection: close"] if load.close else []
             return ["wrk", "-t1", f"-c{load.connections}", f"-d{self.seconds:.0f}s", "--timeout", "10s", "-s",
@@ -97,6 +110,10 @@ class Run:
             return [*argv, f"-n{self._exact_number}", url]
         self._log = procs.room / f"h2load-{port_of(url)}.log"
         return [*argv, f"-D{self.seconds:g}", f"--log-file={self._log}", url]
+
+    def stop(self) -> None:
+        """turns ends before its time, with the answers it waits for."""
+        self.proc.popen.send_signal(signal.SIGTERM)
 
     def _end(self) -> str:
         try:
@@ -193,7 +210,7 @@ def _of_json(tool: str, text: str) -> Seen:
     if said["wrong"] or errors:
         raise Failed(f"{tool}: {said['wrong']} of {said['requests']} answers were wrong"
                      f" (the first: {said['first_wrong'] or '-'}); errors {errors}")
-    return Seen(said["requests"], said["seconds"], said["p50_us"], said["p99_us"],
+    return Seen(said["requests"], said["seconds"], said["p50_us"], said["p99_us"], int(said.get("before", 0)),
                 {k: v for k, v in said.items() if k in MORE})
 
 

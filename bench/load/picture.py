@@ -34,7 +34,7 @@ STYLE = """
 
 def svg(results: list[Result], subtitle: str) -> str | None:
     """None when there is no ratio to draw."""
-    rows = [(r, [x for x in r.lines if x.to_reference]) for r in results if not r.row.pairs]
+    rows = [(r, [x for x in r.lines if x.to_reference and x.subject.peer.proxies]) for r in results if not r.row.pairs]
     rows = [(r, lines) for r, lines in rows if lines]
     if not rows:
         return None

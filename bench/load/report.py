@@ -1,4 +1,4 @@
-"""The Markdown of a run: one table to compare, one of what features cost, and the particulars."""
+"""The Markdown of a run: one table to compare, one of what features and growth cost, and the particulars."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from summary import Line, Ratio, Result
 def markdown(results: list[Result], machine: dict[str, Any], plan: dict[str, Any], notes: list[str]) -> str:
     parts = [_preamble(results, machine, plan, notes)]
     single = [r for r in results if not (r.row.pairs or r.row.flips)]
-    paired = [r for r in results if r.row.pairs]
+    paired = [r for r in results if r.row.pairs and not r.row.latency]
     if single:
         parts.append(_comparison(single))
     if paired:
         parts.append(_features(paired))
     if flips := [r for r in results if r.row.flips]:
         parts.append(_flips(flips))
+    if waits := [r for r in results if r.row.latency]:
+        parts.append(_latency(waits))
     parts.append(_particulars(results))
     if any(line.syscalls for r in results for line in r.lines):
         parts.append(_calls(results))
@@ -56,22 +58,41 @@ def _comparison(results: list[Result]) -> str:
 
 
 def _features(results: list[Result]) -> str:
-    table = [_row(["", "", "off", "on", "on − off", "on ÷ off", "workers, on", "requests/s off", "on", "p99 off", "on",
-                   "copies", "weir is to reach"]),
-             _row(["---", "---", *["--:"] * 11])]
+    table = [_row(["", "", "first", "other", "first, µs", "other, µs", "other − first", "other ÷ first", "workers, other",
+                   "requests/s, first", "other", "p99, first", "other", "copies",
+                   "peak MiB, first", "other", "weir is to reach"]),
+             _row(["---", "---", "---", "---", *["--:"] * 13])]
     for r in results:
-        off_name, on_name = (f.name for f in r.row.flavours)
-        for peer in dict.fromkeys(x.subject.peer.name for x in r.lines):
-            off, on = r.find(peer, off_name), r.find(peer, on_name)
-            if off is None or on is None:
-                continue
+        for off, on in _against_first(r):
+            peer = on.subject.peer.name
             table.append(_row([
-                f"**{r.row.title}**", peer, _value(r, off), _value(r, on),
+                f"**{r.row.title}**", peer, off.subject.flavour.name, on.subject.flavour.name, _value(r, off), _value(r, on),
                 "–" if on.over_own_first is None else f"{on.over_own_first:+.2f}", _ratio(on.to_own_first),
                 _number(on.worker_us(), "{:.2f}"), _number(off.median("per_second"), "{:,.0f}"),
                 _number(on.median("per_second"), "{:,.0f}"), _time(off.median("p99_us")), _time(on.median("p99_us")),
-                _number(on.median("copies_percent"), "{:.1f} %"), r.row.reach if peer == "weir" else ""]))
-    return "\n".join(["## What a feature costs (µs of CPU per request)", "", *table, ""])
+                _number(on.median("copies_percent"), "{:.1f} %"), _mib(off.median("peak_memory")),
+                _mib(on.median("peak_memory")), r.row.reach if peer == "weir" else ""]))
+    return "\n".join(["## Each proxy beside itself: what features and growth cost (µs of CPU per request)", "", *table, ""])
+
+
+def _against_first(r: Result) -> list[tuple[Line, Line]]:
+    """Each proxy's lines beside its first one."""
+    return [(first, x) for x in r.lines if (first := r.find(x.subject.peer.name, r.row.flavours[0].name)) not in (None, x)]
+
+
+def _latency(results: list[Result]) -> str:
+    table = [_row(["", "p50", "p99", "max", "turns of the loop", "of them > 1 ms", "by a single step", "waited for the processor",
+                   "peak MiB", "what went on", "weir is to reach"]),
+             _row(["---", *["--:"] * 8, "---", "---"])]
+    for r in results:
+        for x in r.lines:
+            done = ", ".join(f"{n} {what}" for what, n in x.done().items())
+            table.append(_row([
+                f"**{r.row.title}**, {x.subject.label}", *(_time(x.median(f"{what}_us")) for what in ("p50", "p99", "max")),
+                _number(x.median("turns"), "{:,.0f}"), _number(x.median("slow_turns"), "{:,.0f}"),
+                _number(x.median("long_turns"), "{:,.0f}"), _number(x.median("waited_s"), "{:.2f} s"),
+                _mib(x.median("peak_memory")), done or "–", r.row.reach]))
+    return "\n".join(["## How long clients wait while other things go on (all rounds)", "", *table, ""])
 
 
 def _spread(x: Line, of: str) -> str:
@@ -132,6 +153,10 @@ def _ratio(r: Ratio | None) -> str:
 
 def _number(x: float | None, form: str) -> str:
     return "–" if x is None else form.format(x)
+
+
+def _mib(x: float | None) -> str:
+    return "–" if x is None else f"{x / (1 << 20):.0f}"
 
 
 def _percent(x: float | None) -> str:

@@ -27,12 +27,13 @@ from generators import Run, Seen, echo_command, echoed, environment, flips
 from peers.peer import Flavour, Peer, Setting
 from procs import Failed, Proc, Procs, Stuck, free_port, tree
 from rows import Load, Row
+from stress import Stress, make_certificate
 
 T = TypeVar("T")
 IDLE_FIRST = 200  # connections whose memory is not counted: what is allocated once is then there
 WARM_UP, WINDOW = 0.2, 0.65  # shares of a load's time: left out first, measured after that
 RELOAD_PAUSE = 0.25  # seconds between the end of a reload and the next
-RELOAD_TIMES = 3  # as long a load, so that it outlasts the reloads of the window
+STRESS_MAX = 120.0  # seconds that a load may take while everything of stress.py is done once or more
 ECHOES_PER_SECOND = 10000  # about what the asker can do
 FEW_REQUESTS, TRACED_REQUESTS = 2048, 16384  # of a run that is a number of requests
 
@@ -43,6 +44,7 @@ class Plan:
 
     proxy_core: int
     load_cores: set[int]
+    spare_cores: list[int]
     rounds: int = 5
     seconds: int = 2  # of load in a sample; the tools want whole ones
     noise: float = 0.05  # share of the window that others may use of the proxy's core
@@ -51,13 +53,18 @@ class Plan:
     idle: int = 9700  # most connections of an idle row
     flips: int = 200  # most flips of a sample
 
+    def cores_for(self, workers: int) -> set[int]:
+        """A core for each worker, as far as there are: the proxy's, then those nobody has, the load's last."""
+        return set([self.proxy_core, *self.spare_cores, *sorted(self.load_cores)][:workers])
+
 
 @dataclass
 class Subject:
-    """A proxy in one flavour."""
+    """A proxy in one flavour, and its load."""
 
     peer: Peer
     flavour: Flavour
+    load: Load
 
     @property
     def label(self) -> str:
@@ -76,7 +83,8 @@ class Sample:
     per_second: float | None = None
     p50_us: float | None = None
     p99_us: float | None = None
-    max_us: float | None = None  # rows of flips, as are the next three
+    max_us: float | None = None
+    # Rows of flips:
     ack_p50_us: float | None = None
     ack_p99_us: float | None = None
     ack_max_us: float | None = None
@@ -88,6 +96,15 @@ class Sample:
     core_idle: float = 0.0
     noisy: bool = False
     reloads: int = 0  # while the load ran
+    done: dict[str, int] = field(default_factory=dict)  # and what else: see stress.py
+    # Rows of latency: turns of the loops during the load; how many took more than a millisecond; in how many a single step did;
+    # how long the proxy's threads waited for a processor.
+    turns: int | None = None
+    slow_turns: int | None = None
+    long_turns: int | None = None
+    waited_s: float | None = None
+    memory: int = 0  # resident bytes, before the load
+    peak_memory: int = 0  # and at most
     load_average: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
@@ -97,9 +114,9 @@ class Sample:
 class Stage:
     """Everything a sample needs that outlives it."""
 
-    def __init__(self, procs: Procs, backends: Backends, plan: Plan, room: Path, certificate: Path, key: Path):
-        self.procs, self.backends, self.plan, self.room = procs, backends, plan, room
-        self.certificate, self.key = certificate, key
+    def __init__(self, procs: Procs, backends: Backends, plan: Plan, room: Path, tools: Path):
+        self.procs, self.backends, self.plan, self.room, self.tools = procs, backends, plan, room, tools
+        self.certificate = make_certificate(room)
         self.repeats_left = plan.repeats
         self.stuck: list[str] = []
         self._redis: Redis | None = None
@@ -121,30 +138,39 @@ class Stage:
         room = self.room / name
         shutil.rmtree(room, ignore_errors=True)
         room.mkdir()
+        for file in self.certificate:
+            shutil.copy(file, room)
         h2 = subject.flavour.h2_backends
-        new = self.backends.silent.port if row.dead_shadow else self.backends.port("new", h2)
+        new = self.backends.port(row.target, h2)
         legacy = self.echo().port if subject.flavour.echo else self.backends.port("legacy", h2)
         setting = Setting(room=room, plain=free_port(), tls=free_port(), legacy=legacy, new=new,
-                          certificate=self.certificate, key=self.key, flavour=subject.flavour,
+                          certificate=room / "certificate.pem", key=room / "key.pem", flavour=subject.flavour,
                           redis=self.redis().port if subject.flavour.redis else 0)
         argv = subject.peer.prepare(setting)
-        proc = self.procs.start(subject.peer.name, argv, {self.plan.proxy_core})
-        self.procs.await_port(proc, setting.plain)
-        self.procs.await_port(proc, setting.tls)
+        proc = self.procs.start(subject.peer.name, argv, self.plan.cores_for(subject.flavour.workers))
+        for port in (setting.plain, setting.tls) if subject.peer.proxies else (setting.plain,):
+            self.procs.await_port(proc, port)
         return proc, setting
 
     def run(self, load: Load, port: int, seconds: float, exact: int = 0) -> Run:
-        return Run(self.procs, load, port, seconds, self.plan.load_cores, exact)
+        return Run(self.procs, load, port, seconds, self.plan.load_cores, self.tools, exact)
 
 
 class Redis:
     """A Redis that keeps nothing on disk."""
 
     def __init__(self, procs: Procs, room: Path, cpus: set[int]):
-        self.port = free_port()
-        proc = procs.start("redis", ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
-                                     "--appendonly", "no", "--dir", str(room)], cpus)
-        procs.await_port(proc, self.port)
+        self.port, self._procs, self._room, self._cpus = free_port(), procs, room, cpus
+        self.start()
+
+    def start(self) -> None:
+        self._proc = self._procs.start("redis", [
+            "redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir",
+            str(self._room)], self._cpus)
+        self._procs.await_port(self._proc, self.port)
+
+    def kill(self) -> None:
+        self._procs.stop(self._proc, signal.SIGKILL)
 
 
 class Echo:
@@ -164,16 +190,17 @@ def inspect(stage: Stage, row: Row, subject: Subject) -> None:
     """The checks that are made once per proxy and row."""
     proc, setting = stage.raise_proxy(subject, row)
     try:
-        port = port_of(row.load, setting)
-        if row.load.tls:
-            check.handshake(subject.peer, port, row.load.h2)
+        port = port_of(subject.load, setting)
+        if subject.load.tls:
+            check.handshake(subject.peer, port, subject.load.h2)
         if subject.flavour.echo:
-            echoed(stage.procs, row.load, port, FEW_REQUESTS, stage.plan.load_cores).finish()
-        elif not row.dead_shadow:  # there the next request on a connection may wait for the copy
-            check.duties(subject.peer, subject.flavour, row.load, port)
-            check.answers(subject.peer, row.load, port, stage.backends)
-        if row.load.tool == "h2load" and not stage.plan.short:
-            stage.run(row.load, port, 10.0, exact=FEW_REQUESTS).finish()
+            echoed(stage.procs, subject.load, port, FEW_REQUESTS, stage.plan.load_cores).finish()
+        elif row.target == "new":  # there the next request on a connection may wait for the copy
+            if subject.peer.proxies:
+                check.duties(subject.peer, subject.flavour, subject.load, port)
+            check.answers(subject.peer, subject.load, port, stage.backends)
+        if subject.load.tool == "h2load" and not stage.plan.short:
+            stage.run(subject.load, port, 10.0, exact=FEW_REQUESTS).finish()
         if not proc.running():
             raise Failed(f"{subject.label} ended:\n{proc.said()[-2000:]}")
     finally:
@@ -222,50 +249,86 @@ class Watched:
     seen: Seen
     cut: int  # requests under way when the generator ended
     reloads: int = 0
+    done: dict[str, int] = field(default_factory=dict)
+
+
+class Loops:
+    """What the loops of the proxy's workers do from now on."""
+
+    def __init__(self, peer: Peer, setting: Setting, proc: Proc):
+        self._peer, self._setting, self._proc = peer, setting, proc
+        self._turns, self._waited = peer.turns(setting), cpu.waited_seconds(proc.pid)
+
+    def tell(self, sample: Sample) -> None:
+        sample.waited_s = cpu.waited_seconds(self._proc.pid) - self._waited
+        now = self._peer.turns(self._setting)
+        if now is not None and self._turns is not None:
+            turns = now - self._turns
+            sample.turns, sample.slow_turns, sample.long_turns = turns.all, turns.slow, turns.long
 
 
 def _loaded(stage: Stage, row: Row, subject: Subject) -> Sample:
     proc, setting = stage.raise_proxy(subject, row)
     try:
         start = _settled(stage.backends)
+        memory = cpu.memory_bytes(proc.pid, "Rss")
+        loops = Loops(subject.peer, setting, proc) if row.latency else None
         watch = _watch_all if stage.plan.short else _watch_window
         watched = watch(stage, row, subject, setting, proc)
         whole = _settled(stage.backends) - start
         if not (proc.running() and watched.before.pids <= watched.after.pids):
             raise Failed(f"{subject.label} ended or lost a process under load:\n{proc.said()[-2000:]}")
         _judge(row, subject, watched, whole)
-        return _figures(row, subject, watched, whole)
+        sample = _figures(row, subject, watched, whole)
+        sample.memory, sample.peak_memory = memory, cpu.peak_bytes(proc.pid)
+        check.growth(subject.label, memory, sample.peak_memory, row.growth)
+        if loops is not None:
+            loops.tell(sample)
+        return sample
     finally:
         stage.procs.stop(proc)
 
 
 def _watch_window(stage: Stage, row: Row, subject: Subject, setting: Setting, proc: Proc) -> Watched:
-    seconds = stage.plan.seconds * (RELOAD_TIMES if row.flavours[-1].reloads else 1)
-    run = stage.run(row.load, port_of(row.load, setting), seconds)
+    seconds = stage.plan.seconds * row.times
+    run = stage.run(subject.load, port_of(subject.load, setting), STRESS_MAX if subject.flavour.stress else seconds)
     time.sleep(WARM_UP * seconds)
     cpu_a, count_a = _moment(stage, proc)
-    reloads = _pass(stage, subject, setting, WINDOW * seconds)
+    watched = _pass(stage, subject, setting, WINDOW * seconds)
     cpu_b, count_b = _moment(stage, proc)
     if not run.proc.running():
         raise Stuck(f"{subject.label}: the load ended before the window did")
-    return Watched(cpu_a, cpu_b, count_b - count_a, run.finish(), run.cut, reloads)
+    if subject.flavour.stress:
+        run.stop()
+    return Watched(cpu_a, cpu_b, count_b - count_a, run.finish(), run.cut, *watched)
 
 
 def _watch_all(stage: Stage, row: Row, subject: Subject, setting: Setting, proc: Proc) -> Watched:
     cpu_a, count_a = _moment(stage, proc)
-    run = stage.run(row.load, port_of(row.load, setting), 1, exact=FEW_REQUESTS)
-    reloads = _pass(stage, subject, setting, RELOAD_PAUSE) if subject.flavour.reloads else 0
+    stress = subject.flavour.stress
+    run = stage.run(subject.load, port_of(subject.load, setting), STRESS_MAX if stress else 1,
+                    exact=0 if stress else FEW_REQUESTS)
+    watched = _pass(stage, subject, setting, RELOAD_PAUSE if subject.flavour.reloads else 0.0)
+    if stress:
+        run.stop()
     seen = run.finish()
     _settled(stage.backends)
     cpu_b, count_b = _moment(stage, proc)
-    return Watched(cpu_a, cpu_b, count_b - count_a, seen, run.cut, reloads)
+    return Watched(cpu_a, cpu_b, count_b - count_a, seen, run.cut, *watched)
 
 
-def _pass(stage: Stage, subject: Subject, setting: Setting, seconds: float) -> int:
-    """Lets the window pass, with reloads when the flavour wants them; how many. Each must succeed."""
-    if not subject.flavour.reloads:
-        time.sleep(seconds)
-        return 0
+def _pass(stage: Stage, subject: Subject, setting: Setting, seconds: float) -> tuple[int, dict[str, int]]:
+    """Lets the window pass, with reloads and stress when the flavour wants them; how many, and how often what."""
+    if subject.flavour.stress:
+        return 0, Stress(stage.redis(), subject.peer, setting).go_on(seconds)
+    if subject.flavour.reloads:
+        return _reloads(subject, setting, seconds), {}
+    time.sleep(seconds)
+    return 0, {}
+
+
+def _reloads(subject: Subject, setting: Setting, seconds: float) -> int:
+    """Each must succeed."""
     end, turn = time.monotonic() + seconds, 0
     while time.monotonic() < end:
         turn += 1
@@ -305,20 +368,21 @@ def _settled(backends: Backends) -> Counts:
 
 def _judge(row: Row, subject: Subject, watched: Watched, whole: Counts) -> None:
     """What the backends counted must be what the generator saw, but for what was on its way at the end."""
-    flavour, answered = subject.flavour, watched.seen.requests
-    served = whole.requests["legacy"] if flavour.mirror else whole.total
+    flavour, answered = subject.flavour, watched.seen.requests + watched.seen.before
+    served = whole.requests["legacy"] if flavour.mirror and not flavour.stress else whole.total
     probes = answered // 20 + 8 if flavour.mirror else 0  # weir asks the serving side again for 2 of 100 mirrored ones
-    if not answered <= served <= answered + watched.cut + probes:
+    copies = answered if flavour.stress else 0  # of either side: it is flipped
+    if not answered <= served <= answered + watched.cut + probes + copies:
         raise Failed(f"{subject.label}: the client got {answered} answers, the backends served {served}")
-    if flavour.mirror and whole.requests["new"] > served:
+    if flavour.mirror and not flavour.stress and whole.requests["new"] > served:
         raise Failed(f"{subject.label}: {whole.requests['new']} copies of {served} requests")
-    if not (row.dead_shadow or flavour.mirror):
-        check.kept_alive(subject.label, whole, 2 * row.load.connections * row.load.streams + 64)
+    if subject.peer.proxies and not flavour.mirror:
+        check.kept_alive(subject.label, whole, 2 * subject.load.connections * subject.load.streams + 64)
 
 
 def _figures(row: Row, subject: Subject, watched: Watched, whole: Counts) -> Sample:
     a, b, seen, mirrored = watched.before, watched.after, watched.seen, subject.flavour.mirror
-    requests = watched.inside.requests["legacy"] if mirrored else watched.inside.total
+    requests = watched.inside.requests["legacy"] if mirrored and not subject.flavour.stress else watched.inside.total
     wall, used = b.at - a.at, b.proxy - a.proxy
     others = max(0.0, (b.core_busy - a.core_busy) - used)
     # With a dead shadow some proxies serve next to nothing; a figure per request would then be noise.
@@ -327,10 +391,10 @@ def _figures(row: Row, subject: Subject, watched: Watched, whole: Counts) -> Sam
     return Sample(
         value=used * per if per else None, requests=requests, window_s=wall, cpu_s=used,
         threads_us={n: round((s - a.threads.get(n, 0.0)) * per, 3) for n, s in b.threads.items()} if per else {},
-        per_second=seen.per_second(), p50_us=seen.p50_us, p99_us=seen.p99_us,
-        new_percent=None if mirrored else check.split(subject.label, subject.flavour, whole),
-        copies_percent=100 * copies if mirrored and not row.dead_shadow else None,
-        backend_connections=sum(whole.connections.values()), reloads=watched.reloads,
+        per_second=seen.per_second(), p50_us=seen.p50_us, p99_us=seen.p99_us, max_us=seen.more.get("max_us"),
+        new_percent=check.split(subject.label, subject.flavour, whole) if subject.peer.proxies and not mirrored else None,
+        copies_percent=100 * copies if mirrored and row.target == "new" else None,
+        backend_connections=sum(whole.connections.values()), reloads=watched.reloads, done=watched.done,
         core_others=others / wall, core_steal=(b.core_steal - a.core_steal) / wall,
         core_idle=(b.core_idle - a.core_idle) / wall, load_average=_load_average())
 
@@ -339,7 +403,7 @@ def _flips(stage: Stage, row: Row, subject: Subject) -> Sample:
     """Flips through Redis while a few connections ask without a pause."""
     raised = [stage.raise_proxy(subject, row, f"proxy-{n}") for n in range(row.fleet)]
     try:
-        seen = flips(stage.procs, row.load, [port_of(row.load, s) for _, s in raised], raised[0][1].redis,
+        seen = flips(stage.procs, subject.load, [port_of(subject.load, s) for _, s in raised], raised[0][1].redis,
                      min(row.flips, stage.plan.flips), stage.plan.load_cores)
         for proc, _ in raised:
             if not proc.running():
@@ -356,7 +420,7 @@ def _echoes(stage: Stage, row: Row, subject: Subject) -> Sample:
     proc, setting = stage.raise_proxy(subject, row)
     number = FEW_REQUESTS if stage.plan.short else ECHOES_PER_SECOND * stage.plan.seconds
     try:
-        run = echoed(stage.procs, row.load, port_of(row.load, setting), number, stage.plan.load_cores)
+        run = echoed(stage.procs, subject.load, port_of(subject.load, setting), number, stage.plan.load_cores)
         a = cpu.read(tree(proc.pid), stage.plan.proxy_core)
         seen = run.finish()
         b = cpu.read(tree(proc.pid), stage.plan.proxy_core)
@@ -378,15 +442,15 @@ def _idle(stage: Stage, row: Row, subject: Subject) -> Sample:
     held: list[socket.socket] = []
     number = min(row.idle, stage.plan.idle)
     try:
-        port = port_of(row.load, setting)
+        port = port_of(subject.load, setting)
         context = ssl.create_default_context()
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         for _ in range(min(IDLE_FIRST, number)):
-            held.append(_waiting(port, context if row.load.tls else None))
+            held.append(_waiting(port, context if subject.load.tls else None))
         before = _memory(proc)
         for _ in range(number):
-            held.append(_waiting(port, context if row.load.tls else None))
+            held.append(_waiting(port, context if subject.load.tls else None))
         after = _memory(proc)
         if not proc.running():
             raise Failed(f"{subject.label} ended:\n{proc.said()[-2000:]}")
@@ -432,8 +496,8 @@ def syscalls(stage: Stage, row: Row, subject: Subject) -> dict[str, float]:
     counted = stage.room / "strace.txt"
     counted.unlink(missing_ok=True)
     try:
-        port = port_of(row.load, setting)
-        stage.run(row.load, port, 1.0, exact=FEW_REQUESTS).finish()
+        port = port_of(subject.load, setting)
+        stage.run(subject.load, port, 1.0, exact=FEW_REQUESTS).finish()
         attach = [arg for pid in tree(proc.pid) for arg in ("-p", str(pid))]
         tracer = stage.procs.start("strace", ["strace", "-f", "-c", "-o", str(counted), *attach],
                                    stage.plan.load_cores, environment())
@@ -441,7 +505,7 @@ def syscalls(stage: Stage, row: Row, subject: Subject) -> dict[str, float]:
             stage.procs.await_that(tracer, lambda: "attached" in tracer.said(), "is not attached")
             start = _settled(stage.backends)
             # By number: after a run by time h2load waits for ever on a server that strace slows down.
-            stage.run(row.load, port, 2.0, exact=FEW_REQUESTS if stage.plan.short else TRACED_REQUESTS).finish()
+            stage.run(subject.load, port, 2.0, exact=FEW_REQUESTS if stage.plan.short else TRACED_REQUESTS).finish()
             requests = (_settled(stage.backends) - start).total
         finally:
             stage.procs.stop(tracer, signal.SIGINT)

@@ -15,7 +15,7 @@ from rows import Row
 from sample import Sample, Subject
 
 MEDIANS = ("value", "per_second", "p50_us", "p99_us", "max_us", "ack_p50_us", "ack_p99_us", "ack_max_us", "new_percent",
-           "copies_percent", "core_idle", "core_others")
+           "copies_percent", "core_idle", "core_others", "turns", "slow_turns", "long_turns", "waited_s", "memory", "peak_memory")
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Line:
     samples: list[Sample] = field(default_factory=list)
     syscalls: dict[str, float] = field(default_factory=dict)
     to_reference: Ratio | None = None  # against nginx in the same flavour
-    to_own_first: Ratio | None = None  # a second flavour against the first of the same proxy
+    to_own_first: Ratio | None = None  # another flavour against the first of the same proxy
     over_own_first: float | None = None  # the difference, in the row's unit
 
     def median(self, what: str) -> float | None:
@@ -45,6 +45,11 @@ class Line:
         sums = [sum(us for name, us in s.threads_us.items() if name.startswith("worker"))
                 for s in self.samples if s.threads_us]
         return statistics.median(sums) if sums and max(sums) > 0 else None
+
+    def done(self) -> dict[str, int]:
+        """What was done to the proxy meanwhile, in all samples."""
+        names = {name for s in self.samples for name in s.done}
+        return {name: sum(s.done.get(name, 0) for s in self.samples) for name in sorted(names)}
 
     @property
     def noisy(self) -> int:

@@ -8,12 +8,15 @@ from peers.peer import Flavour, Peer, Setting
 
 CONF = """\
 global
-    nbthread 1
+    nbthread {s.flavour.workers}
     maxconn 9920
     maxpipes 40
     ssl-default-bind-options ssl-min-ver TLSv1.3
     ssl-default-bind-ciphersuites TLS_AES_128_GCM_SHA256
     tune.bufsize {bufsize}
+    # By default connections to servers are no longer kept when a quarter of the descriptors are in use.
+    tune.pool-low-fd-ratio 99
+    tune.pool-high-fd-ratio 100
 
 defaults
     mode http
@@ -45,7 +48,7 @@ class HAProxy(Peer):
     command = "haproxy"
 
     def can(self, flavour: Flavour) -> bool:
-        return super().can(replace(flavour, h2_backends=False, echo=False))
+        return super().can(replace(flavour, h2_backends=False, echo=False, workers=1))
 
     def prepare(self, setting: Setting) -> list[str]:
         bundle = setting.room / "bundle.pem"
