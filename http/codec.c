@@ -51,6 +51,11 @@ bool codec_is_idle(const struct codec *c)
     return c->vt->is_idle(c);
 }
 
+bool codec_is_blank(const struct codec *c)
+{
+    return c->vt->is_blank != NULL && c->vt->is_blank(c);
+}
+
 bool codec_is_done(const struct codec *c)
 {
     return c->vt->is_done(c);

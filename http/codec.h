@@ -85,6 +85,10 @@ void codec_shutdown(struct codec *c, bool now);
 bool codec_is_idle(const struct codec *c);
 /* No stream is open, and none was left unfinished. A head may be half-received. */
 
+bool codec_is_blank(const struct codec *c);
+/* HTTP/1 towards a client: as good as a new one, with not a byte of a request seen; it may be freed
+ * and made again when bytes come. */
+
 bool codec_is_done(const struct codec *c);
 /* Nothing more can happen on this connection: close it when everything is written. */
 

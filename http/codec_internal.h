@@ -14,6 +14,7 @@ struct codec_vt {
                                 const struct http_stream_events *on, void *owner);
     void (*shutdown)(struct codec *c, bool now);
     bool (*is_idle)(const struct codec *c);
+    bool (*is_blank)(const struct codec *c); /* NULL: never */
     bool (*is_done)(const struct codec *c);
     bool (*is_cut)(const struct codec *c);
     bool (*is_reading)(const struct codec *c);

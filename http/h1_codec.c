@@ -211,6 +211,13 @@ static bool h1_is_idle(const struct codec *c)
     return !h->busy && h->rx == RX_HEAD;
 }
 
+static bool h1_is_blank(const struct codec *c)
+{
+    const struct h1 *h = h1_of(c);
+    bool untouched = !h->busy && h->rx == RX_HEAD && h->scanned == 0 && !h->skipped;
+    return h->client && untouched && h->keep && !h->draining && !h->done && c->out->n == 0;
+}
+
 static bool h1_is_done(const struct codec *c)
 {
     return h1_of(c)->done;
@@ -261,6 +268,7 @@ static const struct codec_vt h1_vt = {
     .open = h1_open,
     .shutdown = h1_shutdown,
     .is_idle = h1_is_idle,
+    .is_blank = h1_is_blank,
     .is_done = h1_is_done,
     .is_cut = h1_is_cut,
     .is_reading = h1_is_reading,
@@ -274,13 +282,15 @@ static enum err h1_new(struct codec **c, bool client, const struct codec_options
                        const struct codec_host *host, void *arg, struct chunkq *out)
 {
     *c = NULL;
-    struct h1 *h = calloc(1, sizeof(*h));
+    struct h1 *h = malloc(sizeof(*h)); /* glibc's calloc would not look into the thread's cache */
     if (h == NULL)
         return ERR_NO_MEMORY;
-    h->codec = (struct codec){CODEC_MAGIC, &h1_vt, opts, host, arg, out};
-    h->stream = (struct http_stream){.magic = HTTP_STREAM_MAGIC, .ops = &h1_ops};
-    h->client = client;
-    h->keep = true;
+    *h = (struct h1){
+        .codec = {CODEC_MAGIC, &h1_vt, opts, host, arg, out},
+        .stream = {.magic = HTTP_STREAM_MAGIC, .ops = &h1_ops},
+        .client = client,
+        .keep = true,
+    };
     *c = &h->codec;
     return ERR_OK;
 }

@@ -10,7 +10,7 @@
 enum rx { RX_HEAD, RX_BODY, RX_COMPLETE, RX_CUT };
 enum tx { TX_HEAD, TX_BODY, TX_COMPLETE, TX_BROKEN };
 
-/* Every idle connection has one, so flags stand together. */
+/* Every idle connection to a server has one, so flags stand together. */
 struct h1 {
     struct codec codec;
     struct http_stream stream;

@@ -183,9 +183,12 @@ static bool read_tls(struct conn *c, char *p, size_t n, size_t *got, bool *end)
 static bool read_some(struct conn *c, char *p, size_t n, size_t *got, bool *end)
 {
     *end = false;
-    if (c->role->pass != NULL && c->tls == NULL && c->role->pass(c, p, n, got))
+    if (c->tls != NULL)
+        return read_tls(c, p, n, got, end);
+    struct http_stream *s = c->role->pass != NULL ? codec_passing(c->codec) : NULL;
+    if (s != NULL && c->role->pass(c, s, p, n, got))
         return c->state == CONN_OPEN;
-    return c->tls != NULL ? read_tls(c, p, n, got, end) : read_plain(c, p, n, got, end);
+    return read_plain(c, p, n, got, end);
 }
 
 /* --- feeding --- */
@@ -409,8 +412,21 @@ static void throw_away(struct conn *c)
     conn_later(c, CONN_LATER_TURN);
 }
 
+static bool is_awake(struct conn *c)
+{
+    if (c->codec != NULL)
+        return true;
+    if (!c->readable)
+        return false;
+    if (!c->role->wake(c))
+        conn_close(c, ERR_NO_MEMORY);
+    return c->state == CONN_OPEN;
+}
+
 static void open_turn(struct conn *c)
 {
+    if (!is_awake(c))
+        return;
     if (codec_is_reading(c->codec))
         read_and_feed(c);
     else if (c->readable)
@@ -468,14 +484,17 @@ enum err conn_register(struct conn *c)
 
 void conn_finish(struct conn *c)
 {
-    bool sending = c->readable || c->rx.n > 0 || !codec_is_idle(c->codec);
-    bool may_lose = c->role->lingers && sending && !c->peer_ended && !codec_is_cut(c->codec);
-    if (c->tls != NULL && !codec_is_cut(c->codec))
+    bool idle = c->codec == NULL || codec_is_idle(c->codec);
+    bool cut = c->codec != NULL && codec_is_cut(c->codec);
+    bool sending = c->readable || c->rx.n > 0 || !idle;
+    bool may_lose = c->role->lingers && sending && !c->peer_ended && !cut;
+    if (c->tls != NULL && !cut)
         tls_bye(c->tls);
     if (!may_lose) {
         conn_close(c, ERR_OK);
         return;
     }
-    codec_closed(c->codec, c->role->ended);
+    if (c->codec != NULL)
+        codec_closed(c->codec, c->role->ended);
     linger(c, ERR_OK);
 }

@@ -23,14 +23,15 @@ struct conn_role {
     enum err (*preamble)(struct conn *c, struct span in, size_t *used);
     /* CONN_PREAMBLE: what comes in front of TLS and HTTP; *used 0: more is needed */
     bool (*greet)(struct conn *c); /* connected: what goes out in front of them; may be NULL */
-    bool (*established)(
-        struct conn *c); /* the socket and TLS are up: make the codec. False: close */
+    bool (*established)(struct conn *c); /* the socket and TLS are up. False: close */
+    bool (*wake)(struct conn *c);
+    /* bytes came and there is no codec: make it. False: close. NULL: `established` has made it */
     void (*settled)(
         struct conn *c); /* bytes went in or out: set timers, put it back into its pool */
     void (*closed)(struct conn *c, enum err why); /* once; streams know already */
     void (*free)(struct conn *c);
-    bool (*pass)(struct conn *c, char *p, size_t n, size_t *got);
-    /* plaintext: takes what has come past the codec, see splice_answer(); may be NULL */
+    bool (*pass)(struct conn *c, struct http_stream *s, char *p, size_t n, size_t *got);
+    /* takes what has come of this body past the codec, see splice_answer(); may be NULL */
     bool lingers; /* a peer that is still sending is waited for, see conn_finish() */
     enum err connect_failed, tls_failed, reset, ended; /* how failures are called on this side */
 };
@@ -56,11 +57,9 @@ enum { CONN_MAGIC = 0x434f4e4e };
 struct conn {
     unsigned magic;
     int fd;
-    enum conn_state state;
-    enum err ending; /* why it is in CONN_LINGER */
     struct worker *worker;
     const struct conn_role *role;
-    struct codec *codec; /* from CONN_OPEN on */
+    struct codec *codec; /* from CONN_OPEN on, but for idle clients with HTTP/1 */
     struct tls *tls;     /* NULL: plaintext */
     struct chunkq out;
     struct buf rx;     /* read and not yet taken by the codec */
@@ -71,7 +70,9 @@ struct conn {
     struct conn *next_dirty;
     uint64_t wrote_ms; /* when bytes last went out, or out was empty */
     unsigned lingered; /* bytes thrown away since CONN_LINGER */
-    uint8_t later;     /* enum conn_later */
+    enum conn_state state : 8;
+    enum err ending : 8; /* why it is in CONN_LINGER */
+    uint8_t later;       /* enum conn_later */
     bool dirty;
     bool in_turn;  /* conn_turn is on the stack */
     bool readable; /* the socket may have bytes */

@@ -9,6 +9,8 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
+enum { FEW = 256 }; /* clients of a worker whose codecs are kept */
+
 static struct front *front_of(struct conn *c)
 {
     return CONTAINER_OF(c, struct front, conn);
@@ -44,14 +46,10 @@ static const struct codec_host host = {
 
 /* --- the role --- */
 
-static bool established(struct conn *c)
+static bool wake(struct conn *c)
 {
     struct front *f = front_of(c);
     struct worker *w = c->worker;
-    if (c->tls != NULL) {
-        metric_inc(w->handshakes[tls_is_resumed(c->tls)]);
-        f->h2 = tls_is_h2(c->tls);
-    }
     enum err e = f->h2 ? codec_h2_client(&c->codec, &w->codec, &host, c, &c->out)
                        : codec_h1_client(&c->codec, &w->codec, &host, c, &c->out);
     if (e != ERR_OK)
@@ -61,22 +59,49 @@ static bool established(struct conn *c)
     return true;
 }
 
+/* Over HTTP/2 weir speaks first. */
+static bool established(struct conn *c)
+{
+    struct front *f = front_of(c);
+    f->up = true;
+    if (c->tls != NULL) {
+        metric_inc(c->worker->handshakes[tls_is_resumed(c->tls)]);
+        f->h2 = tls_is_h2(c->tls);
+    }
+    return !f->h2 || wake(c);
+}
+
+static bool is_idle(const struct conn *c)
+{
+    return c->codec == NULL || codec_is_idle(c->codec);
+}
+
+/* Between two requests over HTTP/1 a client's connection can do without a codec. To make one again
+ * costs a little, so only where there are many. */
+static void rest(struct conn *c)
+{
+    bool is_used = c->rx.n > 0 || c->later != 0 || c->dirty;
+    if (c->codec != NULL && !is_used && codec_is_blank(c->codec))
+        codec_free(&c->codec);
+}
+
 /* One timer, told apart by what the connection is doing when it fires. Setting it later than it
  * already lies is free. */
 static void settled(struct conn *c)
 {
     struct front *f = front_of(c);
     struct worker *w = c->worker;
-    bool in_head = !f->h2 && c->rx.n > 0 && codec_is_idle(c->codec);
-    if (in_head) {
+    bool idle = is_idle(c);
+    if (idle && c->rx.n > 0 && !f->h2) {
         if (!f->head_timer)
             loop_timer_set(w->loop, &c->timer, w->timeouts.client_header);
         f->head_timer = true;
         return;
     }
     f->head_timer = false;
-    loop_timer_set(w->loop, &c->timer,
-                   codec_is_idle(c->codec) ? w->timeouts.client_idle : w->timeouts.stream_idle);
+    loop_timer_set(w->loop, &c->timer, idle ? w->timeouts.client_idle : w->timeouts.stream_idle);
+    if (idle && w->nfronts > FEW)
+        rest(c);
 }
 
 static enum err count_in(struct front *f)
@@ -105,7 +130,7 @@ static void closed(struct conn *c, enum err why)
     if (why == ERR_BAD_PROXY_HEADER || why == ERR_PROXY_HEADER_TIMEOUT ||
         why == ERR_TOO_MANY_FROM_CLIENT) {
         listener_count_refused(why);
-    } else if (c->tls != NULL && c->codec == NULL) {
+    } else if (c->tls != NULL && !f->up) {
         metric_inc(METRIC_TLS_FAILED);
         log_debug("tls", "handshake with " SPAN_FMT " failed: %s: %s",
                   SPAN_ARG(front_client_text(f)), err_sentence(why), tls_reason(c->tls));
@@ -126,7 +151,9 @@ static void closed(struct conn *c, enum err why)
 static void front_free(struct conn *c)
 {
     struct worker *w = c->worker;
-    free(front_of(c));
+    struct front *f = front_of(c);
+    free(f->server);
+    free(f);
     worker_left(w);
 }
 
@@ -135,6 +162,7 @@ static enum err preamble(struct conn *c, struct span in, size_t *used);
 static const struct conn_role role = {
     .preamble = preamble,
     .established = established,
+    .wake = wake,
     .settled = settled,
     .closed = closed,
     .free = front_free,
@@ -171,9 +199,11 @@ static void open_timeout(struct front *f)
     uint64_t now = loop_now_ms(w->loop);
     if (f->head_timer) {
         head_timeout(f);
-    } else if (codec_is_idle(c->codec)) {
-        codec_shutdown(c->codec, true); /* HTTP/2 says GOAWAY, HTTP/1 just ends */
-        conn_flush(c);
+    } else if (is_idle(c)) {
+        if (c->codec != NULL) {
+            codec_shutdown(c->codec, true); /* HTTP/2 says GOAWAY, HTTP/1 just ends */
+            conn_flush(c);
+        }
         if (c->state == CONN_OPEN)
             conn_finish(c);
     } else if (c->out.n > 0 && now - c->wrote_ms >= w->timeouts.stream_idle) {
@@ -220,12 +250,24 @@ bool front_is_trusted(struct listener *l, const struct address *peer)
 
 struct endpoints front_endpoints(const struct front *f)
 {
-    struct endpoints who = {f->peer, f->server};
+    struct endpoints who = {.client = f->peer};
     struct address here = {.len = sizeof(here.sa)};
-    if (who.server.n == 0 &&
-        getsockname(f->conn.fd, (struct sockaddr *)(void *)&here.sa, &here.len) == 0)
+    if (f->server != NULL)
+        who.server = *f->server;
+    else if (getsockname(f->conn.fd, (struct sockaddr *)(void *)&here.sa, &here.len) == 0)
         who.server = endpoint_at(&here);
     return who;
+}
+
+static enum err keep_server(struct front *f, const struct endpoint *server)
+{
+    if (server->n == 0)
+        return ERR_OK;
+    f->server = malloc(sizeof(*f->server));
+    if (f->server == NULL)
+        return ERR_NO_MEMORY;
+    *f->server = *server;
+    return ERR_OK;
 }
 
 static enum err preamble(struct conn *c, struct span in, size_t *used)
@@ -237,8 +279,8 @@ static enum err preamble(struct conn *c, struct span in, size_t *used)
         return ERR_OK;
     if (who.client.n > 0) {
         f->peer = who.client;
-        f->server = who.server;
         f->text_n = 0;
+        TRY(keep_server(f, &who.server));
         TRY(count_in(f));
     }
     loop_timer_set(c->worker->loop, &c->timer,
@@ -247,10 +289,17 @@ static enum err preamble(struct conn *c, struct span in, size_t *used)
     return ERR_OK;
 }
 
+/* Most addresses are short, and there are many connections. */
+static size_t text_room(const struct listener *l, const struct address *peer)
+{
+    enum { SHORT = sizeof("255.255.255.255") };
+    return l->proxy_protocol || peer->sa.ss_family == AF_INET6 ? ADDRESS_TEXT : SHORT;
+}
+
 enum err front_new(struct listener *l, int fd, const struct address *peer)
 {
     struct worker *w = l->worker;
-    struct front *f = calloc(1, sizeof(*f));
+    struct front *f = calloc(1, sizeof(*f) + text_room(l, peer));
     if (f == NULL)
         return ERR_NO_MEMORY;
     struct conn *c = &f->conn;
@@ -297,7 +346,10 @@ void front_drain(struct front *f, bool now)
     struct conn *c = &f->conn;
     if (c->state != CONN_OPEN)
         return;
-    codec_shutdown(c->codec, now);
+    if (c->codec != NULL)
+        codec_shutdown(c->codec, now);
+    else if (now)
+        conn_finish(c);
     worker_flush(c->worker);
 }
 
@@ -308,8 +360,7 @@ struct span front_client_ip(const struct front *f)
 
 struct span front_client_text(struct front *f)
 {
-    if (f->text_n == 0) {
+    if (f->text_n == 0)
         f->text_n = (uint8_t)networks_text(front_client_ip(f), f->text);
-    }
     return span_of(f->text, f->text_n);
 }

@@ -11,13 +11,14 @@ struct front {
     struct listener *listener;
     struct front *prev; /* in worker.fronts */
     struct front *next;
-    struct endpoint peer;   /* the client, as far as the connection knows */
-    struct endpoint server; /* where it connected to, by a PROXY header; n 0: ask the socket */
-    bool counted;           /* in the tally of its client */
-    uint8_t text_n;         /* of the peer's address without the port; 0: not yet written */
-    char text[ADDRESS_TEXT];
+    struct endpoint *server; /* where it connected to, by a PROXY header; NULL: ask the socket */
+    struct endpoint peer;    /* the client, as far as the connection knows */
+    bool counted;            /* in the tally of its client */
+    bool up;                 /* so is TLS, if it has any */
     bool h2;
     bool head_timer; /* the timer runs for a request head */
+    uint8_t text_n;  /* of the peer's address without the port; 0: not yet written */
+    char text[];     /* as long as it can become */
 };
 
 enum err front_new(struct listener *l, int fd, const struct address *peer) MUST_USE;

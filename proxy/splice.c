@@ -51,10 +51,9 @@ static bool is_open_to(const struct conn *to)
 
 /* The exchange whose answer arrives, if enough is still to come, its client takes it as it is, and
  * nothing here wants to see it. */
-static struct exchange *of_whom(struct conn *c)
+static struct exchange *of_whom(const struct conn *c, struct http_stream *s)
 {
-    struct http_stream *s = c->rx.n > 0 ? NULL : codec_passing(c->codec);
-    if (s == NULL || s->on != &exchange_backend_events)
+    if (c->rx.n > 0 || s->on != &exchange_backend_events)
         return NULL;
     struct exchange *x;
     OBJ_CAST(x, s->owner, EXCHANGE_MAGIC);
@@ -113,10 +112,10 @@ static size_t push(struct exchange *x, size_t n)
     return left;
 }
 
-bool splice_answer(struct conn *c, char *p, size_t n, size_t *got)
+bool splice_answer(struct conn *c, struct http_stream *s, char *p, size_t n, size_t *got)
 {
     struct worker *w = c->worker;
-    struct exchange *x = of_whom(c);
+    struct exchange *x = of_whom(c, s);
     *got = 0;
     if (x == NULL || !has_pipe(w))
         return false;

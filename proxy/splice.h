@@ -8,9 +8,10 @@
 void splice_begin(struct worker *w);
 void splice_end(struct worker *w);
 
-bool splice_answer(struct conn *c, char *p, size_t n, size_t *got);
-/* In place of a read from a server's plaintext connection. False: nothing was done, read as usual.
- * True: what had come is on its way to the client but for *got bytes, now at p, which shall be fed
- * as usual; the connection may have been closed. n is at least 64 KiB. */
+bool splice_answer(struct conn *c, struct http_stream *s, char *p, size_t n, size_t *got);
+/* In place of a read from a server's plaintext connection that codec_passing() gave s for. False:
+ * nothing was done, read as usual. True: what had come is on its way to the client but for *got
+ * bytes, now at p, which shall be fed as usual; the connection may have been closed. n is at least
+ * 64 KiB. */
 
 #endif

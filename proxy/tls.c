@@ -25,9 +25,9 @@ struct tls {
     struct tls_sessions *sessions; /* towards servers; NULL: none are kept */
     struct tls_peer *peer;         /* made when asked for */
     int fd;
-    bool drained; /* the last read from the socket came back short */
-    bool ended;   /* and the one that found its end */
-    char reason[160];
+    bool drained;       /* the last read from the socket came back short */
+    bool ended;         /* and the one that found its end */
+    const char *reason; /* OpenSSL's constant; NULL: nothing went wrong */
 };
 
 /* --- the BIO --- */
@@ -194,9 +194,9 @@ static void note_reason(struct tls *t)
     unsigned long e = ERR_peek_last_error();
     const char *text = e == 0 ? NULL : ERR_reason_error_string(e);
     if (verify != X509_V_OK)
-        (void)snprintf(t->reason, sizeof(t->reason), "%s", X509_verify_cert_error_string(verify));
+        t->reason = X509_verify_cert_error_string(verify);
     else
-        (void)snprintf(t->reason, sizeof(t->reason), "%s", text != NULL ? text : "connection lost");
+        t->reason = text != NULL ? text : "connection lost";
 }
 
 /* With TLS 1.3 a server says what it thinks of a client's certificate, or of there being none, when
@@ -318,5 +318,5 @@ enum err tls_client_of(struct tls *t, struct tls_client *out, bool *shown)
 
 const char *tls_reason(const struct tls *t)
 {
-    return t->reason;
+    return t->reason == NULL ? "" : t->reason;
 }

@@ -748,6 +748,30 @@ static void test_shutdown(void **state)
     rig_end(&r);
 }
 
+/* --- blank: nothing would be lost with it --- */
+
+static void test_blank(void **state)
+{
+    static const struct rig_script script[] = {{.when = ON_END, EMPTY_A}};
+    UNUSED(state);
+    struct rig r;
+    start(&r, script);
+    assert_true(codec_is_blank(r.codec));
+    rig_feed(&r, SPAN("\r\n"), 0, NULL);
+    assert_false(codec_is_blank(r.codec)); /* a second one is not forgiven */
+    rig_feed(&r, SPAN("POST / HTTP/1.1\r\n" A "Content-Length: 1\r\n\r\n"), 0, NULL);
+    assert_false(codec_is_blank(r.codec));
+    r.window = 1;
+    rig_feed(&r, SPAN("x"), 0, NULL);
+    assert_false(codec_is_blank(r.codec)); /* its answer is not written */
+    while (r.out.n > 0)
+        rig_flush(&r);
+    assert_true(codec_is_blank(r.codec));
+    codec_shutdown(r.codec, false);
+    assert_false(codec_is_blank(r.codec)); /* the next answer is to say so */
+    rig_end(&r);
+}
+
 /* --- tunnels --- */
 
 /* Given up because the other end broke: reset. Because it ended without a word: an orderly end, but
@@ -869,6 +893,7 @@ int main(void)
         cmocka_unit_test(test_next_request_waits_for_the_socket),
         cmocka_unit_test(test_cut_with_the_rest_queued),
         cmocka_unit_test(test_shutdown),
+        cmocka_unit_test(test_blank),
         cmocka_unit_test(test_tunnel_given_up),
         cmocka_unit_test(test_tunnel_half_closed),
         cmocka_unit_test(test_early_answer_at_once),
