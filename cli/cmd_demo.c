@@ -119,6 +119,12 @@ static void say_what_to_try(const struct demo *d, struct span https, struct span
         "  curl -ki " SPAN_FMT "/api/orders/17                        # x-backend: who answered\n"
         "  curl -k " SPAN_FMT "/api/orders/17 -H 'x-user-id: user-3'  # a user stays on a side\n",
         SPAN_ARG(https), SPAN_ARG(https));
+    printf(
+        "  curl -sN --http1.1 --output - " SPAN_FMT
+        "/live -H 'Connection: Upgrade' -H 'Upgrade: websocket' \\\n"
+        "       -H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg=='\n"
+        "                                               # a WebSocket, until a flip moves it\n",
+        SPAN_ARG(http));
     printf("  %s explain /api/orders/17 --header 'x-user-id: user-3'\n", weir);
     printf("  %s status\n", weir);
     printf("  %s weight default 50 --why 'half of them'\n", weir);
@@ -224,6 +230,7 @@ static int compose(struct demo *d, const struct demo_options *o)
                                .new_ = new_,
                                .new_percent = d->new_percent,
                                .shadow_percent = "100",
+                               .drain = "2s",
                                .sticky = "header:x-user-id,ip",
                                .state_dir = d->dir,
                                .log_level = "info",

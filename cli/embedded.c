@@ -88,6 +88,8 @@ static enum err route(struct buf *out, const struct embedded *o)
     TRY(buf_printf(out, ", \"new_percent\": %s", o->new_percent == NULL ? "0" : o->new_percent));
     if (o->sticky != NULL)
         TRY(sticky(out, o->sticky));
+    if (o->drain != NULL)
+        TRY(buf_printf(out, ", \"on_flip\": \"drain\", \"on_flip_time\": \"%s\"", o->drain));
     if (o->shadow_percent != NULL)
         TRY(buf_printf(out, ", \"shadow\": {\"percent\": %s%s}", o->shadow_percent,
                        o->once ? ", \"probe\": 0" : ""));
