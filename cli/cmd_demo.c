@@ -119,6 +119,12 @@ static void say_what_to_try(const struct demo *d, struct span https, struct span
         "  curl -ki " SPAN_FMT "/api/orders/17                        # x-backend: who answered\n"
         "  curl -k " SPAN_FMT "/api/orders/17 -H 'x-user-id: user-3'  # a user stays on a side\n",
         SPAN_ARG(https), SPAN_ARG(https));
+    printf(
+        "  curl -sN --http1.1 --output - " SPAN_FMT
+        "/live -H 'Connection: Upgrade' -H 'Upgrade: websocket' \\\n"
+        "       -H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg=='\n"
+        "                                               # a WebSocket, until a flip moves it\n",
+        SPAN_ARG(http));
     printf("  %s explain /api/orders/17 --header 'x-user-id: user-3'\n", weir);
     printf("  %s status\n", weir);
     printf("  %s weight default 50 --why 'half of them'\n", weir);
@@ -196,17 +202,36 @@ static void on_ending(void *arg)
            d->call->terminal.is_terminal ? "\033[K" : "", c.legacy, c.new_, c.failed);
 }
 
+/* A line for each member: this file is there to be edited. No text in it has braces. */
+static enum err put_lines(struct span text, struct buf *out)
+{
+    unsigned depth = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        char ch = text.p[i];
+        depth += ch == '{' || ch == '[';
+        depth -= ch == '}' || ch == ']';
+        TRY(buf_append(out, span_of(&ch, 1)));
+        if (ch == ',' && depth == 1)
+            TRY(buf_append(out, SPAN("\n")));
+    }
+    return ERR_OK;
+}
+
 static enum err write_file(struct demo *d, const struct embedded *e, struct complaints *wrong)
 {
     struct buf text = BUF_INIT(0);
+    struct buf lines = BUF_INIT(0);
     (void)snprintf(d->file, sizeof(d->file), "%s/weir.json", d->dir);
     enum err err = embedded_text(e, &text, wrong);
+    if (err == ERR_OK)
+        err = put_lines(buf_span(&text), &lines);
     if (err == ERR_OK) {
-        err = cli_write(d->file, buf_span(&text));
+        err = cli_write(d->file, buf_span(&lines));
         if (err != ERR_OK)
             complain(wrong, d->file, NULL, "cannot be written: %s", strerror(errno));
     }
     buf_free(&text);
+    buf_free(&lines);
     return err;
 }
 
@@ -224,6 +249,7 @@ static int compose(struct demo *d, const struct demo_options *o)
                                .new_ = new_,
                                .new_percent = d->new_percent,
                                .shadow_percent = "100",
+                               .drain = "2s",
                                .sticky = "header:x-user-id,ip",
                                .state_dir = d->dir,
                                .log_level = "info",

@@ -1,11 +1,13 @@
 /* A server of a few pages on weir's own loop and codec. It keeps connections alive and answers late
- * where it is told to; bodies of requests are read and ignored. */
+ * where it is told to; bodies of requests are read and ignored. One page is a WebSocket that says
+ * every second who it comes from. */
 #include "cli/demo_backend.h"
 
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/metrics.h"
 #include "http/codec.h"
+#include "http/ws.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -22,6 +24,7 @@ enum {
     READ_BYTES = 16 * 1024,
     SLOW_MS = 120,
     QUICK_MS = 15,
+    TICK_MS = 1000,
 };
 
 struct demo_backend {
@@ -51,8 +54,13 @@ struct demo_conn {
     struct arena arena;
     struct http_stream *stream;
     struct http_head *request;
-    struct timer later; /* an answer that takes its time */
+    struct timer later; /* an answer that takes its time, or the next message */
     bool closing;
+    bool half; /* nothing more will be sent */
+    bool live; /* a WebSocket */
+    bool said; /* all that will be said on it */
+    unsigned ticks;
+    struct ws heard;
 };
 
 static const struct codec_options options = {
@@ -122,6 +130,10 @@ static enum err page(enum side side, struct span path, struct buf *b, unsigned *
         return buf_printf(b, "{\"anvil\": 120.00, \"bolt\": 0.15, \"clamp\": 14.50}\n");
     if (span_eq(path, SPAN("/")))
         return buf_printf(b, "{\"service\": \"shop\", \"ok\": true}\n");
+    if (span_eq(path, SPAN("/live"))) {
+        *status = 400;
+        return buf_printf(b, "{\"error\": \"this page is a WebSocket\"}\n");
+    }
     *status = 404;
     return buf_printf(b, "{\"error\": \"no such page\"}\n");
 }
@@ -142,12 +154,72 @@ static enum err send_page(struct demo_conn *c, struct span body, unsigned status
     return http_send_end(c->stream, NULL);
 }
 
+/* --- the page that is a WebSocket --- */
+
+static void tick(struct demo_conn *c)
+{
+    char frame[2 + 125];
+    int n = snprintf(frame + 2, sizeof(frame) - 2, "{\"from\": \"%s\", \"tick\": %u}",
+                     c->backend->side == SIDE_LEGACY ? "legacy" : "new", ++c->ticks);
+    frame[0] = (char)0x81; /* one whole text message (RFC 6455 5.2) */
+    frame[1] = (char)n;
+    (void)http_send_body(c->stream, span_of(frame, (size_t)n + 2));
+    if (chunkq_own(&c->out) == ERR_OK) {
+        loop_timer_set(c->backend->loop, &c->later, TICK_MS);
+        return;
+    }
+    http_reset(c->stream, ERR_NO_MEMORY);
+    c->stream = NULL;
+}
+
+static enum err go_live(struct demo_conn *c)
+{
+    struct http_head h;
+    char accept[WS_ACCEPT_LEN];
+    TRY(ws_accept_for(http_head_value(c->request, HTTP_SEC_WEBSOCKET_KEY), accept));
+    http_head_begin(&h, &c->arena, true);
+    h.status = 101;
+    h.websocket = true;
+    TRY(http_head_add_id(&h, HTTP_SEC_WEBSOCKET_ACCEPT, span_of(accept, sizeof(accept))));
+    TRY(http_send_head(c->stream, &h, false));
+    ws_begin(&c->heard, true);
+    c->live = true;
+    c->said = false;
+    c->ticks = 0;
+    tick(c);
+    return ERR_OK;
+}
+
+static void hang_up(struct demo_conn *c)
+{
+    char frame[WS_CLOSE_MAX];
+    if (c->said)
+        return;
+    c->said = true;
+    loop_timer_clear(c->backend->loop, &c->later);
+    (void)http_send_body(c->stream, span_of(frame, ws_close(frame, WS_GOING_AWAY, false)));
+    if (chunkq_own(&c->out) == ERR_OK)
+        (void)http_send_end(c->stream, NULL);
+}
+
+/* What a client says is passed over, but for its Close. */
+static void listen_to(struct demo_conn *c, struct span data)
+{
+    while (data.n > 0)
+        data = span_from(data, ws_follow(&c->heard, data));
+    if (c->heard.said_close || c->heard.lost)
+        hang_up(c);
+}
+
 static void answer(struct demo_conn *c, bool waited)
 {
     struct span path = span_until(c->request->target, span_find(c->request->target, '?'));
     struct buf b = BUF_INIT(64 * 1024);
     unsigned ms, status;
-    enum err e = page(c->backend->side, path, &b, &ms, &status);
+    bool live = c->request->websocket && span_eq(path, SPAN("/live"));
+    enum err e = live ? go_live(c) : page(c->backend->side, path, &b, &ms, &status);
+    if (live && e == ERR_OK)
+        return;
     if (e == ERR_OK && ms > 0 && !waited)
         loop_timer_set(c->backend->loop, &c->later, ms);
     else if (e == ERR_OK)
@@ -171,7 +243,10 @@ static void on_later(void *arg)
     OBJ_CAST(c, arg, CONN_MAGIC);
     if (c->stream == NULL)
         return;
-    answer(c, true);
+    if (c->live)
+        tick(c);
+    else
+        answer(c, true);
     flush(c);
 }
 
@@ -189,6 +264,8 @@ static void on_body(void *owner, struct span data)
     struct demo_conn *c;
     OBJ_CAST(c, owner, CONN_MAGIC);
     http_consumed(c->stream, data.n);
+    if (c->live)
+        listen_to(c, data);
 }
 
 static void on_end(void *owner, enum err how, struct http_head *trailers)
@@ -196,7 +273,9 @@ static void on_end(void *owner, enum err how, struct http_head *trailers)
     struct demo_conn *c;
     OBJ_CAST(c, owner, CONN_MAGIC);
     UNUSED(trailers);
-    if (how == ERR_OK)
+    if (how == ERR_OK && c->live)
+        hang_up(c);
+    else if (how == ERR_OK)
         answer(c, false);
 }
 
@@ -213,6 +292,7 @@ static void on_gone(void *owner, enum err why)
     loop_timer_clear(c->backend->loop, &c->later);
     c->stream = NULL;
     c->request = NULL;
+    c->live = false;
     arena_end(&c->arena);
 }
 
@@ -235,8 +315,17 @@ static void nothing(void *host)
                      empty */
 }
 
-static const struct codec_host host = {
-    .open = on_open, .wants_write = nothing, .wants_read = nothing, .ends_sending = nothing};
+static void on_ends_sending(void *arg)
+{
+    struct demo_conn *c;
+    OBJ_CAST(c, arg, CONN_MAGIC);
+    c->half = true;
+}
+
+static const struct codec_host host = {.open = on_open,
+                                       .wants_write = nothing,
+                                       .wants_read = nothing,
+                                       .ends_sending = on_ends_sending};
 
 /* --- the connection --- */
 
@@ -289,6 +378,8 @@ static void flush(struct demo_conn *c)
     codec_flushed(c->codec);
     if (codec_is_done(c->codec))
         conn_close(c);
+    else if (c->half)
+        (void)shutdown(c->fd, SHUT_WR);
 }
 
 static void feed(struct demo_conn *c)

@@ -83,11 +83,13 @@ static enum err sticky(struct buf *out, const char *list)
 
 static enum err route(struct buf *out, const struct embedded *o)
 {
-    TRY(buf_append(
-        out, SPAN(",\n \"routes\": [{\"name\": \"default\", \"match\": {\"prefix\": \"/\"}")));
+    TRY(buf_append(out,
+                   SPAN(", \"routes\": [{\"name\": \"default\", \"match\": {\"prefix\": \"/\"}")));
     TRY(buf_printf(out, ", \"new_percent\": %s", o->new_percent == NULL ? "0" : o->new_percent));
     if (o->sticky != NULL)
         TRY(sticky(out, o->sticky));
+    if (o->drain != NULL)
+        TRY(buf_printf(out, ", \"on_flip\": \"drain\", \"on_flip_time\": \"%s\"", o->drain));
     if (o->shadow_percent != NULL)
         TRY(buf_printf(out, ", \"shadow\": {\"percent\": %s%s}", o->shadow_percent,
                        o->once ? ", \"probe\": 0" : ""));
@@ -99,7 +101,7 @@ static enum err section(struct buf *out, const char *name, const char *key1, con
 {
     if (value1 == NULL && value2 == NULL)
         return ERR_OK;
-    TRY(buf_printf(out, ",\n \"%s\": {", name));
+    TRY(buf_printf(out, ", \"%s\": {", name));
     TRY(member(out, key1, value1));
     TRY(member(out, key2, value2));
     return buf_append(out, SPAN("}"));
@@ -107,7 +109,7 @@ static enum err section(struct buf *out, const char *name, const char *key1, con
 
 static enum err shadow(struct buf *out, const struct embedded *o)
 {
-    TRY(buf_printf(out, ",\n \"shadow\": {%s", o->once ? "\"rechecks\": 0" : ""));
+    TRY(buf_printf(out, ", \"shadow\": {%s", o->once ? "\"rechecks\": 0" : ""));
     TRY(member(out, "records", o->records));
     TRY(member(out, "rules", o->rules));
     return buf_append(out, SPAN("}"));
@@ -138,10 +140,10 @@ enum err embedded_text(const struct embedded *o, struct buf *out, struct complai
     TRY(buf_append(out, SPAN("{\"listeners\": [")));
     for (size_t i = 0; i < ARRAY_LEN(o->listen) && o->listen[i] != NULL; i++)
         TRY(listener(out, o, o->listen[i]));
-    TRY(buf_append(out, SPAN("],\n \"backends\": {")));
+    TRY(buf_append(out, SPAN("], \"backends\": {")));
     TRY(backend(out, "legacy", o->legacy, wrong));
     TRY(backend(out, "new", o->new_, wrong));
-    TRY(buf_append(out, SPAN("},\n \"defaults\": {\"legacy\": \"legacy\", \"new\": \"new\"}")));
+    TRY(buf_append(out, SPAN("}, \"defaults\": {\"legacy\": \"legacy\", \"new\": \"new\"}")));
     TRY(route(out, o));
     TRY(member(out, "state_dir", o->state_dir));
     if (o->workers != NULL)

@@ -11,6 +11,7 @@ struct embedded {
     const char *new_;
     const char *new_percent;    /* NULL: 0 */
     const char *shadow_percent; /* NULL: 0 */
+    const char *drain;          /* on_flip: drain, within this time; NULL: finish */
     bool once;                  /* each side is asked once: no probes, nothing asked again */
     const char *sticky;         /* comma-separated; NULL: ip */
     const char *cert;           /* NULL: a self-signed certificate for https listeners */

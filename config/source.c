@@ -74,6 +74,32 @@ static void drop_mark(struct buf *text)
         buf_drop_front(text, 3); /* RFC 8259 8.1: a byte order mark may be ignored */
 }
 
+/* What people do who are used to other notations; jansson only says where it stopped. */
+static const char *hint_of(const json_error_t *e)
+{
+    static const struct {
+        const char *near, *expected; /* all of what jansson says has both */
+        const char *hint;
+    } hints[] = {
+        {"near '/'", "", "JSON has no comments"},
+        {"near '#'", "", "JSON has no comments"},
+        {"near '\''", "", "names and texts stand in double quotes"},
+        {"near ']'", "unexpected token", "no comma stands behind the last one of a list"},
+        {"near '}'", "string or '}' expected", "no comma stands behind the last member"},
+        {"near ','", "string or '}' expected", "there is a comma too many"},
+        {"near '\"", "'}' expected", "a comma is missing before it"},
+        {"near '\"", "']' expected", "a comma is missing before it"},
+        {"near '{'", "']' expected", "a comma is missing before it"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(hints); i++) {
+        const char *at = strstr(e->text, hints[i].expected);
+        bool whole = hints[i].expected[0] == '\0' || at == e->text;
+        if (whole && strstr(e->text, hints[i].near) != NULL)
+            return hints[i].hint;
+    }
+    return NULL;
+}
+
 static enum err complain_syntax(struct loader *l, const struct source *s, const json_error_t *e)
 {
     struct buf what = BUF_INIT(0);
@@ -84,7 +110,7 @@ static enum err complain_syntax(struct loader *l, const struct source *s, const 
     TRY(buf_printf(&what, "is not valid JSON: %s",
                    json_error_code(e) == json_error_null_character ? "text may not hold \\u0000"
                                                                    : e->text));
-    loader_complain_file(l, s->name, line, column, NULL, what.p);
+    loader_complain_file(l, s->name, line, column, hint_of(e), what.p);
     buf_free(&what);
     return ERR_OK;
 }

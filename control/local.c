@@ -138,7 +138,10 @@ static enum err write_order(const char *dir, struct span order, struct complaint
     enum err e = disk_replace(path, order, 0644);
     (void)umask(before);
     if (e != ERR_OK)
-        complain(wrong, path, "name the state_dir of the weir that runs: --state-dir DIR",
+        complain(wrong, path,
+                 errno == EACCES || errno == EPERM
+                     ? "become root, or the user weir runs as"
+                     : "name the state_dir of the weir that runs: --state-dir DIR",
                  "cannot be written: %s", strerror(errno));
     return e;
 }

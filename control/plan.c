@@ -249,8 +249,9 @@ static enum err say_log(const struct plan *p, struct buf *out)
         if (m->requests > 0)
             TRY(buf_printf(
                 out,
-                "%s: %.0f requests, %.0f move to new, %.0f to legacy, %.0f to another backend\n",
-                p->is->routes[i].config->name, m->requests, m->to_new, m->to_legacy, m->elsewhere));
+                "%s: %.0f request%s, %.0f move to new, %.0f to legacy, %.0f to another backend\n",
+                p->is->routes[i].config->name, m->requests, m->requests == 1 ? "" : "s", m->to_new,
+                m->to_legacy, m->elsewhere));
     }
     if (p->unmatched > 0)
         TRY(buf_printf(out, "%zu would find no route any more: 404\n", p->unmatched));

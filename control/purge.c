@@ -124,6 +124,18 @@ static void audit(struct control *c, const struct purge_job *j)
     persist_request(c);
 }
 
+/* Records may be of a route that is gone; but when there was none, the name may be a slip. */
+static bool is_stranger(const struct control *c, const struct purge_job *j)
+{
+    const struct config *config = control_config(c);
+    if (j->route == NULL || j->purged.removed > 0)
+        return false;
+    for (size_t i = 0; i < config->nroutes; i++)
+        if (strcmp(config->routes[i].name, j->route) == 0)
+            return false;
+    return true;
+}
+
 static void answer(struct control *c, struct purge_job *j)
 {
     struct admin_request *r = j->request;
@@ -132,6 +144,11 @@ static void answer(struct control *c, struct purge_job *j)
         sentence(&q, j->why, &j->purged);
         log_info("control", "%s", j->purged.message);
         audit(c, j);
+        if (is_stranger(c, j))
+            (void)snprintf(j->purged.message, sizeof(j->purged.message),
+                           "purged nothing: there are no records of \"%s\", and no route has this "
+                           "name; `weir routes` lists them",
+                           j->route);
         fleet_soon(c);
         api_say(r, 200,
                 json_pack("{s:o, s:I}", "message", json_text(span_str(j->purged.message)),

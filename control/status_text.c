@@ -52,6 +52,19 @@ static void problem(struct page *p, enum ink ink, const char *text)
     page_end(p);
 }
 
+/* One for each line of a text. */
+static void problems(struct page *p, const char *what, const char *text)
+{
+    struct span rest = span_str(text);
+    struct span one;
+    char line[1024];
+    while (span_cut(&rest, '\n', &one)) {
+        (void)snprintf(line, sizeof(line), "%s" SPAN_FMT, what, SPAN_ARG(one));
+        if (one.n > 0)
+            problem(p, INK_BAD, line);
+    }
+}
+
 static void remark(struct page *p, const char *text)
 {
     page_label(p, "");
@@ -119,18 +132,6 @@ static void say_pin(struct page *p, const json_t *s)
     page_end(p);
 }
 
-/* One line for each complaint. */
-static void say_refused(struct page *p, const char *text)
-{
-    struct span rest = span_str(text);
-    struct span one;
-    char line[1024];
-    while (span_cut(&rest, '\n', &one)) {
-        (void)snprintf(line, sizeof(line), "what it holds is refused: " SPAN_FMT, SPAN_ARG(one));
-        problem(p, INK_BAD, line);
-    }
-}
-
 static void say_value(struct page *p, const json_t *store, bool has_document)
 {
     const char *value = text_of(store, "value");
@@ -140,7 +141,7 @@ static void say_value(struct page *p, const json_t *store, bool has_document)
         !is(store, "pending_write"))
         problem(p, INK_WARN, "it holds no document; the last one stays in force");
     if (refused != NULL)
-        say_refused(p, refused);
+        problems(p, "what it holds is refused: ", refused);
     if (!is(store, "pending_write"))
         return;
     const char *why = text_of(store, "write_error");
@@ -198,7 +199,7 @@ static void say_state(struct page *p, const json_t *s)
         problem(p, INK_BAD, line);
     }
     if (damaged != NULL)
-        problem(p, INK_BAD, damaged);
+        problems(p, "", damaged);
 }
 
 /* Only when something was lost: a log that is written is nothing to tell. */

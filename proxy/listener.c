@@ -392,6 +392,17 @@ static bool can_open(struct sockets *s, const struct address *a)
     return fd >= 0;
 }
 
+static const char *right_for(const struct address *at, int why)
+{
+    if (at->sa.ss_family == AF_UNIX)
+        return "must be a path where weir's user may make a socket";
+    if (why == EACCES)
+        return "ports below 1024 are for root, for CAP_NET_BIND_SERVICE (deploy/weir.service) and "
+               "for "
+               "sockets that systemd opens (deploy/weir.socket)";
+    return "must be an address of this host that no other program listens on";
+}
+
 enum err proxy_try_listen(struct sockets *sockets, const struct route_table *table,
                           struct complaints *wrong)
 {
@@ -402,9 +413,9 @@ enum err proxy_try_listen(struct sockets *sockets, const struct route_table *tab
         const struct address *at = &p->listeners[i].address;
         if (sockets_have(sockets, at) || can_open(sockets, at))
             continue;
-        complain(wrong, plane_where(where, p, "$.listeners[%zu].address", i),
-                 "must be an address of this host that no other program listens on",
-                 "%s cannot be opened: %s", p->config->listeners[i].address, strerror(errno));
+        int why = errno;
+        complain(wrong, plane_where(where, p, "$.listeners[%zu].address", i), right_for(at, why),
+                 "%s cannot be opened: %s", p->config->listeners[i].address, strerror(why));
         e = ERR_CONFIG;
     }
     return e;

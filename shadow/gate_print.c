@@ -32,9 +32,10 @@ static const char *amount(char out[PHRASE_MAX], enum gate_check c, double v)
 static const char *message(char out[MESSAGE_MAX], enum gate_check c, const struct gate_result *x)
 {
     char seen[PHRASE_MAX], upper[PHRASE_MAX], limit[PHRASE_MAX], more[PHRASE_MAX];
-    int n = snprintf(out, MESSAGE_MAX, "%s %s, at most %s, limit %s", gate_check_word(c),
-                     amount(seen, c, x->observed), amount(upper, c, x->upper),
-                     amount(limit, c, x->limit));
+    bool bound = !isinf(x->upper);
+    int n = snprintf(out, MESSAGE_MAX, "%s %s, %s%s, limit %s", gate_check_word(c),
+                     amount(seen, c, x->observed), bound ? "at most " : "no bound yet",
+                     bound ? amount(upper, c, x->upper) : "", amount(limit, c, x->limit));
     size_t room = MESSAGE_MAX - (size_t)n;
     if (x->state == GATE_THIN && x->needs >= NEEDS_MAX)
         (void)snprintf(out + n, room, "; more requests like these would not show it");

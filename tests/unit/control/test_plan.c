@@ -73,12 +73,12 @@ static void recorded_requests(void **state)
                                               " \"query\": [{\"name\": \"q\"}]}}",
          log,
          "a: 3 requests, 0 move to new, 0 to legacy, 0 to another backend\n"
-         "q: 1 requests, 0 move to new, 1 to legacy, 0 to another backend\n");
+         "q: 1 request, 0 move to new, 1 to legacy, 0 to another backend\n");
     says(ROUTE("a", ", \"new_percent\": 100"),
          ROUTE("a", ", \"new_percent\": 100") ",{\"name\": \"q\", \"match\": {\"prefix\": \"/a/x\","
                                               " \"query\": [{\"name\": \"q\", \"value\": \"1\"}]}}",
          "{\"method\":\"GET\",\"host\":\"h\",\"target\":\"/a/x?q=<cut>\",\"bucket\":9}\n",
-         "a: 1 requests, 0 move to new, 0 to legacy, 0 to another backend\n"
+         "a: 1 request, 0 move to new, 0 to legacy, 0 to another backend\n"
          "1 have values in the query that were not logged");
 }
 

@@ -25,7 +25,7 @@ static const char status[] =
     "   \"pending_write\": true, \"write_error\": "
     "null},"
     " \"state\": {\"dir\": \"/s\", \"saved\": false, \"error\": \"No space left on device\","
-    "   \"damaged\": null, \"undo\": 1},"
+    "   \"damaged\": \"state.json: is not JSON\\nstate.json: was renamed\\n\", \"undo\": 1},"
     " \"reload\": {\"at\": \"2026-03-01T02:12:30Z\", \"ok\": false, \"complaints\": [{\"where\":"
     "   \"weir.json:7: $.routes[0].new_percent\", \"what\": \"is 150\", \"right\": \"at most "
     "100\"}]},"
@@ -82,6 +82,8 @@ static void test_text(void **state)
     expect_line(text, "! Connection refused; routing stays as it is");
     expect_line(text, "! what it holds is refused: redis key k: is \"x\"\n");
     expect_line(text, "! what it holds is refused: redis key k: $.pin: is \"y\"\n");
+    expect_line(text, "! state.json: is not JSON\n");
+    expect_line(text, "! state.json: was renamed\n");
     expect_line(text, "logs     12 lines lost since the start\n");
     expect_line(text, "! 1 file of logs and records cannot be written");
     expect_line(text, "! the document in force is not in it yet");
