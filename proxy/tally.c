@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { STRIPES = 64, BUCKETS = 256 };
+enum { STRIPES = 64, BUCKETS = 256, PLACES = STRIPES * BUCKETS };
 
 struct entry {
     struct entry *next;
@@ -73,19 +73,21 @@ void tally_free(struct tally **tp)
     free(t);
 }
 
-static uint64_t hash(const struct tally *t, const struct tally_key *key)
+/* A product's upper bits depend on every bit of its factors, its lower ones do not: of IPv4, whose
+ * bytes stand at the upper end, they would tell hardly any two clients apart. */
+static unsigned hash(const struct tally *t, const struct tally_key *key)
 {
     uint64_t word[2];
     memcpy(word, key->bytes, sizeof(word));
     uint64_t h = (word[0] ^ t->seed[0]) * t->seed[1];
     h = (h ^ h >> 32 ^ word[1]) * t->seed[1];
-    return h ^ h >> 29;
+    return (unsigned)(h >> 32) / (UINT32_MAX / PLACES + 1);
 }
 
 /* Where the entry hangs, or would hang. */
-static struct entry **find(struct stripe *s, uint64_t h, const struct tally_key *key)
+static struct entry **find(struct stripe *s, unsigned h, const struct tally_key *key)
 {
-    struct entry **at = &s->buckets[h / STRIPES % BUCKETS];
+    struct entry **at = &s->buckets[h / STRIPES];
     while (*at != NULL && memcmp(&(*at)->key, key, sizeof(*key)) != 0)
         at = &(*at)->next;
     return at;
@@ -93,7 +95,7 @@ static struct entry **find(struct stripe *s, uint64_t h, const struct tally_key 
 
 enum err tally_take(struct tally *t, const struct tally_key *key, unsigned max)
 {
-    uint64_t h = hash(t, key);
+    unsigned h = hash(t, key);
     struct stripe *s = &t->stripes[h % STRIPES];
     enum err e = ERR_OK;
     pthread_mutex_lock(&s->lock);
@@ -112,7 +114,7 @@ enum err tally_take(struct tally *t, const struct tally_key *key, unsigned max)
 
 void tally_give(struct tally *t, const struct tally_key *key)
 {
-    uint64_t h = hash(t, key);
+    unsigned h = hash(t, key);
     struct stripe *s = &t->stripes[h % STRIPES];
     pthread_mutex_lock(&s->lock);
     struct entry **at = find(s, h, key);
