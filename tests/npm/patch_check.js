@@ -16,7 +16,7 @@ const util = require("util");
 const zlib = require("zlib");
 const { applyPatch } = require("fast-json-patch");
 
-const JUDGED_AT_LEAST = 140, MADE = 300;
+const JUDGED_AT_LEAST = 150, MADE = 200;
 
 // --- JSON without numbers ---
 
