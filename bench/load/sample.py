@@ -270,12 +270,12 @@ class Loops:
 def _loaded(stage: Stage, row: Row, subject: Subject) -> Sample:
     proc, setting = stage.raise_proxy(subject, row)
     try:
-        start = _settled(stage.backends)
+        start = settled(stage.backends)
         memory = cpu.memory_bytes(proc.pid, "Rss")
         loops = Loops(subject.peer, setting, proc) if row.latency else None
         watch = _watch_all if stage.plan.short else _watch_window
         watched = watch(stage, row, subject, setting, proc)
-        whole = _settled(stage.backends) - start
+        whole = settled(stage.backends) - start
         if not (proc.running() and watched.before.pids <= watched.after.pids):
             raise Failed(f"{subject.label} ended or lost a process under load:\n{proc.said()[-2000:]}")
         _judge(row, subject, watched, whole)
@@ -312,7 +312,7 @@ def _watch_all(stage: Stage, row: Row, subject: Subject, setting: Setting, proc:
     if stress:
         run.stop()
     seen = run.finish()
-    _settled(stage.backends)
+    settled(stage.backends)
     cpu_b, count_b = _moment(stage, proc)
     return Watched(cpu_a, cpu_b, count_b - count_a, seen, run.cut, *watched)
 
@@ -354,7 +354,7 @@ def _moment(stage: Stage, proc: Proc) -> tuple[cpu.Reading, Counts]:
     return mean, counts
 
 
-def _settled(backends: Backends) -> Counts:
+def settled(backends: Backends) -> Counts:
     """The counters, once nothing is on its way any more: copies, and requests of a generator that has ended."""
     last = backends.count()
     for _ in range(100):
@@ -503,10 +503,10 @@ def syscalls(stage: Stage, row: Row, subject: Subject) -> dict[str, float]:
                                    stage.plan.load_cores, environment())
         try:
             stage.procs.await_that(tracer, lambda: "attached" in tracer.said(), "is not attached")
-            start = _settled(stage.backends)
+            start = settled(stage.backends)
             # By number: after a run by time h2load waits for ever on a server that strace slows down.
             stage.run(subject.load, port, 2.0, exact=FEW_REQUESTS if stage.plan.short else TRACED_REQUESTS).finish()
-            requests = (_settled(stage.backends) - start).total
+            requests = (settled(stage.backends) - start).total
         finally:
             stage.procs.stop(tracer, signal.SIGINT)
     finally:
