@@ -209,18 +209,22 @@ enum err buf_append(struct buf *b, struct span s)
     return ERR_OK;
 }
 
+/* Into the room there is; only when that was too little once more. */
 enum err buf_printf(struct buf *b, const char *fmt, ...)
 {
     va_list ap;
+    size_t room = b->cap - b->n;
     va_start(ap, fmt);
-    int want = vsnprintf(NULL, 0, fmt, ap);
+    int want = vsnprintf(room == 0 ? NULL : b->p + b->n, room, fmt, ap);
     va_end(ap);
     if (want < 0)
         return ERR_INVALID;
-    TRY(buf_reserve(b, (size_t)want + 1));
-    va_start(ap, fmt);
-    (void)vsnprintf(b->p + b->n, (size_t)want + 1, fmt, ap);
-    va_end(ap);
+    if ((size_t)want >= room) {
+        TRY(buf_reserve(b, (size_t)want + 1));
+        va_start(ap, fmt);
+        (void)vsnprintf(b->p + b->n, (size_t)want + 1, fmt, ap);
+        va_end(ap);
+    }
     b->n += (size_t)want;
     return ERR_OK;
 }

@@ -28,6 +28,7 @@ struct work {
         size_t first;
         size_t n;
         size_t running;
+        unsigned asleep; /* threads that wait for a job */
         bool stop;
     } shared;
 };
@@ -42,7 +43,9 @@ static void *work_main(void *arg)
         if (w->shared.n == 0) {
             if (w->shared.stop)
                 break;
+            w->shared.asleep++;
             pthread_cond_wait(&w->ready, &w->lock);
+            w->shared.asleep--;
             continue;
         }
         struct job j = w->shared.ring[w->shared.first];
@@ -112,17 +115,24 @@ void work_stop(struct work **wp)
     join_all(w);
 }
 
-bool work_submit(struct work *w, work_fn *fn, void *arg)
+size_t work_submit_all(struct work *w, work_fn *fn, void *const *args, size_t n)
 {
     pthread_mutex_lock(&w->lock);
-    bool ok = !w->shared.stop && w->shared.n < w->shared.cap;
-    if (ok) {
+    size_t taken = w->shared.stop ? 0 : min_size(n, w->shared.cap - w->shared.n);
+    for (size_t i = 0; i < taken; i++) {
         size_t at = (w->shared.first + w->shared.n++) % w->shared.cap;
-        w->shared.ring[at] = (struct job){fn, arg};
-        pthread_cond_signal(&w->ready);
+        w->shared.ring[at] = (struct job){fn, args[i]};
     }
+    size_t wake = min_size(taken, w->shared.asleep);
     pthread_mutex_unlock(&w->lock);
-    return ok;
+    for (; wake > 0; wake--) /* now, when who wakes up finds the lock free */
+        pthread_cond_signal(&w->ready);
+    return taken;
+}
+
+bool work_submit(struct work *w, work_fn *fn, void *arg)
+{
+    return work_submit_all(w, fn, &arg, 1) == 1;
 }
 
 size_t work_pending(struct work *w)

@@ -19,6 +19,10 @@ void work_stop(struct work **w);
 bool work_submit(struct work *w, work_fn *fn, void *arg) MUST_USE;
 /* Any thread. False when the queue is full or the pool is stopping: the caller keeps arg. */
 
+size_t work_submit_all(struct work *w, work_fn *fn, void *const *args, size_t n) MUST_USE;
+/* A job for each, with one lock and no more wake-ups than there are threads asleep. How many were
+ * taken, the first ones; the caller keeps the others. */
+
 size_t work_pending(struct work *w);
 /* Jobs queued or running. Any thread. */
 

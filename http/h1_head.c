@@ -3,6 +3,7 @@
  */
 #include "http/h1_head.h"
 
+#include "http/lines.h"
 #include "http/scan.h"
 
 /* --- where does the head end --- */
@@ -315,27 +316,13 @@ static size_t fields_size(const struct http_head *h)
     return n;
 }
 
-/* Whether a field stands in memory as it is written, ": " and CR LF included: those of a head that
- * was read do, as long as nobody changed them, and CR LF is behind each but the last that h has. */
-static bool is_line(const struct http_field *f)
-{
-    const char *behind = f->name.p + f->name.n;
-    return f->value.p == behind + 2 && behind[0] == ':' && behind[1] == ' ';
-}
-
-static bool is_next(const struct http_field *f, const struct http_field *next)
-{
-    const char *behind = f->value.p + f->value.n;
-    return next->name.p == behind + 2 && behind[0] == '\r' && behind[1] == '\n';
-}
-
 /* How many fields from f on can be written as one: they stand one behind the other. */
 static size_t run_of(const struct http_field *f, size_t n)
 {
     size_t run = 1;
-    if (!is_line(f))
+    if (!line_is(f))
         return run;
-    while (run < n && is_next(&f[run - 1], &f[run]) && is_written(&f[run]) && is_line(&f[run]))
+    while (run < n && line_is_next(&f[run - 1], &f[run]) && is_written(&f[run]))
         run++;
     return run;
 }

@@ -1,6 +1,8 @@
 /* Heads and their fields: the field list, methods, status texts. */
 #include "http/http.h"
 
+#include "http/lines.h"
+
 /* --- the field list --- */
 
 void http_head_begin(struct http_head *h, struct arena *a, bool is_response)
@@ -87,43 +89,64 @@ static struct span put(char **at, struct span s)
     return out;
 }
 
-static void put_fields(struct http_head *to, const struct http_head *from, char **at)
+/* The text of lines from f on, n fields at most. Returns how many there were; 0: f is none. */
+static size_t put_lines(struct http_field *f, size_t n, char **at)
 {
+    size_t run = 1;
+    if (!line_is(f))
+        return 0;
+    while (run < n && line_is_next(&f[run - 1], &f[run]))
+        run++;
+    struct span text = lines_text(f, &f[run - 1]);
+    const char *copy = put(at, text).p;
+    for (size_t i = 0; i < run; i++) {
+        f[i].name.p = copy + (f[i].name.p - text.p);
+        f[i].value.p = copy + (f[i].value.p - text.p);
+    }
+    return run;
+}
+
+/* The name of a field that weir added is a constant. */
+static void put_field(struct http_field *f, char **at)
+{
+    if (f->id == HTTP_UNKNOWN_FIELD || f->name.p != http_field_text(f->id).p)
+        f->name = put(at, f->name);
+    f->value = put(at, f->value);
+}
+
+/* Copies what is kept into the room there is, and returns how much text it has. */
+static size_t keep_fields(struct http_head *to, const struct http_head *from)
+{
+    size_t text = 0;
     to->nfields = 0;
-    to->seen = 0;
     for (size_t i = 0; i < from->nfields; i++) {
         const struct http_field *f = &from->fields[i];
         if (f->flags & HTTP_FIELD_DROPPED)
             continue;
-        struct http_field *copy = &to->fields[to->nfields++];
-        *copy = *f;
-        copy->name = put(at, f->name);
-        copy->value = put(at, f->value);
-        to->seen |= UINT64_C(1) << f->id;
+        text += f->name.n + f->value.n + 4; /* ": " and CR LF */
+        to->fields[to->nfields++] = *f;
     }
+    return text;
 }
 
 /* One piece of memory for all text, one for the fields. */
 enum err http_head_copy(struct http_head *to, const struct http_head *from, struct arena *a)
 {
     enum { SPARE = 4 }; /* whoever copies a head adds to it */
-    size_t text =
-        from->method_name.n + from->target.n + from->authority.n + from->scheme.n + from->reason.n;
-    size_t kept = 0;
-    for (size_t i = 0; i < from->nfields; i++) {
-        const struct http_field *f = &from->fields[i];
-        if (f->flags & HTTP_FIELD_DROPPED)
-            continue;
-        text += f->name.n + f->value.n;
-        kept++;
-    }
     *to = *from;
     to->arena = a;
-    to->cap = kept + SPARE;
+    to->nfields = 0;
+    to->cap = from->nfields + SPARE;
     to->fields = arena_alloc(a, to->cap * sizeof(*to->fields));
+    if (to->fields == NULL) {
+        to->cap = 0;
+        return ERR_NO_MEMORY;
+    }
+    size_t text = keep_fields(to, from) + from->method_name.n + from->target.n + from->authority.n +
+                  from->scheme.n + from->reason.n;
     char *at = arena_alloc(a, text);
-    if (to->fields == NULL || at == NULL) {
-        to->nfields = to->cap = 0;
+    if (at == NULL) {
+        to->nfields = 0;
         return ERR_NO_MEMORY;
     }
     to->method_name = put(&at, from->method_name);
@@ -131,7 +154,11 @@ enum err http_head_copy(struct http_head *to, const struct http_head *from, stru
     to->authority = put(&at, from->authority);
     to->scheme = put(&at, from->scheme);
     to->reason = put(&at, from->reason);
-    put_fields(to, from, &at);
+    for (size_t i = 0, lines; i < to->nfields; i += max_size(lines, 1)) {
+        lines = put_lines(&to->fields[i], to->nfields - i, &at);
+        if (lines == 0)
+            put_field(&to->fields[i], &at);
+    }
     return ERR_OK;
 }
 

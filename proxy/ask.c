@@ -62,8 +62,7 @@ static void on_body(void *owner, struct span data)
 static void on_end(void *owner, enum err how, struct http_head *trailers)
 {
     struct ask *a = ask_of(owner);
-    if (trailers != NULL)
-        a->capture.answer->trailers = *trailers;
+    a->capture.answer->trailers = trailers; /* in the pair's arena, like the head */
     capture_end(&a->capture, how, loop_now_us(a->worker->loop) - a->sent_us);
     /* The stream has still to say `gone`. */
 }

@@ -6,7 +6,6 @@
  * is answered, the served answer comes to its end - is over after shadow.total. */
 #include "proxy/mirror.h"
 
-#include "base/clock.h"
 #include "base/rand.h"
 #include "proxy/capture.h"
 #include "proxy/mirror_rules.h"
@@ -15,21 +14,23 @@
 
 #include <stdlib.h>
 
-enum { MIRROR_MAGIC = 0x4d495252 };
+enum {
+    MIRROR_MAGIC = 0x4d495252,
+    FREE_MAX = 256, /* mirrors kept for the next copies */
+};
 
 struct mirror {
     unsigned magic;
     struct worker *worker;
     struct mirror *prev; /* in worker.mirrors */
-    struct mirror *next;
+    struct mirror *next; /* there, or free */
     struct snapshot_hold *hold;
     size_t backend; /* where the copy goes */
     metric_slot copies;
     struct mirror_permit permit;
     struct shadow_pair *pair;
-    struct http_head request;
-    struct http_head trailers; /* of the request */
-    bool has_trailers;
+    struct http_head *request;        /* the copy's, in the pair's arena */
+    const struct http_head *trailers; /* of the request, likewise; NULL: none */
     struct buf request_body;
     bool request_ended;
     bool has_handle; /* an exchange still tells us things */
@@ -38,7 +39,7 @@ struct mirror {
     struct http_stream *stream;
     struct capture served;
     struct capture copy;
-    struct ask probe; /* of the serving side, beside the copy */
+    struct ask *probe; /* of the serving side, beside the copy; NULL: none is under way */
     struct timer timer;
     uint64_t start_us; /* the request went to the serving side */
     uint64_t sent_us;  /* the copy went out */
@@ -92,7 +93,13 @@ static void mirror_free(struct mirror *m)
     w->nmirrors--;
     metric_dec(METRIC_SHADOW_IN_FLIGHT);
     m->magic = 0;
-    free(m);
+    if (w->nfree_mirrors == FREE_MAX) {
+        free(m);
+        return;
+    }
+    m->next = w->free_mirrors;
+    w->free_mirrors = m;
+    w->nfree_mirrors++;
 }
 
 /* Nothing more is done; the object stays until the exchange gives its handle back. */
@@ -115,12 +122,12 @@ static void submit_if_done(struct mirror *m)
         loop_timer_set(w->loop, &m->timer, w->shadow.total);
         return;
     }
-    if (ask_is_open(&m->probe)) { /* its own time is bounded */
+    if (m->probe != NULL && ask_is_open(m->probe)) { /* its own time is bounded */
         loop_timer_clear(w->loop, &m->timer);
         return;
     }
     probe_end(&m->probe, m->pair);
-    shadow_submit(w->lane, &m->pair);
+    worker_compare(w, &m->pair);
     if (!m->has_handle)
         mirror_free(m);
 }
@@ -165,7 +172,7 @@ static void probe_over(void *owner)
 
 static void begin_probe(struct mirror *m)
 {
-    if (m->request_body.n > 0 || m->has_trailers)
+    if (m->request_body.n > 0 || m->trailers != NULL)
         recheck_forbid(m->pair);
     else if (probe_is_planned(m->pair))
         probe_begin(&m->probe, m->worker, worker_view(m->hold), m->pair, probe_over, m);
@@ -197,8 +204,7 @@ static void copy_body(void *owner, struct span data)
 static void copy_end(void *owner, enum err how, struct http_head *trailers)
 {
     struct mirror *m = mirror_of(owner);
-    if (trailers != NULL)
-        m->copy.answer->trailers = *trailers; /* in the pair's arena, like the head */
+    m->copy.answer->trailers = trailers; /* in the pair's arena, like the head */
     end_capture(m, &m->copy, how, m->sent_us);
     /* The stream has still to say `gone`, when the request has gone out as well; what is left to do
      * is done there, or by the timer. */
@@ -249,13 +255,13 @@ static void on_failed(void *owner, enum err why)
 
 static enum err send_copy(struct mirror *m)
 {
-    bool whole = m->request_body.n == 0 && !m->has_trailers;
-    TRY(http_send_head(m->stream, &m->request, whole));
+    bool whole = m->request_body.n == 0 && m->trailers == NULL;
+    TRY(http_send_head(m->stream, m->request, whole));
     if (whole)
         return ERR_OK;
     if (m->request_body.n > 0)
         (void)http_send_body(m->stream, buf_span(&m->request_body));
-    return http_send_end(m->stream, m->has_trailers ? &m->trailers : NULL);
+    return http_send_end(m->stream, m->trailers);
 }
 
 static void on_ready(void *owner, struct http_stream *s, bool reused)
@@ -290,7 +296,6 @@ static enum err fill_pair(struct mirror *m, struct exchange *x, const struct htt
     uint64_t r[2] = {rand_u64(), rand_u64()};
     bytes_hex(p->id, r, sizeof(r));
     p->id[32] = '\0';
-    p->wall_ms = clock_wall_ms();
     p->epoch = d->epoch;
     p->bucket = d->bucket;
     p->served = d->side;
@@ -298,27 +303,44 @@ static enum err fill_pair(struct mirror *m, struct exchange *x, const struct htt
     p->conditional = mirror_is_conditional(x->request);
     TRY(copy_span(&p->arena, x->request->target, &p->target));
     TRY(copy_span(&p->arena, x->path, &p->path));
-    TRY(recheck_plan(x, p, sent));
-    TRY(mirror_head(x, sent, &m->request, &p->arena));
-    recheck_plan_copy(p, &m->request);
-    p->host = m->request.authority;
+    m->request = arena_alloc(&p->arena, sizeof(*m->request));
+    if (m->request == NULL)
+        return ERR_NO_MEMORY;
+    TRY(recheck_plan(x, p, mirror_is_plain(x, sent) ? NULL : sent));
+    TRY(mirror_head(x, sent, m->request, &p->arena));
+    recheck_plan_copy(p, m->request);
+    p->host = m->request->authority;
     return ERR_OK;
+}
+
+static struct mirror *mirror_make(struct worker *w)
+{
+    struct mirror *m = w->free_mirrors;
+    if (m != NULL) {
+        w->free_mirrors = m->next;
+        w->nfree_mirrors--;
+    } else {
+        m = malloc(sizeof(*m));
+        if (m == NULL)
+            return NULL;
+    }
+    memset(m, 0, sizeof(*m));
+    OBJ_INIT(m, MIRROR_MAGIC);
+    m->worker = w;
+    return m;
 }
 
 static struct mirror *mirror_new(struct exchange *x, const struct plane_route *r)
 {
     struct worker *w = x->worker;
     const struct decision *d = &x->decision;
-    struct mirror *m = calloc(1, sizeof(*m));
-    if (m == NULL)
-        return NULL;
-    m->pair = shadow_pair_new(w->lane, r->rules);
-    if (m->pair == NULL) {
-        free(m);
+    struct shadow_pair *p = shadow_pair_new(w->lane, r->rules);
+    struct mirror *m = p == NULL ? NULL : mirror_make(w);
+    if (m == NULL) {
+        shadow_pair_free(&p);
         return NULL;
     }
-    OBJ_INIT(m, MIRROR_MAGIC);
-    m->worker = w;
+    m->pair = p;
     m->backend = d->route->backends[side_other(d->side)];
     if (x->hold->snapshot->table->config->backends[m->backend].proxy_protocol)
         m->who = exchange_endpoints(x);
@@ -374,13 +396,20 @@ void mirror_request_data(struct mirror *m, struct span data)
         drop(m, SHADOW_DROP_BUDGET);
 }
 
+static enum err keep_trailers(struct mirror *m, const struct http_head *in,
+                              const struct http_head **out)
+{
+    struct http_head *h = arena_alloc(&m->pair->arena, sizeof(*h));
+    *out = h;
+    return h == NULL ? ERR_NO_MEMORY : http_head_copy(h, in, &m->pair->arena);
+}
+
 void mirror_request_end(struct mirror *m, const struct http_head *trailers)
 {
     if (m->pair == NULL || m->request_ended)
         return;
     m->request_ended = true;
-    m->has_trailers = trailers != NULL;
-    if (trailers != NULL && http_head_copy(&m->trailers, trailers, &m->pair->arena) != ERR_OK) {
+    if (trailers != NULL && keep_trailers(m, trailers, &m->trailers) != ERR_OK) {
         drop(m, SHADOW_DROP_BUDGET);
         return;
     }
@@ -390,7 +419,7 @@ void mirror_request_end(struct mirror *m, const struct http_head *trailers)
                                  .failed = on_failed,
                                  .on = &events,
                                  .owner = m,
-                                 .method = m->request.method,
+                                 .method = m->request->method,
                                  .arena = &m->pair->arena,
                                  .who = &m->who};
     back_take(m->worker, worker_view(m->hold), m->backend, POOL_MIRROR, &m->wish);
@@ -420,7 +449,7 @@ void mirror_served_body(struct mirror *m, struct span data)
 void mirror_served_trailers(struct mirror *m, const struct http_head *trailers)
 {
     if (m->pair != NULL && trailers != NULL &&
-        http_head_copy(&m->served.answer->trailers, trailers, &m->pair->arena) != ERR_OK)
+        keep_trailers(m, trailers, &m->served.answer->trailers) != ERR_OK)
         drop(m, SHADOW_DROP_BUDGET);
 }
 
@@ -473,4 +502,10 @@ void mirrors_free(struct worker *w)
             drop(m, SHADOW_DROP_SHED);
         }
     }
+    while (w->free_mirrors != NULL) {
+        struct mirror *m = w->free_mirrors;
+        w->free_mirrors = m->next;
+        free(m);
+    }
+    w->nfree_mirrors = 0;
 }

@@ -91,6 +91,15 @@ bool mirror_is_conditional(const struct http_head *h)
     return false;
 }
 
+bool mirror_is_plain(const struct exchange *x, const struct http_head *sent)
+{
+    const struct config_route_shadow *c = &x->decision.route->config->shadow;
+    return !request_is_sided(x) && !http_head_has(sent, HTTP_EXPECT) &&
+           !http_head_has(sent, HTTP_IDEMPOTENCY_KEY) && !http_head_has(x->request, HTTP_TE) &&
+           (c->authorization != CREDENTIAL_DROP || !http_head_has(sent, HTTP_AUTHORIZATION)) &&
+           (c->cookies != CREDENTIAL_DROP || !http_head_has(sent, HTTP_COOKIE));
+}
+
 /* A key that makes writes happen once is not the original's. */
 static enum err change_key(struct http_head *h)
 {

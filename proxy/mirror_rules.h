@@ -19,6 +19,9 @@ bool mirror_is_wanted(struct exchange *x, struct mirror_permit *permit) MUST_USE
 bool mirror_is_conditional(const struct http_head *h);
 /* The client holds validators or parts of one side's answer. */
 
+bool mirror_is_plain(const struct exchange *x, const struct http_head *sent);
+/* Whether the head of the copy differs from what the serving side got in nothing but its mark. */
+
 enum err mirror_head(struct exchange *x, const struct http_head *sent, struct http_head *out,
                      struct arena *a) MUST_USE;
 /* The head as the other side's servers get it, marked as a copy, all of it in a. sent: as the

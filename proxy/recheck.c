@@ -10,7 +10,7 @@ enum { RECHECK_MAGIC = 0x52455345, FIRST_MS = 250, SECOND_MS = 1750 };
 struct plan {
     uint64_t plane; /* the numbers below are of this one */
     size_t backends[2];
-    struct http_head heads[2];
+    const struct http_head *heads[2];
     struct endpoints who;
     bool probe;
 };
@@ -44,27 +44,39 @@ static bool is_safe(const struct exchange *x)
     return (m == HTTP_GET || m == HTTP_HEAD || m == HTTP_OPTIONS) && !x->has_body;
 }
 
+static enum err serving_head(struct shadow_pair *p, const struct http_head *sent,
+                             const struct http_head **out)
+{
+    struct http_head *h = arena_alloc(&p->arena, sizeof(*h));
+    if (h == NULL)
+        return ERR_NO_MEMORY;
+    TRY(http_head_copy(h, sent, &p->arena));
+    http_head_drop(h, HTTP_X_WEIR_SHADOW);
+    *out = h;
+    return http_head_add_id(h, HTTP_X_WEIR_SHADOW, SPAN("1"));
+}
+
 static enum err fill(struct exchange *x, struct shadow_pair *p, const struct http_head *sent,
                      struct plan *plan)
 {
     const struct decision *d = &x->decision;
-    struct http_head *serving = &plan->heads[d->side];
     plan->plane = plane_of(x->hold->snapshot)->number;
     for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++) {
         plan->backends[s] = d->route->backends[s];
         if (x->hold->snapshot->table->config->backends[plan->backends[s]].proxy_protocol)
             plan->who = exchange_endpoints(x);
     }
-    TRY(http_head_copy(serving, sent, &p->arena));
-    http_head_drop(serving, HTTP_X_WEIR_SHADOW);
-    return http_head_add_id(serving, HTTP_X_WEIR_SHADOW, SPAN("1"));
+    return sent == NULL ? ERR_OK : serving_head(p, sent, &plan->heads[d->side]);
 }
 
 void recheck_plan_copy(struct shadow_pair *p, const struct http_head *copy)
 {
     struct plan *plan = p->asking;
-    if (plan != NULL)
-        plan->heads[side_other(p->served)] = *copy;
+    if (plan == NULL)
+        return;
+    plan->heads[side_other(p->served)] = copy;
+    if (plan->heads[p->served] == NULL)
+        plan->heads[p->served] = copy;
 }
 
 enum err recheck_plan(struct exchange *x, struct shadow_pair *p, const struct http_head *sent)
@@ -99,25 +111,28 @@ bool probe_is_planned(const struct shadow_pair *p)
     return plan != NULL && plan->probe;
 }
 
-void probe_begin(struct ask *a, struct worker *w, const struct view *v, struct shadow_pair *p,
+void probe_begin(struct ask **a, struct worker *w, const struct view *v, struct shadow_pair *p,
                  void (*over)(void *owner), void *owner)
 {
     const struct plan *plan = p->asking;
     struct ask_question q = {.worker = w, .view = v, .pair = p, .over = over, .owner = owner};
-    if (!shadow_pair_may_probe(p)) {
+    *a = shadow_pair_may_probe(p) ? arena_alloc(&p->arena, sizeof(**a)) : NULL;
+    if (*a == NULL) {
         shadow_count_probe(SHADOW_PROBE_BUDGET);
         return;
     }
     q.backend = plan->backends[p->served];
-    q.head = &plan->heads[p->served];
+    q.head = plan->heads[p->served];
     q.who = &plan->who;
     q.answer = p->probe;
-    ask_begin(a, &q);
+    ask_begin(*a, &q);
 }
 
-void probe_end(struct ask *a, struct shadow_pair *p)
+void probe_end(struct ask **ap, struct shadow_pair *p)
 {
-    if (!a->begun)
+    struct ask *a = *ap;
+    *ap = NULL;
+    if (a == NULL)
         return;
     p->probed = a->capture.done;
     if (!p->probed)
@@ -128,7 +143,6 @@ void probe_end(struct ask *a, struct shadow_pair *p)
         shadow_count_probe(p->probe->outcome == ERR_OK ? SHADOW_PROBE_ANSWERED
                                                        : SHADOW_PROBE_FAILED);
     ask_end(a);
-    a->begun = false;
 }
 
 /* --- asking again --- */
@@ -155,7 +169,7 @@ static void recheck_free(struct recheck *r)
 static void hand_over(struct worker *w, struct shadow_pair *p, enum shadow_recheck why)
 {
     p->recheck = why;
-    shadow_submit(w->lane, &p);
+    worker_compare(w, &p);
 }
 
 static void give_up(struct recheck *r, enum shadow_recheck why)
@@ -193,7 +207,7 @@ static void ask_both(struct recheck *r)
     for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++) { /* after the last, r may be gone */
         struct ask_question one = q;
         one.backend = plan->backends[s];
-        one.head = &plan->heads[s];
+        one.head = plan->heads[s];
         one.answer = &r->pair->again[r->pair->rounds][s];
         ask_begin(&r->asks[s], &one);
     }

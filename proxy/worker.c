@@ -66,6 +66,19 @@ void worker_flush(struct worker *w)
     w->flushing = false;
 }
 
+static void send_pairs(void *arg)
+{
+    struct worker *w;
+    OBJ_CAST(w, arg, WORKER_MAGIC);
+    shadow_lane_send(w->lane);
+}
+
+void worker_compare(struct worker *w, struct shadow_pair **pair)
+{
+    shadow_submit(w->lane, pair);
+    loop_defer(w->loop, &w->compare, send_pairs, w);
+}
+
 struct span worker_date(struct worker *w)
 {
     uint64_t now = clock_wall_ms();

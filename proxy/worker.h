@@ -108,7 +108,10 @@ struct worker {
     struct shadow_lane *lane; /* NULL: nothing is mirrored */
     struct mirror *mirrors;
     unsigned nmirrors;
+    struct mirror *free_mirrors;
+    unsigned nfree_mirrors;
     struct recheck *rechecks; /* pairs that are being asked again */
+    struct loop_task compare; /* what was submitted in this turn is sent */
 
     struct access_log *access; /* NULL: none */
     struct timer tick;         /* flushes logs, renews the date */
@@ -164,6 +167,9 @@ void worker_flush(struct worker *w);
 
 struct snapshot_hold *worker_snapshot(struct worker *w);
 /* The newest snapshot, adopted now if it is newer than the last one; its attachment is the view. */
+
+void worker_compare(struct worker *w, struct shadow_pair **pair);
+/* Hands the pair over to the compare threads, when this turn ends. */
 
 struct span worker_date(struct worker *w);
 /* The Date field, renewed once a second. */

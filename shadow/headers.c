@@ -7,29 +7,30 @@
 enum how { TEXT, SKIP, PRESENCE, STACK, LIST, WORDS, VARY, ORIGIN, LOCATION, LINK, COOKIE };
 
 static const struct {
-    const char *name;
+    struct span name; /* in lower case; "abc*": all that begin so */
     enum how how;
 } table[] = {
-#define HEADER(name, how) {name, how},
+#define HEADER(name, how) {SPAN(name), how},
 #include "shadow/headers.def"
 #undef HEADER
 };
 
 enum { PREFIX_MAX = 8 };
 
+static bool is_named(struct span entry, struct span name)
+{
+    if (entry.p[entry.n - 1] != '*')
+        return span_eq_nocase(entry, name);
+    entry.n--;
+    return name.n >= entry.n && span_eq_nocase(span_until(name, entry.n), entry);
+}
+
 static enum how how_of(struct span name)
 {
-    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
-        struct span t = span_str(table[i].name);
-        if (name.n == 0 || byte_lower(name.p[0]) != t.p[0])
-            continue;
-        bool prefix = t.p[t.n - 1] == '*';
-        t.n -= prefix ? 1 : 0;
-        if (prefix && name.n > t.n && span_eq_nocase(span_until(name, t.n), t))
+    char first = name.n == 0 ? '\0' : byte_lower(name.p[0]);
+    for (size_t i = 0; i < ARRAY_LEN(table); i++)
+        if (table[i].name.p[0] == first && is_named(table[i].name, name))
             return table[i].how;
-        if (span_eq_nocase(t, name))
-            return table[i].how;
-    }
     return TEXT;
 }
 

@@ -3,6 +3,7 @@
  * eight bytes at a time can prove that. */
 #include "shadow/jdoc.h"
 
+#include <endian.h>
 #include <stdlib.h>
 
 struct parser {
@@ -22,11 +23,14 @@ static enum err wrong(struct parser *p, const char *what)
 
 static void skip_space(struct parser *p)
 {
+    if (LIKELY(p->p < p->end && (unsigned char)*p->p > ' ')) /* nearly always there is none */
+        return;
     while (p->p < p->end && (*p->p == ' ' || *p->p == '\n' || *p->p == '\r' || *p->p == '\t'))
         p->p++;
 }
 
-static enum err node_grow(struct jdoc *d)
+/* On its own, so that node_add(), which every value goes through, needs no frame. */
+static __attribute__((noinline)) enum err node_grow(struct jdoc *d)
 {
     if (d->n >= JDOC_NODES_MAX)
         return ERR_TOO_LARGE;
@@ -54,17 +58,18 @@ static enum err node_add(struct jdoc *d, enum jdoc_kind kind, unsigned flags, si
 
 /* --- strings --- */
 
-/* Whether all eight bytes stand for themselves: no quote, no backslash, no control byte, nothing
- * over 0x7f. */
-static bool plain_eight(const char *at)
+/* How many of eight bytes, from the first on, stand for themselves: no quote, no backslash, no
+ * control byte, nothing over 0x7f. A borrow may set bits above the first hit, never below it. */
+static unsigned plain_of_eight(const char *at)
 {
     const uint64_t ones = 0x0101010101010101u, high = 0x8080808080808080u;
     uint64_t v;
     memcpy(&v, at, 8);
+    v = le64toh(v);
     uint64_t quote = v ^ (ones * '"');
     uint64_t slash = v ^ (ones * '\\');
-    uint64_t hit = (v - ones * 0x20) | (quote - ones) | (slash - ones) | v;
-    return (hit & high) == 0;
+    uint64_t hit = ((v - ones * 0x20) | (quote - ones) | (slash - ones) | v) & high;
+    return hit == 0 ? 8 : (unsigned)__builtin_ctzll(hit) / 8;
 }
 
 /* Length of the UTF-8 sequence at `at`, 0 when it is not well-formed (RFC 3629: shortest form, no
@@ -88,8 +93,11 @@ static size_t utf8_length(const char *at, const char *end)
 static enum err skip_plain(struct parser *p)
 {
     for (;;) {
-        while (p->end - p->p >= 8 && plain_eight(p->p))
-            p->p += 8;
+        unsigned plain = 8;
+        while (plain == 8 && p->end - p->p >= 8) {
+            plain = plain_of_eight(p->p);
+            p->p += plain;
+        }
         if (p->p == p->end)
             return wrong(p, "the text ends within a string");
         unsigned char c = (unsigned char)*p->p;

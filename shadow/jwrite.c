@@ -71,10 +71,39 @@ enum err jwrite_string(struct buf *b, struct span s)
     return buf_append(b, SPAN("\""));
 }
 
+static enum err put_key(struct buf *b, const char *key)
+{
+    TRY(buf_append(b, SPAN(",\"")));
+    TRY(buf_append(b, span_str(key)));
+    return buf_append(b, SPAN("\":"));
+}
+
 enum err jwrite_member(struct buf *b, const char *key, struct span s)
 {
-    TRY(buf_printf(b, ",\"%s\":", key));
+    TRY(put_key(b, key));
     return jwrite_string(b, s);
+}
+
+enum err jwrite_u64(struct buf *b, uint64_t n)
+{
+    char digits[20];
+    return buf_append(b, span_of(digits, bytes_u64(digits, n)));
+}
+
+enum err jwrite_number(struct buf *b, const char *key, uint64_t n)
+{
+    TRY(put_key(b, key));
+    return jwrite_u64(b, n);
+}
+
+enum err jwrite_numbers(struct buf *b, const char *key, uint64_t first, uint64_t second)
+{
+    TRY(put_key(b, key));
+    TRY(buf_append(b, SPAN("[")));
+    TRY(jwrite_u64(b, first));
+    TRY(buf_append(b, SPAN(",")));
+    TRY(jwrite_u64(b, second));
+    return buf_append(b, SPAN("]"));
 }
 
 size_t jwrite_cut(struct span s, size_t max)

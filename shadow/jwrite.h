@@ -11,6 +11,14 @@ enum err jwrite_string(struct buf *b, struct span s) MUST_USE;
 enum err jwrite_member(struct buf *b, const char *key, struct span s) MUST_USE;
 /* ,"key":"s" */
 
+enum err jwrite_u64(struct buf *b, uint64_t n) MUST_USE;
+
+enum err jwrite_number(struct buf *b, const char *key, uint64_t n) MUST_USE;
+/* ,"key":n */
+
+enum err jwrite_numbers(struct buf *b, const char *key, uint64_t first, uint64_t second) MUST_USE;
+/* ,"key":[first,second] */
+
 size_t jwrite_cut(struct span s, size_t max);
 /* The length of s cut to max bytes at most, not within a UTF-8 sequence. */
 

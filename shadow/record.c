@@ -32,14 +32,10 @@ const char *record_store_word(enum shadow_store s)
 
 static enum err begin(struct buf *b, const char *type, uint64_t wall_ms)
 {
-    return buf_printf(b, "{\"v\":%d,\"t\":\"%s\",\"at\":%llu", RECORD_VERSION, type,
-                      (unsigned long long)wall_ms);
-}
-
-static enum err two_numbers(struct buf *b, const char *key, uint64_t legacy, uint64_t new_)
-{
-    return buf_printf(b, ",\"%s\":[%llu,%llu]", key, (unsigned long long)legacy,
-                      (unsigned long long)new_);
+    TRY(buf_append(b, SPAN("{\"v\":")));
+    TRY(jwrite_u64(b, RECORD_VERSION));
+    TRY(jwrite_member(b, "t", span_str(type)));
+    return jwrite_number(b, "at", wall_ms);
 }
 
 static bool stores_values(const struct redactor *r)
@@ -64,18 +60,19 @@ static enum err what(const struct shadow_pair *p, const struct endpoint *endpoin
     TRY(begin(b, "pair", p->wall_ms));
     TRY(jwrite_member(b, "id", span_str(p->id)));
     TRY(whereabouts(p, endpoint, b));
-    return buf_printf(b, ",\"served\":\"%s\",\"epoch\":%llu,\"bucket\":%u", side_word(p->served),
-                      (unsigned long long)p->epoch, p->bucket);
+    TRY(jwrite_member(b, "served", span_str(side_word(p->served))));
+    TRY(jwrite_number(b, "epoch", p->epoch));
+    return jwrite_number(b, "bucket", p->bucket);
 }
 
 static enum err answers(const struct shadow_pair *p, struct buf *b)
 {
     const struct shadow_answer *l = &p->answers[SIDE_LEGACY], *r = &p->answers[SIDE_NEW];
-    TRY(two_numbers(b, "status", l->has_head ? l->head.status : 0,
-                    r->has_head ? r->head.status : 0));
-    TRY(two_numbers(b, "first_us", l->first_byte_us, r->first_byte_us));
-    TRY(two_numbers(b, "total_us", l->total_us, r->total_us));
-    return two_numbers(b, "bytes", l->body_length, r->body_length);
+    TRY(jwrite_numbers(b, "status", l->has_head ? l->head.status : 0,
+                       r->has_head ? r->head.status : 0));
+    TRY(jwrite_numbers(b, "first_us", l->first_byte_us, r->first_byte_us));
+    TRY(jwrite_numbers(b, "total_us", l->total_us, r->total_us));
+    return jwrite_numbers(b, "bytes", l->body_length, r->body_length);
 }
 
 static enum err verdict(const struct comparison *c, struct buf *b)
@@ -109,7 +106,7 @@ static enum err finding(const struct redactor *r, const struct finding *f, bool 
     TRY(jwrite_string(b, f->path));
     TRY(jwrite_member(b, "kind", span_str(finding_kind_word(f->kind))));
     if (f->n > 1)
-        TRY(buf_printf(b, ",\"n\":%u", f->n));
+        TRY(jwrite_number(b, "n", f->n));
     if (f->detail != NULL)
         TRY(jwrite_member(b, "detail", span_str(f->detail)));
     if (f->note.n > 0)
@@ -144,7 +141,7 @@ static enum err findings(const struct redactor *r, const struct comparison *c, s
     buf_free(&one);
     TRY(e);
     TRY(buf_append(b, SPAN("]")));
-    return more == 0 ? ERR_OK : buf_printf(b, ",\"more\":%llu", (unsigned long long)more);
+    return more == 0 ? ERR_OK : jwrite_number(b, "more", more);
 }
 
 static enum err hidden(const struct comparison *c, struct buf *b)
@@ -156,7 +153,8 @@ static enum err hidden(const struct comparison *c, struct buf *b)
         TRY(jwrite_string(b, span_str(h->rule->id)));
         TRY(jwrite_member(b, "path", h->path));
         TRY(jwrite_member(b, "kind", span_str(finding_kind_word(h->kind))));
-        TRY(buf_printf(b, ",\"n\":%u}", h->n));
+        TRY(jwrite_number(b, "n", h->n));
+        TRY(buf_append(b, SPAN("}")));
     }
     return buf_append(b, SPAN("]"));
 }
@@ -191,7 +189,7 @@ static enum err probe_findings(const struct comparison *c, struct buf *b)
         sep = ",";
     }
     TRY(buf_append(b, SPAN("]")));
-    return more == 0 ? ERR_OK : buf_printf(b, ",\"more\":%llu", (unsigned long long)more);
+    return more == 0 ? ERR_OK : jwrite_number(b, "more", more);
 }
 
 static enum err probe(const struct shadow_pair *p, const struct comparison *c, struct buf *b)

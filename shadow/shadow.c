@@ -1,5 +1,5 @@
-/* Lanes, budgets and the compare pool. A pair goes worker -> queue -> compare thread -> freed; the
- * worker never waits and never hears of it again. */
+/* The compare pool. A pair goes worker -> queue -> compare thread -> back to its lane, freed; the
+ * worker never waits, and hears of it again only when it is to be asked again. */
 #include "shadow/shadow.h"
 
 #include "base/clock.h"
@@ -7,6 +7,7 @@
 #include "shadow/drops.h"
 #include "shadow/findings.h"
 #include "shadow/journal.h"
+#include "shadow/lane.h"
 #include "shadow/looks.h"
 #include "shadow/parents.h"
 #include "shadow/patch.h"
@@ -14,36 +15,14 @@
 #include "shadow/seeds.h"
 #include "shadow/settle.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
 enum {
     SHADOW_MAGIC = 0x53484144,
-    LANE_MAGIC = 0x4c414e45,
-    PAIR_MAGIC = 0x50414952,
     PATCH_BODIES_MAX = 256 * 1024, /* larger bodies are not patched */
     SELF_TEST_WAITING = 16,        /* pairs; with more there is no time for it */
-    PAIR_FLAT = 4096,              /* what a pair counts for before its bodies */
-    PAIR_ARENA_MAX = 1024 * 1024,  /* two heads of 256 KiB and the request */
     DECODED_FACTOR = 4, /* a decoded body may be this much larger than what is kept of it */
-};
-
-struct shadow_lane {
-    unsigned magic;
-    struct shadow *shadow;
-    size_t memory_max;
-    unsigned queue_max;
-    unsigned slots_max; /* pairs that are being asked again */
-    _Atomic size_t memory;
-    _Atomic unsigned queued;
-    _Atomic unsigned slots;
-    pthread_mutex_t lock;
-    struct {                     /* under lock */
-        bool (*wake)(void *arg); /* NULL: nothing comes back */
-        void *arg;
-        struct shadow_pair *back; /* on its way to the worker */
-    } shared;
 };
 
 /* What a compare thread works with while it has a pair. */
@@ -76,94 +55,11 @@ struct shadow {
     } shared;
 };
 
-/* --- memory --- */
-
 struct shadow_lane *shadow_lane(struct shadow *s, unsigned i)
 {
     OBJ_CHECK(s, SHADOW_MAGIC);
     BUG_IF(i >= s->nlanes);
     return &s->lanes[i];
-}
-
-bool shadow_memory_take(struct shadow_lane *l, size_t n)
-{
-    size_t held = atomic_load_explicit(&l->memory, memory_order_relaxed);
-    if (n > l->memory_max || held > l->memory_max - n)
-        return false;
-    (void)atomic_fetch_add_explicit(&l->memory, n, memory_order_relaxed);
-    metric_add(METRIC_SHADOW_MEMORY, n);
-    return true;
-}
-
-void shadow_memory_give(struct shadow_lane *l, size_t n)
-{
-    size_t held = atomic_fetch_sub_explicit(&l->memory, n, memory_order_relaxed);
-    BUG_IF(held < n);
-    metric_add(METRIC_SHADOW_MEMORY, (uint64_t)0 - n);
-}
-
-struct shadow_pair *shadow_pair_new(struct shadow_lane *l, struct shadow_rules *rules)
-{
-    OBJ_CHECK(l, LANE_MAGIC);
-    if (!shadow_memory_take(l, PAIR_FLAT))
-        return NULL;
-    struct shadow_pair *p = calloc(1, sizeof(*p));
-    if (p == NULL) {
-        shadow_memory_give(l, PAIR_FLAT);
-        return NULL;
-    }
-    OBJ_INIT(p, PAIR_MAGIC);
-    arena_begin(&p->arena, PAIR_ARENA_MAX);
-    shadow_rules_hold(rules);
-    p->rules = rules;
-    p->lane = l;
-    p->memory = PAIR_FLAT;
-    p->wall_ms = clock_wall_ms();
-    return p;
-}
-
-bool shadow_pair_may_probe(struct shadow_pair *p)
-{
-    if (p->probe == NULL)
-        p->probe = arena_zalloc(&p->arena, sizeof(*p->probe));
-    return p->probe != NULL;
-}
-
-bool shadow_pair_may_repeat(struct shadow_pair *p)
-{
-    if (p->again == NULL)
-        p->again = arena_zalloc(&p->arena, SHADOW_ROUNDS * sizeof(*p->again));
-    return p->again != NULL;
-}
-
-static void slot_give(struct shadow_pair *p)
-{
-    if (!p->has_slot)
-        return;
-    p->has_slot = false;
-    (void)atomic_fetch_sub_explicit(&p->lane->slots, 1, memory_order_relaxed);
-    metric_dec(METRIC_SHADOW_RECHECKING);
-}
-
-void shadow_pair_free(struct shadow_pair **pp)
-{
-    struct shadow_pair *p;
-    if (*pp == NULL)
-        return;
-    OBJ_TAKE(p, pp, PAIR_MAGIC);
-    if (p->probe != NULL)
-        buf_free(&p->probe->body);
-    for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++) {
-        buf_free(&p->answers[s].body);
-        for (size_t i = 0; p->again != NULL && i < SHADOW_ROUNDS; i++)
-            buf_free(&p->again[i][s].body);
-    }
-    slot_give(p);
-    arena_end(&p->arena);
-    shadow_rules_release(&p->rules);
-    shadow_memory_give(p->lane, p->memory);
-    p->magic = 0;
-    free(p);
 }
 
 /* --- comparing --- */
@@ -222,75 +118,6 @@ static void self_test(struct shadow *s, struct bench *b, const struct shadow_pai
     findings_add_seeds(&s->findings, pair, endpoint, b->seeder.results);
 }
 
-/* --- asking again --- */
-
-/* The slot is the pair's until it is freed: both rounds are one. */
-static bool slot_take(struct shadow_pair *p)
-{
-    struct shadow_lane *l = p->lane;
-    if (p->has_slot)
-        return true;
-    unsigned had = atomic_fetch_add_explicit(&l->slots, 1, memory_order_relaxed);
-    p->has_slot = had < l->slots_max;
-    if (p->has_slot)
-        metric_inc(METRIC_SHADOW_RECHECKING);
-    else
-        (void)atomic_fetch_sub_explicit(&l->slots, 1, memory_order_relaxed);
-    return p->has_slot;
-}
-
-static bool put_back(struct shadow_lane *l, struct shadow_pair *p)
-{
-    pthread_mutex_lock(&l->lock);
-    struct shadow_pair *first = l->shared.back;
-    bool heard = l->shared.wake != NULL && (first != NULL || l->shared.wake(l->shared.arg));
-    if (heard) {
-        p->next = first;
-        l->shared.back = p;
-    }
-    pthread_mutex_unlock(&l->lock);
-    return heard;
-}
-
-/* True: the pair is the worker's again. */
-static bool hand_back(struct shadow_pair *p)
-{
-    if (p->lane->slots_max == 0)
-        p->recheck = SHADOW_RECHECK_OFF;
-    else if (!slot_take(p))
-        p->recheck = SHADOW_RECHECK_BUDGET;
-    else if (put_back(p->lane, p))
-        return true;
-    else
-        p->recheck = SHADOW_RECHECK_SHED;
-    return false;
-}
-
-void shadow_lane_open(struct shadow_lane *l, bool (*wake)(void *arg), void *arg)
-{
-    OBJ_CHECK(l, LANE_MAGIC);
-    pthread_mutex_lock(&l->lock);
-    l->shared.wake = wake;
-    l->shared.arg = arg;
-    pthread_mutex_unlock(&l->lock);
-}
-
-void shadow_lane_close(struct shadow_lane *l)
-{
-    shadow_lane_open(l, NULL, NULL);
-}
-
-struct shadow_pair *shadow_lane_take(struct shadow_lane *l)
-{
-    OBJ_CHECK(l, LANE_MAGIC);
-    pthread_mutex_lock(&l->lock);
-    struct shadow_pair *p = l->shared.back;
-    if (p != NULL)
-        l->shared.back = p->next;
-    pthread_mutex_unlock(&l->lock);
-    return p;
-}
-
 /* --- a pair --- */
 
 static void record(struct shadow *s, struct bench *b, struct shadow_pair *pair,
@@ -329,7 +156,7 @@ static void compare_job(void *arg)
     compare_pair(&b->comparer, pair, &result);
     settle(&b->second, pair, &result, &settled);
     (void)atomic_fetch_sub_explicit(&lane->queued, 1, memory_order_relaxed);
-    if (!settled.wants_round || !hand_back(pair)) {
+    if (!settled.wants_round || !lane_hand_back(pair)) {
         settled.end = settled.wants_round ? pair->recheck : settled.end;
         result.settled = &settled;
         record(s, b, pair, &result);
@@ -340,28 +167,47 @@ static void compare_job(void *arg)
         journal_flush(&s->journal); /* nothing follows that would push the line out */
 }
 
+/* --- handing over --- */
+
+static void refuse(struct shadow_pair *pair)
+{
+    shadow_count_drop(SHADOW_DROP_QUEUE_FULL);
+    shadow_pair_free(&pair);
+}
+
 /* A pair that came back has room beside the others: the pool was made for both. */
 static bool has_room(const struct shadow_lane *l, const struct shadow_pair *pair)
 {
-    return pair->has_slot || atomic_load_explicit(&l->queued, memory_order_relaxed) < l->queue_max;
+    unsigned queued = atomic_load_explicit(&l->queued, memory_order_relaxed);
+    return pair->has_slot || queued + l->mine.nsends < l->queue_max;
 }
 
 void shadow_submit(struct shadow_lane *l, struct shadow_pair **pp)
 {
-    struct shadow_pair *pair = *pp;
+    struct shadow_pair *pair;
     OBJ_CHECK(l, LANE_MAGIC);
-    OBJ_CHECK(pair, PAIR_MAGIC);
-    *pp = NULL;
-    if (has_room(l, pair)) {
-        (void)atomic_fetch_add_explicit(&l->queued, 1, memory_order_relaxed);
-        (void)atomic_fetch_add_explicit(&l->shadow->taken, 1, memory_order_relaxed);
-        if (work_submit(l->shadow->work, compare_job, pair))
-            return;
-        (void)atomic_fetch_sub_explicit(&l->queued, 1, memory_order_relaxed);
-        (void)atomic_fetch_sub_explicit(&l->shadow->taken, 1, memory_order_relaxed);
+    OBJ_TAKE(pair, pp, PAIR_MAGIC);
+    if (!has_room(l, pair)) {
+        refuse(pair);
+        return;
     }
-    shadow_count_drop(SHADOW_DROP_QUEUE_FULL);
-    shadow_pair_free(&pair);
+    l->mine.sends[l->mine.nsends++] = pair;
+    if (l->mine.nsends == LANE_SENDS)
+        shadow_lane_send(l);
+}
+
+void shadow_lane_send(struct shadow_lane *l)
+{
+    unsigned n = (unsigned)l->mine.nsends;
+    OBJ_CHECK(l, LANE_MAGIC);
+    l->mine.nsends = 0;
+    (void)atomic_fetch_add_explicit(&l->queued, n, memory_order_relaxed);
+    (void)atomic_fetch_add_explicit(&l->shadow->taken, n, memory_order_relaxed);
+    size_t taken = work_submit_all(l->shadow->work, compare_job, l->mine.sends, n);
+    (void)atomic_fetch_sub_explicit(&l->queued, n - (unsigned)taken, memory_order_relaxed);
+    (void)atomic_fetch_sub_explicit(&l->shadow->taken, n - taken, memory_order_relaxed);
+    for (size_t i = taken; i < n; i++)
+        refuse(l->mine.sends[i]);
 }
 
 /* --- life --- */
@@ -372,14 +218,8 @@ static enum err make_lanes(struct shadow *s, const struct config *config, unsign
     if (s->lanes == NULL)
         return ERR_NO_MEMORY;
     s->nlanes = lanes;
-    for (unsigned i = 0; i < lanes; i++) {
-        OBJ_INIT(&s->lanes[i], LANE_MAGIC);
-        s->lanes[i].shadow = s;
-        s->lanes[i].memory_max = config->shadow.memory / lanes;
-        s->lanes[i].queue_max = config->shadow.queue;
-        s->lanes[i].slots_max = config->shadow.rechecks;
-        pthread_mutex_init(&s->lanes[i].lock, NULL);
-    }
+    for (unsigned i = 0; i < lanes; i++)
+        lane_begin(&s->lanes[i], s, config, lanes);
     return ERR_OK;
 }
 
@@ -412,7 +252,7 @@ static void release(struct shadow *s)
         buf_free(&s->benches[i].line);
     }
     for (unsigned i = 0; s->lanes != NULL && i < s->nlanes; i++)
-        pthread_mutex_destroy(&s->lanes[i].lock);
+        lane_end(&s->lanes[i]);
     free(s->benches);
     free(s->lanes);
     pthread_mutex_destroy(&s->lock);

@@ -22,8 +22,8 @@ struct shadow_answer {
     uint64_t body_length;  /* all bytes, kept or not */
     bool body_hashed;      /* body_sha256 covers all bytes (set when not all were kept) */
     unsigned char body_sha256[32];
-    struct http_head trailers; /* after the body; no fields: none */
-    uint64_t first_byte_us;    /* since the request was sent */
+    const struct http_head *trailers; /* after the body; NULL: none */
+    uint64_t first_byte_us;           /* since the request was sent */
     uint64_t total_us;
 };
 
@@ -68,7 +68,7 @@ struct shadow_pair {
     unsigned rounds;                  /* so often both were asked again */
     struct shadow_answer (*again)[2]; /* by round and enum side; see shadow_pair_may_repeat() */
     bool has_slot;                    /* it counts against shadow.rechecks */
-    struct shadow_pair *next;         /* in the lane, on its way back to the worker */
+    struct shadow_pair *next;         /* in the lane: on its way back to the worker, or spare */
     size_t memory;                    /* bytes accounted to the lane */
     struct shadow_lane *lane;
 };
@@ -101,8 +101,12 @@ void shadow_memory_give(struct shadow_lane *l, size_t n);
 /* Any thread. */
 
 void shadow_submit(struct shadow_lane *l, struct shadow_pair **pair);
-/* The lane's worker: hands the pair over. With a full queue it is dropped, counted and freed; one
- * that was taken before always finds room. */
+/* The lane's worker: hands the pair over, to be compared after the next shadow_lane_send(). With a
+ * full queue it is dropped, counted and freed; one that was taken before always finds room. */
+
+void shadow_lane_send(struct shadow_lane *l);
+/* The lane's worker, when its turn ends: what was submitted goes to the compare threads, all at
+ * once, since waking a thread costs more than what else a pair does here. */
 
 void shadow_lane_open(struct shadow_lane *l, bool (*wake)(void *arg), void *arg);
 /* The lane's worker: from here on a pair that differs and can be asked again comes back. wake is
@@ -126,7 +130,7 @@ bool shadow_pair_may_repeat(struct shadow_pair *p) MUST_USE;
 /* Room in the arena for p->probe, for p->again, which few pairs need. False: no memory. */
 
 void shadow_pair_free(struct shadow_pair **pair);
-/* Any thread; gives the memory back to the lane. */
+/* Any thread; gives the memory back to the lane, and the pair as well, for its next one. */
 
 enum shadow_drop {
     SHADOW_DROP_OVERSIZE,

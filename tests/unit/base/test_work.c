@@ -82,6 +82,30 @@ static void test_queue_is_bounded(void **state)
     gate_end(&g);
 }
 
+/* Many at once: as many as there is room for, and every thread that is needed wakes up. */
+static void test_many_at_once(void **state)
+{
+    enum { THREADS = 3 };
+    struct work *w;
+    struct gate g;
+    atomic_uint ran = 0;
+    void *gates[THREADS] = {&g, &g, &g};
+    void *counts[4] = {&ran, &ran, &ran, &ran};
+    UNUSED(state);
+    gate_begin(&g);
+    assert_int_equal(work_start(&w, "test", THREADS, 3), ERR_OK);
+    assert_int_equal(work_submit_all(w, gate_pass, gates, 0), 0);
+    assert_int_equal(work_submit_all(w, gate_pass, gates, THREADS), THREADS);
+    gate_wait_inside(&g, THREADS);
+    assert_int_equal(work_submit_all(w, add_one, counts, 2), 2);
+    assert_int_equal(work_submit_all(w, add_one, counts, 4), 1);
+    assert_int_equal(work_submit_all(w, add_one, counts, 4), 0);
+    gate_open(&g);
+    work_stop(&w);
+    assert_int_equal(ran, 3);
+    gate_end(&g);
+}
+
 struct late {
     struct work *w;
     struct gate *g;
@@ -184,9 +208,8 @@ static void test_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_queue_is_bounded),
-        cmocka_unit_test(test_submit_while_stopping),
-        cmocka_unit_test(test_many_submitters),
+        cmocka_unit_test(test_queue_is_bounded),      cmocka_unit_test(test_many_at_once),
+        cmocka_unit_test(test_submit_while_stopping), cmocka_unit_test(test_many_submitters),
         cmocka_unit_test(test_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

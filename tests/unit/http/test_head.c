@@ -83,6 +83,44 @@ static void test_copy(void **state)
     arena_end(&other);
 }
 
+/* The i-th line of a head that was read: two characters, ": ", two characters, CR LF. */
+static void add_line(struct http_head *h, const char *raw, size_t i)
+{
+    assert_int_equal(http_head_add(h, span_of(raw + 8 * i, 2), span_of(raw + 8 * i + 4, 2)),
+                     ERR_OK);
+}
+
+/* Lines that stand one behind the other stay so, but what was dropped is not copied with them, nor
+ * is a name twice that is a constant. */
+static void test_copy_of_lines(void **state)
+{
+    static const char text[] = "X1: a1\r\nX2: b2\r\nX3: c3\r\nX4: d4\r\nX5: e5\r\n";
+    struct http_head h, copy;
+    char raw[sizeof(text)];
+    struct arena other;
+    UNUSED(state);
+    memcpy(raw, text, sizeof(text));
+    http_head_begin(&h, &arena, true);
+    for (size_t i = 0; i < 5; i++)
+        add_line(&h, raw, i);
+    h.fields[2].flags |= HTTP_FIELD_DROPPED;
+    h.fields[4].value = SPAN("changed");
+    assert_int_equal(http_head_add_id(&h, HTTP_VIA, span_of(raw + 4, 2)), ERR_OK);
+    arena_begin(&other, 100000);
+    assert_int_equal(http_head_copy(&copy, &h, &other), ERR_OK);
+    memset(raw, '?', sizeof(raw));
+    assert_int_equal(copy.nfields, 5);
+    const struct http_field *f = copy.fields;
+    assert_memory_equal(f[0].name.p, "X1: a1\r\nX2: b2", 14);
+    assert_ptr_equal(f[1].name.p, f[0].name.p + 8);
+    assert_memory_equal(f[2].name.p, "X4: d4", 6);
+    assert_true(span_eq(f[3].name, SPAN("X5")) && span_eq(f[3].value, SPAN("changed")));
+    assert_ptr_equal(f[4].name.p, http_field_text(HTTP_VIA).p);
+    assert_true(span_eq(f[4].value, SPAN("a1")));
+    assert_true(http_head_has(&copy, HTTP_VIA));
+    arena_end(&other);
+}
+
 /* At every ceiling the arena may have, a copy fails cleanly or is whole. */
 static void test_copy_at_every_ceiling(void **state)
 {
@@ -142,8 +180,13 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_every_name_is_found),   TEST(test_list),    TEST(test_copy),
-        TEST(test_copy_at_every_ceiling), TEST(test_methods), TEST(test_status_texts),
+        TEST(test_every_name_is_found),
+        TEST(test_list),
+        TEST(test_copy),
+        TEST(test_copy_of_lines),
+        TEST(test_copy_at_every_ceiling),
+        TEST(test_methods),
+        TEST(test_status_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

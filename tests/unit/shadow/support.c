@@ -108,8 +108,10 @@ void bench_answer(struct bench *b, enum side side, struct span text)
 
 void bench_trailers(struct bench *b, enum side side, struct span text)
 {
-    struct http_head *h = &b->pair.answers[side].trailers;
+    struct http_head *h = arena_alloc(&b->pair.arena, sizeof(*h));
+    assert_non_null(h);
     http_head_begin(h, &b->pair.arena, true);
+    b->pair.answers[side].trailers = h;
     while (text.n > 0) {
         struct span line = keep(b, next_line(&text));
         size_t colon = span_find(line, ':');

@@ -6,6 +6,7 @@
 #include "base/scribe.h"
 #include "shadow/drops.h"
 #include "shadow/findings.h"
+#include "shadow/lane.h"
 #include "shadow/record_read.h"
 
 #include <pthread.h>
@@ -80,13 +81,19 @@ static struct shadow_pair *pair_of(struct room *r, unsigned lane, const char *le
         assert_int_equal(
             http_head_add(&a->head, SPAN("Server"), s == SIDE_LEGACY ? SPAN("old") : SPAN("new")),
             ERR_OK);
-        a->body = BUF_INIT(0);
         assert_int_equal(buf_append(&a->body, span_str(texts[s])), ERR_OK);
         a->body_length = a->body.n;
         assert_true(shadow_memory_take(p->lane, a->body.n));
         p->memory += a->body.n;
     }
     return p;
+}
+
+/* A turn of its own for each pair. */
+static void submit(struct shadow_lane *l, struct shadow_pair **p)
+{
+    shadow_submit(l, p);
+    shadow_lane_send(l);
 }
 
 struct tally {
@@ -149,7 +156,7 @@ static void pairs_are_compared_and_recorded(void **state)
         assert_non_null(p);
         if (i == 7)
             p->answers[SIDE_NEW].outcome = ERR_CONNECT_REFUSED;
-        shadow_submit(p->lane, &p);
+        submit(p->lane, &p);
         assert_null(p);
     }
     wait_until_idle(&r);
@@ -181,6 +188,91 @@ static void pairs_are_compared_and_recorded(void **state)
     room_clean(&r);
 }
 
+/* What is submitted in one turn goes to the pool together, or before there is too much of it. */
+static void pairs_of_a_turn_are_sent_together(void **state)
+{
+    enum { PAIRS = LANE_SENDS + 3 };
+    struct room r;
+    UNUSED(state);
+    room_prepare(&r);
+    room_open(&r, 1);
+    struct shadow_lane *lane = shadow_lane(r.shadow, 0);
+    for (unsigned i = 0; i < PAIRS; i++) {
+        struct shadow_pair *p = pair_of(&r, 0, "{}", "{}");
+        assert_non_null(p);
+        shadow_submit(lane, &p);
+        assert_null(p);
+        assert_int_equal(lane->mine.nsends, (i + 1) % LANE_SENDS);
+    }
+    wait_until_idle(&r);
+    assert_int_equal(lane->mine.nsends, 3);
+    shadow_lane_send(lane);
+    shadow_lane_send(lane); /* nothing more */
+    room_stop(&r);
+    assert_int_equal(tally_file(r.path).pairs, PAIRS);
+    room_clean(&r);
+}
+
+/* The next pair is the one that was freed: clean, with the bodies' room, which counts. */
+static void a_freed_pair_is_used_again(void **state)
+{
+    static char big[8192];
+    struct room r;
+    UNUSED(state);
+    room_prepare(&r);
+    room_open(&r, 1);
+    memset(big, 'x', sizeof(big) - 1);
+    struct shadow_pair *p = pair_of(&r, 0, "{}", big), *first = p;
+    p->probed = true;
+    assert_true(shadow_pair_may_probe(p) && shadow_pair_may_repeat(p));
+    p->probe->body = BUF_INIT(0);
+    assert_int_equal(buf_append(&p->probe->body, SPAN("{}")), ERR_OK);
+    size_t kept = p->answers[SIDE_LEGACY].body.cap;
+    p->memory += kept - p->answers[SIDE_LEGACY].body.n;
+    assert_true(shadow_memory_take(p->lane, kept - p->answers[SIDE_LEGACY].body.n));
+    shadow_pair_free(&p);
+    assert_null(p);
+    assert_int_equal(metric_read(METRIC_SHADOW_MEMORY), 0);
+    p = shadow_pair_new(shadow_lane(r.shadow, 0), r.bench.rules);
+    assert_ptr_equal(p, first);
+    assert_false(p->probed);
+    assert_null(p->probe);
+    assert_null(p->again);
+    assert_false(p->answers[SIDE_LEGACY].has_head);
+    assert_int_equal(p->answers[SIDE_LEGACY].body.n, 0);
+    assert_int_equal(p->answers[SIDE_LEGACY].body.cap, kept);
+    assert_null(p->answers[SIDE_NEW].body.p); /* too large to be kept */
+    assert_int_equal(p->memory, 4096 + kept);
+    assert_int_equal(metric_read(METRIC_SHADOW_MEMORY), 4096 + kept);
+    shadow_pair_free(&p);
+    room_stop(&r);
+    room_clean(&r);
+}
+
+static void spare_pairs_are_bounded(void **state)
+{
+    enum { PAIRS = 300 };
+    static struct shadow_pair *held[PAIRS];
+    struct room r;
+    UNUSED(state);
+    room_prepare(&r);
+    r.bench.config.shadow.memory = PAIRS * 8192;
+    room_open(&r, 1);
+    struct shadow_lane *lane = shadow_lane(r.shadow, 0);
+    for (unsigned i = 0; i < PAIRS; i++)
+        assert_non_null(held[i] = shadow_pair_new(lane, r.bench.rules));
+    for (unsigned i = 0; i < PAIRS; i++)
+        shadow_pair_free(&held[i]);
+    assert_int_equal(atomic_load(&lane->nspare), 256);
+    for (unsigned i = 0; i < PAIRS; i++)
+        assert_non_null(held[i] = shadow_pair_new(lane, r.bench.rules));
+    assert_int_equal(atomic_load(&lane->nspare), 0);
+    for (unsigned i = 0; i < PAIRS; i++)
+        shadow_pair_free(&held[i]);
+    room_stop(&r);
+    room_clean(&r);
+}
+
 /* Records come out without a further pair pushing them. */
 static void the_last_record_is_flushed(void **state)
 {
@@ -190,7 +282,7 @@ static void the_last_record_is_flushed(void **state)
     room_prepare(&r);
     room_open(&r, 1);
     struct shadow_pair *p = pair_of(&r, 0, "{}", "{}");
-    shadow_submit(p->lane, &p);
+    submit(p->lane, &p);
     for (int i = 0; i < 20000 && t.pairs == 0; i++) {
         (void)usleep(500);
         t = tally_file(r.path);
@@ -250,7 +342,7 @@ static void a_full_queue_drops_and_counts(void **state)
     for (unsigned i = 0; i < 300; i++) {
         struct shadow_pair *p = pair_of(&r, 0, big[0].p, big[1].p);
         assert_non_null(p);
-        shadow_submit(p->lane, &p);
+        submit(p->lane, &p);
         assert_null(p);
     }
     room_stop(&r);
@@ -274,7 +366,7 @@ static void the_end_compares_what_was_taken(void **state)
     room_open(&r, 1);
     for (unsigned i = 0; i < 80; i++) {
         struct shadow_pair *p = pair_of(&r, 0, "{\"a\":1}", "{\"a\":2}");
-        shadow_submit(p->lane, &p);
+        submit(p->lane, &p);
     }
     room_stop(&r); /* at once */
     assert_int_equal(tally_file(r.path).pairs, 80);
@@ -289,7 +381,7 @@ static void store_none_writes_no_file(void **state)
     r.bench.config.shadow.store = SHADOW_STORE_NONE;
     room_open(&r, 1);
     struct shadow_pair *p = pair_of(&r, 0, "{\"a\":1}", "{\"a\":2}");
-    shadow_submit(p->lane, &p);
+    submit(p->lane, &p);
     room_stop(&r);
     assert_int_not_equal(access(r.path, F_OK), 0);
     room_clean(&r);
@@ -306,7 +398,7 @@ static void the_file_is_opened_when_it_is_needed(void **state)
     room_open(&r, 1);
     assert_int_not_equal(access(r.path, F_OK), 0);
     struct shadow_pair *p = pair_of(&r, 0, "{}", "{}");
-    shadow_submit(p->lane, &p);
+    submit(p->lane, &p);
     room_stop(&r);
     assert_int_equal(tally_file(r.path).pairs, 1);
     room_clean(&r);
@@ -349,7 +441,7 @@ static void *work(void *arg)
         if (p == NULL)
             continue;
         w->sent++;
-        shadow_submit(p->lane, &p);
+        submit(p->lane, &p);
     }
     arena_thread_end();
     metrics_thread_end();
@@ -442,7 +534,6 @@ static void ask_again(struct shadow_pair *p, const char *legacy, const char *new
         http_head_begin(&a->head, &p->arena, true);
         a->head.status = 200;
         a->has_head = true;
-        a->body = BUF_INIT(0);
         assert_int_equal(buf_append(&a->body, span_str(texts[s])), ERR_OK);
         a->body_length = a->body.n;
     }
@@ -476,12 +567,12 @@ static void a_difference_comes_back_twice(void **state)
     UNUSED(state);
     struct shadow_lane *lane = open_for_rechecks(&r, &wakes);
     struct shadow_pair *p = pair_of(&r, 0, "{\"a\":1}", "{\"a\":2}");
-    shadow_submit(lane, &p);
+    submit(lane, &p);
     for (unsigned round = 0; round < SHADOW_ROUNDS; round++) {
         p = wait_back(lane);
         assert_int_equal(metric_read(METRIC_SHADOW_RECHECKING), 1);
         ask_again(p, "{\"a\":1}", "{\"a\":3}");
-        shadow_submit(lane, &p);
+        submit(lane, &p);
     }
     wait_until_idle(&r);
     assert_null(shadow_lane_take(lane));
@@ -499,10 +590,10 @@ static void what_is_gone_comes_back_once(void **state)
     UNUSED(state);
     struct shadow_lane *lane = open_for_rechecks(&r, &wakes);
     struct shadow_pair *p = pair_of(&r, 0, "{\"a\":1}", "{\"a\":2}");
-    shadow_submit(lane, &p);
+    submit(lane, &p);
     p = wait_back(lane);
     ask_again(p, "{\"a\":2}", "{\"a\":2}");
-    shadow_submit(lane, &p);
+    submit(lane, &p);
     wait_until_idle(&r);
     assert_int_equal(atomic_load(&wakes), 1);
     room_stop(&r);
@@ -519,14 +610,14 @@ static void beyond_the_budget_it_is_recorded(void **state)
     struct shadow_lane *lane = open_for_rechecks(&r, &wakes);
     for (unsigned i = 0; i < 3; i++) {
         struct shadow_pair *p = pair_of(&r, 0, "{\"a\":1}", "{\"a\":2}");
-        shadow_submit(lane, &p);
+        submit(lane, &p);
     }
     wait_until_idle(&r);
     struct shadow_pair *p = wait_back(lane);
     assert_null(shadow_lane_take(lane));
     shadow_lane_close(lane);
     p->recheck = SHADOW_RECHECK_SHED; /* weir ends */
-    shadow_submit(lane, &p);
+    submit(lane, &p);
     room_stop(&r);
     assert_int_equal(tally_file(r.path).verdicts[VERDICT_MISMATCH], 3);
     expect_line(&r, "\"reason\":\"budget\"");
@@ -550,12 +641,12 @@ static void what_comes_back_finds_room(void **state)
     shadow_lane_open(lane, woken, &wakes);
     for (unsigned i = 0; i < 20; i++) {
         struct shadow_pair *p = pair_of(&r, 0, "{\"a\":1}", "{\"a\":2}");
-        shadow_submit(lane, &p);
+        submit(lane, &p);
         back[i] = wait_back(lane);
     }
     for (unsigned i = 0; i < 20; i++) {
         back[i]->recheck = SHADOW_RECHECK_CHANGED;
-        shadow_submit(lane, &back[i]);
+        submit(lane, &back[i]);
     }
     room_stop(&r);
     assert_int_equal(tally_file(r.path).verdicts[VERDICT_MISMATCH], 20);
@@ -572,7 +663,7 @@ static void a_worker_that_hears_nothing_is_not_waited_for(void **state)
     struct shadow_lane *lane = shadow_lane(r.shadow, 0);
     shadow_lane_open(lane, deaf, NULL);
     struct shadow_pair *p = pair_of(&r, 0, "{\"a\":1}", "{\"a\":2}");
-    shadow_submit(lane, &p);
+    submit(lane, &p);
     wait_until_idle(&r);
     assert_null(shadow_lane_take(lane));
     room_stop(&r);
@@ -596,7 +687,7 @@ static void a_probe_is_compared_and_recorded(void **state)
         p->probe->body = BUF_INIT(0);
         assert_int_equal(buf_append(&p->probe->body, SPAN("{\"a\":1,\"b\":2}")), ERR_OK);
         p->probe->body_length = p->probe->body.n;
-        shadow_submit(p->lane, &p);
+        submit(p->lane, &p);
         assert_null(p);
     }
     room_stop(&r);
@@ -632,6 +723,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pairs_are_compared_and_recorded),
+        cmocka_unit_test(pairs_of_a_turn_are_sent_together),
+        cmocka_unit_test(a_freed_pair_is_used_again),
+        cmocka_unit_test(spare_pairs_are_bounded),
         cmocka_unit_test(the_last_record_is_flushed),
         cmocka_unit_test(memory_is_shared_out_and_comes_back),
         cmocka_unit_test(a_full_queue_drops_and_counts),
