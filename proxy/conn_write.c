@@ -66,7 +66,7 @@ static bool write_tls(struct conn *c)
         c->writable = false;
         return false;
     default:
-        conn_close(c, c->role->reset);
+        conn_close(c, tls_was_refused(c->tls) ? c->role->tls_failed : c->role->reset);
         return false;
     }
 }

@@ -263,6 +263,13 @@ enum tls_io tls_write(struct tls *t, const char *p, size_t n, size_t *put)
     return rv == 1 ? TLS_DONE : outcome(t, rv);
 }
 
+bool tls_was_refused(struct tls *t)
+{
+    char byte;
+    size_t got;
+    return tls_read(t, &byte, 1, &got) == TLS_REFUSED;
+}
+
 void tls_bye(struct tls *t)
 {
     ERR_clear_error();

@@ -59,6 +59,10 @@ enum tls_io tls_write(struct tls *t, const char *p, size_t n, size_t *put);
 void tls_bye(struct tls *t);
 /* Sends close_notify, best effort. */
 
+bool tls_was_refused(struct tls *t);
+/* After a write that failed: the peer had refused our certificate before it closed. The connection
+ * is of no use any more. */
+
 void tls_readable(struct tls *t);
 /* The socket became readable: what an earlier read said of it does not hold any more. */
 
