@@ -87,15 +87,22 @@ static void test_many_at_once(void **state)
 {
     enum { THREADS = 3 };
     struct work *w;
-    struct gate g;
+    struct gate first, g;
     atomic_uint ran = 0;
+    void *firsts[THREADS] = {&first, &first, &first};
     void *gates[THREADS] = {&g, &g, &g};
     void *counts[4] = {&ran, &ran, &ran, &ran};
     UNUSED(state);
+    gate_begin(&first);
     gate_begin(&g);
     assert_int_equal(work_start(&w, "test", THREADS, 3), ERR_OK);
-    assert_int_equal(work_submit_all(w, gate_pass, gates, 0), 0);
-    assert_int_equal(work_submit_all(w, gate_pass, gates, THREADS), THREADS);
+    assert_int_equal(work_submit_all(w, gate_pass, firsts, 0), 0);
+    assert_int_equal(work_submit_all(w, gate_pass, firsts, THREADS), THREADS);
+    gate_wait_inside(&first, THREADS);
+    gate_open(&first);
+    while (work_pending(w) > 0)
+        sched_yield();
+    assert_int_equal(work_submit_all(w, gate_pass, gates, THREADS), THREADS); /* all are asleep */
     gate_wait_inside(&g, THREADS);
     assert_int_equal(work_submit_all(w, add_one, counts, 2), 2);
     assert_int_equal(work_submit_all(w, add_one, counts, 4), 1);
@@ -103,6 +110,7 @@ static void test_many_at_once(void **state)
     gate_open(&g);
     work_stop(&w);
     assert_int_equal(ran, 3);
+    gate_end(&first);
     gate_end(&g);
 }
 
