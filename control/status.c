@@ -372,6 +372,8 @@ void status_render(struct control *c, struct admin_request *r)
         put(status, "logs",
             json_pack("{s:I, s:I}", "failing", (json_int_t)metric_read(METRIC_LOG_FAILING),
                       "lines_lost", (json_int_t)metric_read(METRIC_LOG_DROPPED)));
+        put(status, "certificate_expiry",
+            json_integer((json_int_t)metric_read(METRIC_CERTIFICATE_EXPIRY)));
         add_data_plane(c, status);
     }
     status_facts_free(c, &r->facts);

@@ -4,6 +4,7 @@
 #include "control/status.h"
 
 #include "base/clock.h"
+#include "proxy/proxy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -224,6 +225,24 @@ static void say_logs(struct page *p, const json_t *s)
     problem(p, INK_BAD, line);
 }
 
+/* Only when it is time to do something about it. */
+static void say_expiry(struct page *p, const json_t *s, uint64_t now_ms)
+{
+    const uint64_t day_ms = 24 * 3600 * 1000;
+    char date[CLOCK_ISO_LEN + 1];
+    uint64_t at_ms = number_of(s, "certificate_expiry") * 1000;
+    if (at_ms == 0 || at_ms > now_ms + PROXY_EXPIRY_DAYS * day_ms)
+        return;
+    clock_iso(date, at_ms);
+    page_label(p, "TLS");
+    if (at_ms <= now_ms)
+        page_printf(p, INK_BAD, "a certificate expired on %.10s", date);
+    else
+        page_printf(p, INK_WARN, "a certificate expires on %.10s, in %llu days", date,
+                    (unsigned long long)((at_ms - now_ms) / day_ms));
+    page_end(p);
+}
+
 static void say_reload(struct page *p, const json_t *s, uint64_t now_ms)
 {
     const json_t *r = json_object_get(s, "reload");
@@ -409,6 +428,7 @@ enum err status_text(const json_t *status, const struct admin_look *look, uint64
     say_store(&p, status, now_ms);
     say_state(&p, status);
     say_logs(&p, status);
+    say_expiry(&p, status, now_ms);
     say_reload(&p, status, now_ms);
     say_upgrade(&p, status, now_ms);
     say_shadow(&p, status);

@@ -116,6 +116,19 @@ void proxy_port_is(struct proxy *p, const struct address *wanted, const struct a
     pthread_mutex_unlock(&p->lock);
 }
 
+/* When somebody should have renewed a certificate at the latest. */
+static void tell_expiry(const struct proxy *p)
+{
+    const struct plane *plane = plane_of(router_current(p->options.router));
+    uint64_t first = UINT64_MAX;
+    for (size_t i = 0; i < plane->config->nlisteners; i++)
+        if (plane->listeners[i].tls != NULL) {
+            uint64_t at = tls_ctx_expiry(plane->listeners[i].tls);
+            first = at < first ? at : first;
+        }
+    metric_set(METRIC_CERTIFICATE_EXPIRY, first == UINT64_MAX ? 0 : first);
+}
+
 /* --- life --- */
 
 static enum err start_all(struct proxy *p, struct complaints *wrong)
@@ -191,6 +204,7 @@ enum err proxy_start(struct proxy **out, const struct proxy_options *o, struct c
         return e;
     }
     follow_names(p);
+    tell_expiry(p);
     *out = p;
     return ERR_OK;
 }
@@ -198,6 +212,7 @@ enum err proxy_start(struct proxy **out, const struct proxy_options *o, struct c
 void proxy_published(struct proxy *p)
 {
     follow_names(p);
+    tell_expiry(p);
     for (unsigned i = 0; i < p->nworkers; i++)
         worker_adopt_soon(p->workers[i]);
 }

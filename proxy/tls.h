@@ -20,6 +20,9 @@ enum err tls_ctx_client(const struct config_backend_tls *config, enum backend_pr
 
 /* Loads the CA and the client certificate. */
 
+uint64_t tls_ctx_expiry(const struct tls_ctx *c);
+/* Of one for clients: when the first of its certificates expires, in seconds of Unix time. */
+
 void tls_ctx_hold(struct tls_ctx *c);
 void tls_ctx_release(struct tls_ctx **c);
 /* Any thread; an atomic count. */

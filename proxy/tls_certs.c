@@ -6,10 +6,15 @@
  * client's signature algorithms allow. */
 #include "proxy/tls_ctx.h"
 
+#include "base/clock.h"
+#include "base/log.h"
+#include "proxy/proxy.h"
+
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum {
     KINDS_MAX = 4, /* RSA, RSA-PSS, EC, EdDSA */
@@ -211,6 +216,40 @@ static int on_certificate(SSL *ssl, void *arg)
     return 1;
 }
 
+/* --- until when --- */
+
+enum { DAY_S = 24 * 3600 };
+
+static uint64_t expiry_of(const X509 *cert)
+{
+    struct tm tm;
+    if (ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm) != 1)
+        return 0;
+    time_t at = timegm(&tm);
+    return at > 0 ? (uint64_t)at : 0;
+}
+
+static void warn_of_expiry(const X509 *cert, const char *file)
+{
+    char date[CLOCK_ISO_LEN + 1];
+    uint64_t now = clock_wall_ms() / 1000, at = expiry_of(cert);
+    if (at > now + PROXY_EXPIRY_DAYS * DAY_S)
+        return;
+    clock_iso(date, at * 1000);
+    log_warn("tls", "the certificate in %s %s on %.10s", file, at > now ? "expires" : "expired",
+             date);
+}
+
+uint64_t tls_certs_expiry(const struct tls_certs *c)
+{
+    uint64_t first = UINT64_MAX;
+    for (size_t i = 0; i < c->n; i++) {
+        uint64_t at = expiry_of(c->list[i].cert);
+        first = at < first ? at : first;
+    }
+    return first;
+}
+
 /* --- loading --- */
 
 static enum err load_one(struct tls_certs *c, SSL *probe, const struct config_certificate *cert,
@@ -230,6 +269,8 @@ static enum err load_one(struct tls_certs *c, SSL *probe, const struct config_ce
                  "%s cannot be used: %s", cert->cert, tls_openssl_reason());
         return ERR_CONFIG;
     }
+    if (cert->self_signed.n == 0)
+        warn_of_expiry(p->cert, cert->cert);
     TRY(add_names(c, c->n - 1));
     return cert->ocsp == NULL ? ERR_OK : tls_ocsp_load(p->cert, cert->ocsp, where, wrong);
 }

@@ -59,6 +59,11 @@ static enum err ctx_new(const SSL_METHOD *m, struct tls_ctx **out)
     return ERR_OK;
 }
 
+uint64_t tls_ctx_expiry(const struct tls_ctx *c)
+{
+    return tls_certs_expiry(c->certs);
+}
+
 void tls_ctx_hold(struct tls_ctx *c)
 {
     OBJ_CHECK(c, TLS_CTX_MAGIC);

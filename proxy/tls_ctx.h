@@ -42,6 +42,9 @@ enum err tls_certs_load(const struct config_listener_tls *config, const char *wh
 /* Loads them all and complains about each that cannot be used. ssl gets the default ones, and
  * chooses among the others by the name a client asks for; the result must outlive its sessions. */
 
+uint64_t tls_certs_expiry(const struct tls_certs *c);
+/* When the first of them expires, in seconds of Unix time. */
+
 void tls_certs_free(struct tls_certs **c);
 
 /* --- OCSP responses (tls_ocsp.c) --- */

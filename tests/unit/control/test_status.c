@@ -32,7 +32,7 @@ static const char status[] =
     " \"shadow\": {\"dropped\": {\"budget\": 3, \"timeout\": 4}, \"findings\": 2,"
     "   \"endpoints\": 3, \"lost\": 4, \"since\": 1772324100000, \"routes\":"
     "   {\"a\": {\"match\": 1500, \"mismatch\": 2, \"skipped\": 1, \"failed\": 1}}},"
-    " \"logs\": {\"failing\": 1, \"lines_lost\": 12},"
+    " \"logs\": {\"failing\": 1, \"lines_lost\": 12}, \"certificate_expiry\": 1772764200,"
     " \"routes\": ["
     "  {\"name\": \"checkout\", \"match\": {\"prefix\": \"/checkout/\"}, \"legacy\": \"argus\","
     "   \"new\": \"wfm\", \"configured_percent\": 10, \"weight_percent\": 12.5, \"new_percent\": "
@@ -85,6 +85,7 @@ static void test_text(void **state)
     expect_line(text, "! state.json: is not JSON\n");
     expect_line(text, "! state.json: was renamed\n");
     expect_line(text, "logs     12 lines lost since the start\n");
+    expect_line(text, "TLS      a certificate expires on 2026-03-06, in 5 days\n");
     expect_line(text, "! 1 file of logs and records cannot be written");
     expect_line(text, "! the document in force is not in it yet");
     expect_line(text, "! cannot be written: No space left on device");
