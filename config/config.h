@@ -76,6 +76,8 @@ struct config_names {
     size_t n;
 };
 
+enum { CERTIFICATE_SOON_DAYS = 14 }; /* one that expires within them is told of */
+
 struct config_certificate {
     const char *cert; /* NULL with self_signed */
     const char *key;

@@ -4,7 +4,7 @@
 #include "control/status.h"
 
 #include "base/clock.h"
-#include "proxy/proxy.h"
+#include "config/config.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -231,7 +231,7 @@ static void say_expiry(struct page *p, const json_t *s, uint64_t now_ms)
     const uint64_t day_ms = 24 * 3600 * 1000;
     char date[CLOCK_ISO_LEN + 1];
     uint64_t at_ms = number_of(s, "certificate_expiry") * 1000;
-    if (at_ms == 0 || at_ms > now_ms + PROXY_EXPIRY_DAYS * day_ms)
+    if (at_ms == 0 || at_ms > now_ms + CERTIFICATE_SOON_DAYS * day_ms)
         return;
     clock_iso(date, at_ms);
     page_label(p, "TLS");

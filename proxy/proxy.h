@@ -29,8 +29,6 @@ void sockets_drop_rest(struct sockets *s);
 void sockets_remove_rest(struct sockets *s);
 /* This process is in charge: removes the files of Unix sockets that were given and not taken. */
 
-enum { PROXY_EXPIRY_DAYS = 14 }; /* a certificate that expires sooner is told of */
-
 /* --- the life of the data plane --- */
 
 enum err proxy_prepare(struct route_table *table, struct complaints *wrong) MUST_USE;

@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "proxy/proxy.h"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -233,7 +232,7 @@ static void warn_of_expiry(const X509 *cert, const char *file)
 {
     char date[CLOCK_ISO_LEN + 1];
     uint64_t now = clock_wall_ms() / 1000, at = expiry_of(cert);
-    if (at > now + PROXY_EXPIRY_DAYS * DAY_S)
+    if (at > now + CERTIFICATE_SOON_DAYS * DAY_S)
         return;
     clock_iso(date, at * 1000);
     log_warn("tls", "the certificate in %s %s on %.10s", file, at > now ? "expires" : "expired",
