@@ -8,6 +8,8 @@ target_compile_options(weir_flags INTERFACE
   -Wcast-qual -Wwrite-strings -Wformat=2 -Wvla -Wundef -fno-common
   $<$<BOOL:${WEIR_WERROR}>:-Werror>)
 
+target_link_options(weir_flags INTERFACE $<$<BOOL:${WEIR_WERROR}>:-Werror>)
+
 if(WEIR_SANITIZE)
   target_compile_options(weir_flags INTERFACE -fsanitize=${WEIR_SANITIZE} -fno-sanitize-recover=all
                                               -fno-omit-frame-pointer)
