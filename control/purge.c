@@ -167,7 +167,8 @@ static void job_done(void *arg)
     struct purge_job *j;
     OBJ_CAST(j, arg, PURGE_MAGIC);
     struct control *c = j->control;
-    c->purging.running = false;
+    c->purging.running--;
+    c->purging.asked = c->purging.asked && j->request == NULL;
     if (j->request != NULL)
         answer(c, j);
     else if (j->err != ERR_OK)
@@ -185,16 +186,20 @@ static const struct job_kind purge_kind = {job_work, job_done, job_free};
 /* False: not now; j is freed. */
 static bool begin(struct control *c, struct purge_job *j)
 {
-    c->purging.running = jobs_run(c->disk, &purge_kind, j) == ERR_OK;
-    if (!c->purging.running)
+    bool asked = j->request != NULL;
+    if (jobs_run(c->disk, &purge_kind, j) != ERR_OK) {
         job_free(j);
-    return c->purging.running;
+        return false;
+    }
+    c->purging.running++;
+    c->purging.asked = c->purging.asked || asked;
+    return true;
 }
 
 void purge_old(struct control *c)
 {
     uint64_t now = clock_wall_ms(), keep = control_config(c)->shadow.keep;
-    if (c->purging.running || now < c->purging.looked_ms + LOOK_EVERY_MS)
+    if (c->purging.running > 0 || now < c->purging.looked_ms + LOOK_EVERY_MS)
         return;
     struct purge_job *j = job_new(c);
     if (j == NULL)
@@ -249,16 +254,19 @@ void purge_request(struct control *c, struct admin_request *r)
     struct complaints wrong = {.n = 0};
     uint64_t now = clock_wall_ms();
     struct purge_job *j = c->shadow == NULL ? NULL : job_new(c);
-    if (j == NULL || c->purging.running) {
-        if (j != NULL)
-            job_free(j);
-        refuse(r, 503, err_word(ERR_QUEUE_FULL), "not now; try again", &wrong);
+    if (j == NULL) {
+        refuse(r, 503, err_word(ERR_NO_MEMORY), "not now; try again", &wrong);
         return;
     }
     enum err e = read_body(buf_span(&r->body), j, &wrong);
     if (e != ERR_OK) {
         job_free(j);
         refuse(r, 400, err_word(e), "nothing was purged", &wrong);
+        return;
+    }
+    if (c->purging.asked) {
+        job_free(j);
+        refuse(r, 503, err_word(ERR_QUEUE_FULL), "another purge is under way; try again", &wrong);
         return;
     }
     j->request = r;

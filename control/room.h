@@ -264,7 +264,8 @@ void fleet_request(struct control *c, struct admin_request *r);
 /* --- purge.c: records that are to go --- */
 
 struct purging {
-    bool running;
+    unsigned running; /* they wait for each other */
+    bool asked;       /* one of them was, by POST /purge */
     uint64_t looked_ms;
 };
 

@@ -198,7 +198,7 @@ void upgrade_progress(struct control *c)
 {
     struct upgrade *u = &c->upgrade;
     char why[300];
-    if (u->step != UPGRADE_SETTLING || c->purging.running || c->fleet.running)
+    if (u->step != UPGRADE_SETTLING || c->purging.running > 0 || c->fleet.running)
         return; /* of files that the other takes up */
     if (c->role == ROLE_IN_CHARGE) {
         fleet_hand_over(c);
