@@ -24,6 +24,7 @@ from procs import Failed
 KEY = "weir:control"
 PATIENCE = 20.0  # seconds for one thing to be seen
 CERTIFICATE, PRIVATE = "certificate.pem", "key.pem"
+LOOKS = "looks at the side"  # requests of its own: how many a flip takes depends on how fast the machine is
 
 
 class Store(Protocol):
@@ -45,6 +46,7 @@ class Stress:
     def __init__(self, store: Store, peer: Peer, setting: Setting):
         self._store, self._peer, self._setting = store, peer, setting
         self._turn = 0
+        self._looks = 0
         self._word = "legacy"
 
     def go_on(self, seconds: float) -> dict[str, int]:
@@ -59,7 +61,7 @@ class Stress:
                 thing()
                 done[name] += 1
         self._run([*self._redis(), "del", KEY])  # so that the next proxy finds none
-        return done
+        return {**done, LOOKS: self._looks}
 
     def reload(self) -> None:
         self._turn += 1
@@ -99,6 +101,7 @@ class Stress:
 
     def _side(self) -> str:
         asked = http.client.HTTPConnection("127.0.0.1", self._setting.plain, timeout=PATIENCE)
+        self._looks += 1
         try:
             asked.request("GET", "/", headers={"Connection": "close"})
             return str(json.loads(asked.getresponse().read())["side"])
