@@ -158,6 +158,14 @@ void bytes_hex(char *out, const void *in, size_t n)
     }
 }
 
+uint32_t bytes_hash(const char *text, uint32_t seed)
+{
+    uint32_t h = 2166136261u ^ seed;
+    for (; *text != '\0'; text++)
+        h = (h ^ (unsigned char)*text) * 16777619u;
+    return h;
+}
+
 size_t bytes_base64(char *out, const void *in, size_t n)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -89,6 +89,9 @@ void bytes_hex(char *out, const void *in, size_t n);
 size_t bytes_base64(char *out, const void *in, size_t n);
 /* Writes (n + 2) / 3 * 4 characters of base64 (RFC 4648 4), no terminator; returns how many. */
 
+uint32_t bytes_hash(const char *text, uint32_t seed);
+/* FNV-1a, for tables whose keys no stranger chooses. */
+
 /* --- buf: growable, contiguous, with a ceiling --- */
 
 struct buf {

@@ -155,14 +155,6 @@ void metrics_thread_end(void)
 
 /* --- series --- */
 
-static uint32_t hash_of(enum metric family, const char *labels)
-{
-    uint32_t h = 2166136261u ^ (uint32_t)family;
-    for (; *labels != '\0'; labels++)
-        h = (h ^ (unsigned char)*labels) * 16777619u;
-    return h;
-}
-
 static enum err render_value(struct buf *b, const char *v)
 {
     for (;;) {
@@ -229,7 +221,7 @@ static enum err find_or_add(enum metric family, char *labels, bool *kept, metric
         reg.index = calloc(INDEX_SIZE, sizeof(*reg.index));
     if (reg.index == NULL)
         return ERR_NO_MEMORY;
-    uint32_t at = hash_of(family, labels) & (INDEX_SIZE - 1);
+    uint32_t at = bytes_hash(labels, (uint32_t)family) & (INDEX_SIZE - 1);
     for (; reg.index[at] != 0; at = (at + 1) & (INDEX_SIZE - 1)) {
         const struct series *s = &reg.series[reg.index[at] - 1];
         if (s->family == family && strcmp(s->labels, labels) == 0) {

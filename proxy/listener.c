@@ -398,8 +398,7 @@ static const char *right_for(const struct address *at, int why)
         return "must be a path where weir's user may make a socket";
     if (why == EACCES)
         return "ports below 1024 are for root, for CAP_NET_BIND_SERVICE (deploy/weir.service) and "
-               "for "
-               "sockets that systemd opens (deploy/weir.socket)";
+               "for sockets that systemd opens (deploy/weir.socket)";
     return "must be an address of this host that no other program listens on";
 }
 

@@ -91,15 +91,6 @@ bool mirror_is_conditional(const struct http_head *h)
     return false;
 }
 
-bool mirror_is_plain(const struct exchange *x, const struct http_head *sent)
-{
-    const struct config_route_shadow *c = &x->decision.route->config->shadow;
-    return !request_is_sided(x) && !http_head_has(sent, HTTP_EXPECT) &&
-           !http_head_has(sent, HTTP_IDEMPOTENCY_KEY) && !http_head_has(x->request, HTTP_TE) &&
-           (c->authorization != CREDENTIAL_DROP || !http_head_has(sent, HTTP_AUTHORIZATION)) &&
-           (c->cookies != CREDENTIAL_DROP || !http_head_has(sent, HTTP_COOKIE));
-}
-
 /* A key that makes writes happen once is not the original's. */
 static enum err change_key(struct http_head *h)
 {
@@ -133,6 +124,16 @@ static enum err keep_te(const struct exchange *x, struct http_head *out)
         break;
     }
     return ERR_OK;
+}
+
+/* Names everything that mirror_head() changes. */
+bool mirror_is_plain(const struct exchange *x, const struct http_head *sent)
+{
+    const struct config_route_shadow *c = &x->decision.route->config->shadow;
+    return !request_is_sided(x) && !http_head_has(sent, HTTP_EXPECT) &&
+           !http_head_has(sent, HTTP_IDEMPOTENCY_KEY) && !http_head_has(x->request, HTTP_TE) &&
+           (c->authorization != CREDENTIAL_DROP || !http_head_has(sent, HTTP_AUTHORIZATION)) &&
+           (c->cookies != CREDENTIAL_DROP || !http_head_has(sent, HTTP_COOKIE));
 }
 
 enum err mirror_head(struct exchange *x, const struct http_head *sent, struct http_head *out,

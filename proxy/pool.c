@@ -11,13 +11,9 @@
 
 /* --- pools --- */
 
-/* FNV-1a. */
 static struct pool **bucket_of(struct worker *w, const char *identity)
 {
-    uint32_t h = 2166136261;
-    for (const char *c = identity; *c != '\0'; c++)
-        h = (h ^ (unsigned char)*c) * 16777619;
-    return &w->pools[h % POOL_BUCKETS];
+    return &w->pools[bytes_hash(identity, 0) % POOL_BUCKETS];
 }
 
 static struct pool *pool_find(struct worker *w, const char *identity, enum pool_kind kind)

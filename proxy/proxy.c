@@ -117,9 +117,8 @@ void proxy_port_is(struct proxy *p, const struct address *wanted, const struct a
 }
 
 /* When somebody should have renewed a certificate at the latest. */
-static void tell_expiry(const struct proxy *p)
+static void tell_expiry(const struct plane *plane)
 {
-    const struct plane *plane = plane_of(router_current(p->options.router));
     uint64_t first = UINT64_MAX;
     for (size_t i = 0; i < plane->config->nlisteners; i++)
         if (plane->listeners[i].tls != NULL) {
@@ -169,13 +168,15 @@ static bool on_addresses(void *arg, const char *server, const struct address *li
     return all;
 }
 
-static void follow_names(struct proxy *p)
+/* What is done once for each plane, not with each flip. */
+static void follow_plane(struct proxy *p)
 {
     const struct plane *plane = plane_of(router_current(p->options.router));
     if (p->plane == plane->number)
         return;
     p->plane = plane->number;
     names_follow(p->names, plane);
+    tell_expiry(plane);
 }
 
 enum err proxy_start(struct proxy **out, const struct proxy_options *o, struct complaints *wrong)
@@ -203,16 +204,14 @@ enum err proxy_start(struct proxy **out, const struct proxy_options *o, struct c
         proxy_stop(&p);
         return e;
     }
-    follow_names(p);
-    tell_expiry(p);
+    follow_plane(p);
     *out = p;
     return ERR_OK;
 }
 
 void proxy_published(struct proxy *p)
 {
-    follow_names(p);
-    tell_expiry(p);
+    follow_plane(p);
     for (unsigned i = 0; i < p->nworkers; i++)
         worker_adopt_soon(p->workers[i]);
 }

@@ -13,7 +13,6 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum {
     KINDS_MAX = 4, /* RSA, RSA-PSS, EC, EdDSA */
@@ -221,10 +220,7 @@ enum { DAY_S = 24 * 3600 };
 
 static uint64_t expiry_of(const X509 *cert)
 {
-    struct tm tm;
-    if (ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm) != 1)
-        return 0;
-    time_t at = timegm(&tm);
+    time_t at = tls_seconds(X509_get0_notAfter(cert), 0);
     return at > 0 ? (uint64_t)at : 0;
 }
 

@@ -59,6 +59,12 @@ static enum err ctx_new(const SSL_METHOD *m, struct tls_ctx **out)
     return ERR_OK;
 }
 
+time_t tls_seconds(const ASN1_TIME *t, time_t fallback)
+{
+    struct tm tm;
+    return t != NULL && ASN1_TIME_to_tm(t, &tm) == 1 ? timegm(&tm) : fallback;
+}
+
 uint64_t tls_ctx_expiry(const struct tls_ctx *c)
 {
     return tls_certs_expiry(c->certs);

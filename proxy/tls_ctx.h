@@ -12,6 +12,9 @@ const char *tls_openssl_reason(void);
 /* Why the last call failed, from OpenSSL's error queue: the first error is the cause, those after
  * it are its echoes. */
 
+time_t tls_seconds(const ASN1_TIME *t, time_t fallback);
+/* Unix time; the fallback when it is NULL or none. */
+
 /* --- a certificate, its chain and its key (tls_files.c, tls_self.c) --- */
 
 struct tls_pair {

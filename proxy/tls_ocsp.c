@@ -45,12 +45,6 @@ static void begin(void)
 
 /* --- reading one --- */
 
-static time_t seconds_of(const ASN1_GENERALIZEDTIME *t, time_t fallback)
-{
-    struct tm tm;
-    return t != NULL && ASN1_TIME_to_tm(t, &tm) == 1 ? timegm(&tm) : fallback;
-}
-
 /* The issuer's certificate may not be at hand: its name and the serial number identify. */
 static bool is_about(OCSP_SINGLERESP *one, X509 *cert)
 {
@@ -98,8 +92,8 @@ static enum err attach(X509 *cert, struct span der, OCSP_SINGLERESP *answer, con
         return ERR_NO_MEMORY;
     s->n = (int)der.n;
     memcpy(s->der, der.p, der.n);
-    s->from = seconds_of(from, 0);
-    s->until = seconds_of(until, INT64_MAX); /* without one it is good until there is a newer */
+    s->from = tls_seconds(from, 0);
+    s->until = tls_seconds(until, INT64_MAX); /* without one it is good until there is a newer */
     warn(s, status, file);
     if (X509_set_ex_data(cert, place, s) == 1)
         return ERR_OK;

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
-import signal
 import subprocess
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
-from generators import environment
-from procs import Failed, tree
 from rows import Row
-from sample import Stage, Subject, port_of, settled
+from sample import Observer, Stage, Subject, observe
 
 HERTZ = 4999
 SECONDS = 5
@@ -43,27 +41,12 @@ def can_profile() -> bool:
     return shutil.which("perf") is not None
 
 
+def _perf(data: Path, pids: list[str]) -> list[str]:
+    return ["perf", "record", "-q", "-B", "-e", "cpu-clock", "-F", str(HERTZ), "-o", str(data), "-p", ",".join(pids)]
+
+
 def profile(stage: Stage, row: Row, subject: Subject) -> Profile:
-    """One sample of its own, so that what perf costs is in no other figure."""
-    proc, setting = stage.raise_proxy(subject, row)
-    data = stage.room / "perf.data"
-    data.unlink(missing_ok=True)
-    try:
-        port = port_of(row.load, setting)
-        stage.run(row.load, port, 1.0).finish()
-        pids = ",".join(str(pid) for pid in tree(proc.pid))
-        recorder = stage.procs.start("perf", ["perf", "record", "-q", "-B", "-e", "cpu-clock", "-F", str(HERTZ), "-o", str(data),
-                                              "-p", pids], stage.plan.load_cores, environment())
-        try:
-            before = settled(stage.backends)
-            stage.run(row.load, port, SECONDS).finish()
-            requests = (settled(stage.backends) - before).total
-        finally:
-            stage.procs.stop(recorder, signal.SIGINT)
-    finally:
-        stage.procs.stop(proc)
-    if not data.exists() or requests < 1000:
-        raise Failed(f"perf recorded nothing for {subject.label} ({requests} requests)")
+    data, requests = observe(stage, row, subject, Observer(_perf, "", SECONDS, 0, least=1000))
     report = subprocess.run(["perf", "report", "-i", str(data), "--stdio", "--no-children", "-n", "--sort", "dso,symbol"],
                             capture_output=True, text=True, check=True).stdout
     return Profile(subject.label, requests, _parse(report, requests))
@@ -75,5 +58,6 @@ def _parse(report: str, requests: int) -> Counter[tuple[str, str]]:
         found = re.match(r"\s*[\d.]+%\s+(\d+)\s+(\S+)\s+\[[.k]\]\s+(\S+)", line)
         if found:
             where = "kernel" if found[2].startswith("[kernel") else re.sub(r"\.so[.\d]*$", "", found[2])
-            places[where, re.sub(r"\.(lto_priv|part|isra|constprop|cold)[.\d]*", "", found[3])] += int(found[1]) * 1e6 / HERTZ / requests
+            name = re.sub(r"\.(lto_priv|part|isra|constprop|cold)[.\d]*", "", found[3])
+            places[where, name] += int(found[1]) * 1e6 / HERTZ / requests
     return places

@@ -27,7 +27,7 @@ from generators import Run, Seen, echo_command, echoed, environment, flips
 from peers.peer import Flavour, Peer, Setting
 from procs import Failed, Proc, Procs, Stuck, free_port, tree
 from rows import Load, Row
-from stress import Stress, make_certificate
+from stress import LOOKS, Stress, make_certificate
 
 T = TypeVar("T")
 IDLE_FIRST = 200  # connections whose memory is not counted: what is allocated once is then there
@@ -371,8 +371,9 @@ def _judge(row: Row, subject: Subject, watched: Watched, whole: Counts) -> None:
     flavour, answered = subject.flavour, watched.seen.requests + watched.seen.before
     served = whole.requests["legacy"] if flavour.mirror and not flavour.stress else whole.total
     probes = answered // 20 + 8 if flavour.mirror else 0  # weir asks the serving side again for 2 of 100 mirrored ones
-    # Under stress each side serves or gets a copy, and flips ask for themselves: what differs is then asked again.
-    copies = answered + answered // 10 if flavour.stress else 0
+    # Under stress each side serves or gets a copy. Flips ask for themselves what differs by side: served, copied, perhaps
+    # probed, and twice asked again on both sides.
+    copies = answered + 7 * watched.done[LOOKS] if flavour.stress else 0
     if not answered <= served <= answered + watched.cut + probes + copies:
         raise Failed(f"{subject.label}: the client got {answered} answers, the backends served {served}")
     if flavour.mirror and not flavour.stress and whole.requests["new"] > served:
@@ -491,29 +492,50 @@ def _waiting(port: int, context: ssl.SSLContext | None) -> socket.socket:
     return connection
 
 
-def syscalls(stage: Stage, row: Row, subject: Subject) -> dict[str, float]:
-    """System calls per request by name, counted by strace in a short run of its own; `total` is their sum."""
+@dataclass
+class Observer:
+    """A tool that looks at a proxy under load, and writes what it saw to a file when it is interrupted."""
+
+    argv: Callable[[Path, list[str]], list[str]]  # for this file and these processes
+    ready: str  # in what it says, as soon as it looks; "": at once
+    seconds: float
+    exact: int  # requests, instead of seconds
+    least: int  # requests, for what it saw to mean something
+
+
+def observe(stage: Stage, row: Row, subject: Subject, tool: Observer) -> tuple[Path, int]:
+    """What it saw, and during how many requests. In a run of its own, so that what it costs is in no other figure."""
     proc, setting = stage.raise_proxy(subject, row)
-    counted = stage.room / "strace.txt"
-    counted.unlink(missing_ok=True)
+    seen = stage.room / "observed"
+    seen.unlink(missing_ok=True)
     try:
         port = port_of(subject.load, setting)
         stage.run(subject.load, port, 1.0, exact=FEW_REQUESTS).finish()
-        attach = [arg for pid in tree(proc.pid) for arg in ("-p", str(pid))]
-        tracer = stage.procs.start("strace", ["strace", "-f", "-c", "-o", str(counted), *attach],
-                                   stage.plan.load_cores, environment())
+        argv = tool.argv(seen, [str(pid) for pid in tree(proc.pid)])
+        observer = stage.procs.start(argv[0], argv, stage.plan.load_cores, environment())
         try:
-            stage.procs.await_that(tracer, lambda: "attached" in tracer.said(), "is not attached")
+            stage.procs.await_that(observer, lambda: tool.ready in observer.said(), "is not attached")
             start = settled(stage.backends)
-            # By number: after a run by time h2load waits for ever on a server that strace slows down.
-            stage.run(subject.load, port, 2.0, exact=FEW_REQUESTS if stage.plan.short else TRACED_REQUESTS).finish()
+            stage.run(subject.load, port, tool.seconds, exact=tool.exact).finish()
             requests = (settled(stage.backends) - start).total
         finally:
-            stage.procs.stop(tracer, signal.SIGINT)
+            stage.procs.stop(observer, signal.SIGINT)
     finally:
         stage.procs.stop(proc)
-    if not counted.exists() or requests < 100:
-        raise Failed(f"strace counted nothing for {subject.label} ({requests} requests)")
+    if not seen.exists() or requests < tool.least:
+        raise Failed(f"{argv[0]} saw nothing of {subject.label} ({requests} requests)")
+    return seen, requests
+
+
+def _strace(counted: Path, pids: list[str]) -> list[str]:
+    return ["strace", "-f", "-c", "-o", str(counted), *(arg for pid in pids for arg in ("-p", pid))]
+
+
+def syscalls(stage: Stage, row: Row, subject: Subject) -> dict[str, float]:
+    """System calls per request by name, counted by strace; `total` is their sum."""
+    # By number: after a run by time h2load waits for ever on a server that strace slows down.
+    exact = FEW_REQUESTS if stage.plan.short else TRACED_REQUESTS
+    counted, requests = observe(stage, row, subject, Observer(_strace, "attached", 2.0, exact, least=100))
     return _parse_strace(counted.read_text(), requests)
 
 

@@ -1,9 +1,9 @@
 /* What an exchange costs besides codecs, decision and I/O: the heads of a browser's request and of
  * its answer edited on their way through, and the line of the access log. */
+#include "bench/micro/heads.h"
 #include "proxy/exchange.h"
 
 #include "base/clock.h"
-#include "http/h1_head.h"
 
 #include <stdio.h>
 
@@ -15,31 +15,6 @@ static const char config_text[] =
     "{\"old\":{\"servers\":[\"a:1\"]},\"new\":{\"servers\":[\"b:1\"]}},"
     "\"defaults\":{\"legacy\":\"old\",\"new\":\"new\"},"
     "\"routes\":[{\"name\":\"all\",\"match\":{\"prefix\":\"/\"},\"new_percent\":10}]}";
-
-static const char request[] =
-    "GET /online/orders?page=2&sort=-created_at HTTP/1.1\r\n"
-    "Host: shop.example.com\r\n"
-    "Connection: keep-alive\r\n"
-    "sec-ch-ua: \"Chromium\";v=\"130\", \"Google Chrome\";v=\"130\", \"Not?A_Brand\";v=\"99\"\r\n"
-    "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "Chrome/130.0.0.0 Safari/537.36\r\n"
-    "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n"
-    "Sec-Fetch-Site: same-origin\r\n"
-    "Referer: https://shop.example.com/online/orders\r\n"
-    "Accept-Encoding: gzip, deflate, br, zstd\r\n"
-    "Accept-Language: en-GB,en;q=0.9,de;q=0.8\r\n"
-    "Cookie: session=6f1ed002ab5595859014ebf0951522d9; theme=dark; consent=all\r\n\r\n";
-
-static const char answer[] = "HTTP/1.1 200 OK\r\n"
-                             "Server: nginx\r\n"
-                             "Date: Sat, 21 Nov 2026 12:00:00 GMT\r\n"
-                             "Content-Type: application/json\r\n"
-                             "Content-Length: 1843\r\n"
-                             "Connection: keep-alive\r\n"
-                             "Vary: Accept-Encoding\r\n\r\n";
-
-static const struct http_limits limits = {
-    .header_bytes = 64 * 1024, .header_fields = 100, .target_bytes = 16 * 1024};
 
 static struct worker worker;
 static struct front front;
@@ -87,7 +62,7 @@ static void prepare(struct http_head *head)
     exchange.worker = &worker;
     exchange.front = &front;
     exchange.hold = &hold;
-    parse(head, span_str(request), false);
+    parse(head, span_str(browser), false);
     exchange.request = head;
     BUG_IF(request_admit(&exchange) != ERR_OK);
     decide();
