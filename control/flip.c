@@ -75,14 +75,15 @@ static void audit(struct flip *f, const struct audit *a)
               (unsigned long long)a->epoch);
 }
 
-void flip_note(struct flip *f, uint64_t now_ms, const char *by, const char *what)
+void flip_note(struct flip *f, enum source source, uint64_t now_ms, const char *by,
+               const char *what)
 {
     audit(f, &(struct audit){.at_ms = now_ms,
                              .epoch = f->state.epoch,
                              .from = f->state.document,
                              .to = f->state.document,
-                             .source = SOURCE_UPGRADE,
-                             .by = by,
+                             .source = source,
+                             .by = by[0] == '\0' ? NULL : by,
                              .why = what});
 }
 
