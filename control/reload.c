@@ -178,7 +178,7 @@ static void job_done(void *arg)
     c->reload.running = NULL;
     if (j->err == ERR_OK) {
         other_store = !same_store(&j->before->control, &j->table->config->control);
-        j->overruled = changes_overruled(j->before, j->table->config, c->flip.state.document);
+        j->overruled = changes_overruled(c->flip.table, j->table->config, c->flip.state.document);
         const struct flip_reload said = {j->who.change.by, j->who.change.why, j->changes};
         j->err = flip_table(&c->flip, &j->table, &said, clock_wall_ms(), &fx);
     }
