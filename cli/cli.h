@@ -231,13 +231,14 @@ struct cli_order {
             "Wait until every live instance has it (default 5s), and name those that do not" \
     }
 
-enum err cli_complete_order(const struct cli_order *order, uint64_t wait_ms,
-                            struct buf *body) MUST_USE;
-/* Appends who, why and how long to wait to the beginning of a JSON object, "{...", and ends it. */
+enum { CLI_ORDER_MS = 15000 };
 
 int cli_send_order(const struct cli_call *call, const struct cli_talk *talk,
-                   const struct cli_order *order, const char *path, struct buf *body);
-/* body: the beginning of a JSON object, "{...". Completes and sends it. Frees body. */
+                   const struct cli_order *order, const char *path, struct buf *body,
+                   uint64_t patience_ms);
+/* body: the beginning of a JSON object, "{...", or nothing. Completes it by who, why and how long
+ * to wait, and sends it; the answer may take patience_ms (mostly CLI_ORDER_MS) longer than that.
+ * Frees body. */
 
 int cli_leave_order(const struct cli_talk *talk, const struct cli_order *order, struct buf *body);
 /* The same without the admin socket: through the state directory and a signal. */

@@ -202,36 +202,17 @@ static void on_ending(void *arg)
            d->call->terminal.is_terminal ? "\033[K" : "", c.legacy, c.new_, c.failed);
 }
 
-/* A line for each member: this file is there to be edited. No text in it has braces. */
-static enum err put_lines(struct span text, struct buf *out)
-{
-    unsigned depth = 0;
-    for (size_t i = 0; i < text.n; i++) {
-        char ch = text.p[i];
-        depth += ch == '{' || ch == '[';
-        depth -= ch == '}' || ch == ']';
-        TRY(buf_append(out, span_of(&ch, 1)));
-        if (ch == ',' && depth == 1)
-            TRY(buf_append(out, SPAN("\n")));
-    }
-    return ERR_OK;
-}
-
 static enum err write_file(struct demo *d, const struct embedded *e, struct complaints *wrong)
 {
     struct buf text = BUF_INIT(0);
-    struct buf lines = BUF_INIT(0);
     (void)snprintf(d->file, sizeof(d->file), "%s/weir.json", d->dir);
     enum err err = embedded_text(e, &text, wrong);
-    if (err == ERR_OK)
-        err = put_lines(buf_span(&text), &lines);
     if (err == ERR_OK) {
-        err = cli_write(d->file, buf_span(&lines));
+        err = cli_write(d->file, buf_span(&text));
         if (err != ERR_OK)
             complain(wrong, d->file, NULL, "cannot be written: %s", strerror(errno));
     }
     buf_free(&text);
-    buf_free(&lines);
     return err;
 }
 

@@ -48,7 +48,7 @@ static int run(const struct cli_call *call)
     }
     if (f->local)
         return cli_leave_order(&f->talk, &f->order, &body);
-    return cli_send_order(call, &f->talk, &f->order, "/control", &body);
+    return cli_send_order(call, &f->talk, &f->order, "/control", &body, CLI_ORDER_MS);
 }
 
 static const struct cli_option options[] = {

@@ -44,7 +44,7 @@ static int run(const struct cli_call *call)
         cli_say("%s", err_sentence(ERR_NO_MEMORY));
         return CLI_FAILED;
     }
-    return cli_send_order(call, &p->talk, &p->order, "/control", &body);
+    return cli_send_order(call, &p->talk, &p->order, "/control", &body, CLI_ORDER_MS);
 }
 
 static const struct cli_option options[] = {

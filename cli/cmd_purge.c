@@ -11,33 +11,32 @@ enum { PURGE_MS = 300000 };
 
 struct purge {
     struct cli_talk talk;
-    const char *route, *older, *why, *by;
+    struct cli_order order;
+    const char *route, *older;
     bool all, offline, json;
 };
+
+static enum err compose(const struct purge *o, uint64_t older_ms, struct buf *body)
+{
+    TRY(buf_append(body, SPAN("{")));
+    TRY(cli_json_string(body, "route", o->route));
+    if (older_ms == 0)
+        return ERR_OK;
+    return buf_printf(body, "%s\"older_ms\": %llu", o->route == NULL ? "" : ", ",
+                      (unsigned long long)older_ms);
+}
 
 static int ask(const struct cli_call *call, const struct purge *o, uint64_t older_ms)
 {
     struct buf body = BUF_INIT(0);
-    int status = CLI_FAILED;
-    enum err e = buf_append(&body, SPAN("{"));
-    if (e == ERR_OK)
-        e = cli_json_string(&body, "route", o->route);
-    if (e == ERR_OK)
-        e = cli_json_string(&body, "why", o->why);
-    if (e == ERR_OK)
-        e = cli_json_string(&body, "by", o->by != NULL ? o->by : cli_user());
-    if (e == ERR_OK && older_ms > 0)
-        e = buf_printf(&body, "%s\"older_ms\": %llu", body.n > 1 ? ", " : "",
-                       (unsigned long long)older_ms);
-    if (e == ERR_OK)
-        e = buf_append(&body, SPAN("}"));
-    if (e == ERR_OK)
-        status = cli_ask(call, &o->talk, "POST", o->json ? "/purge?json" : "/purge",
-                         buf_span(&body), PURGE_MS);
-    else
+    enum err e = compose(o, older_ms, &body);
+    if (e != ERR_OK) {
+        buf_free(&body);
         cli_say("%s", err_sentence(e));
-    buf_free(&body);
-    return status;
+        return CLI_FAILED;
+    }
+    return cli_send_order(call, &o->talk, &o->order, o->json ? "/purge?json" : "/purge", &body,
+                          PURGE_MS);
 }
 
 /* As a running weir says it. */
@@ -72,8 +71,8 @@ static int do_it(const struct purge *o, uint64_t older_ms)
     int status = cli_find_state(&o->talk, dir);
     if (status != CLI_OK)
         return status;
-    enum err e =
-        control_purge(dir, &q, o->by != NULL ? o->by : cli_user(), o->why, &purged, &wrong);
+    const char *by = o->order.by != NULL ? o->order.by : cli_user();
+    enum err e = control_purge(dir, &q, by, o->order.why, &purged, &wrong);
     if (e == ERR_OK)
         e = print(&purged, o->json);
     if (e != ERR_OK && wrong.n == 0)
@@ -107,8 +106,7 @@ static const struct cli_option options[] = {
     {"older", CLI_TEXT, offsetof(struct purge, older), "TIME",
      "Only what is older, such as 24h; the table of findings stays"},
     {"all", CLI_FLAG, offsetof(struct purge, all), NULL, "Everything"},
-    {"why", CLI_TEXT, offsetof(struct purge, why), "TEXT", "Why; for those who look at it later"},
-    {"by", CLI_TEXT, offsetof(struct purge, by), "NAME", "Who; default: $SUDO_USER, else you"},
+    CLI_WHO_OPTIONS(struct purge),
     {"offline", CLI_FLAG, offsetof(struct purge, offline), NULL,
      "No weir runs: do it in the files of the state directory"},
     {"json", CLI_FLAG, offsetof(struct purge, json), NULL, "What was done as JSON"},

@@ -12,16 +12,7 @@ static int run(const struct cli_call *call)
 {
     const struct reload *r = call->options;
     struct buf body = BUF_INIT(0);
-    int status = CLI_FAILED;
-    enum err e = buf_append(&body, SPAN("{"));
-    if (e == ERR_OK)
-        e = cli_complete_order(&r->order, 0, &body);
-    if (e == ERR_OK)
-        status = cli_ask(call, &r->talk, "POST", "/reload", buf_span(&body), RELOAD_TIMEOUT_MS);
-    else
-        cli_say("%s", err_sentence(e));
-    buf_free(&body);
-    return status;
+    return cli_send_order(call, &r->talk, &r->order, "/reload", &body, RELOAD_TIMEOUT_MS);
 }
 
 static const struct cli_option options[] = {

@@ -32,7 +32,7 @@ static int restore(const struct cli_call *call, const struct restore *r, uint64_
         return status;
     enum err e = compose(dir, epoch, &body, &wrong);
     if (e == ERR_OK)
-        return cli_send_order(call, &r->talk, &r->order, "/control", &body);
+        return cli_send_order(call, &r->talk, &r->order, "/control", &body, CLI_ORDER_MS);
     if (wrong.n == 0)
         complain(&wrong, "weir restore", NULL, "%s", err_sentence(e));
     cli_complain(&wrong);

@@ -10,11 +10,7 @@ static int run(const struct cli_call *call)
 {
     const struct undo *u = call->options;
     struct buf body = BUF_INIT(0);
-    if (buf_append(&body, SPAN("{")) != ERR_OK) {
-        cli_say("%s", err_sentence(ERR_NO_MEMORY));
-        return CLI_FAILED;
-    }
-    return cli_send_order(call, &u->talk, &u->order, "/undo", &body);
+    return cli_send_order(call, &u->talk, &u->order, "/undo", &body, CLI_ORDER_MS);
 }
 
 static const struct cli_option options[] = {

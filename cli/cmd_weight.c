@@ -38,7 +38,7 @@ static int run(const struct cli_call *call)
                 call->args[1]);
         return CLI_WRONG;
     }
-    return cli_send_order(call, &w->talk, &w->order, "/control", &body);
+    return cli_send_order(call, &w->talk, &w->order, "/control", &body, CLI_ORDER_MS);
 }
 
 static const struct cli_option options[] = {

@@ -12,6 +12,12 @@ static enum err member(struct buf *out, const char *key, const char *value)
     return cli_json_string(out, key, value);
 }
 
+/* A member of the whole, on a line of its own: the file of a demo is there to be edited. */
+static enum err begin(struct buf *out, const char *key)
+{
+    return buf_printf(out, "%s\n  \"%s\": ", out->p[out->n - 1] == '{' ? "" : ",", key);
+}
+
 static bool split_url(struct span url, bool *tls, struct span *host)
 {
     *tls = span_has_prefix(url, SPAN("https://"));
@@ -83,8 +89,8 @@ static enum err sticky(struct buf *out, const char *list)
 
 static enum err route(struct buf *out, const struct embedded *o)
 {
-    TRY(buf_append(out,
-                   SPAN(", \"routes\": [{\"name\": \"default\", \"match\": {\"prefix\": \"/\"}")));
+    TRY(begin(out, "routes"));
+    TRY(buf_append(out, SPAN("[{\"name\": \"default\", \"match\": {\"prefix\": \"/\"}")));
     TRY(buf_printf(out, ", \"new_percent\": %s", o->new_percent == NULL ? "0" : o->new_percent));
     if (o->sticky != NULL)
         TRY(sticky(out, o->sticky));
@@ -101,7 +107,8 @@ static enum err section(struct buf *out, const char *name, const char *key1, con
 {
     if (value1 == NULL && value2 == NULL)
         return ERR_OK;
-    TRY(buf_printf(out, ", \"%s\": {", name));
+    TRY(begin(out, name));
+    TRY(buf_append(out, SPAN("{")));
     TRY(member(out, key1, value1));
     TRY(member(out, key2, value2));
     return buf_append(out, SPAN("}"));
@@ -109,10 +116,25 @@ static enum err section(struct buf *out, const char *name, const char *key1, con
 
 static enum err shadow(struct buf *out, const struct embedded *o)
 {
-    TRY(buf_printf(out, ", \"shadow\": {%s", o->once ? "\"rechecks\": 0" : ""));
+    TRY(begin(out, "shadow"));
+    TRY(buf_printf(out, "{%s", o->once ? "\"rechecks\": 0" : ""));
     TRY(member(out, "records", o->records));
     TRY(member(out, "rules", o->rules));
     return buf_append(out, SPAN("}"));
+}
+
+static enum err state(struct buf *out, const struct embedded *o)
+{
+    if (o->state_dir != NULL) {
+        TRY(begin(out, "state_dir"));
+        TRY(buf_append(out, SPAN("\"")));
+        TRY(cli_json_escaped(out, o->state_dir));
+        TRY(buf_append(out, SPAN("\"")));
+    }
+    if (o->workers == NULL)
+        return ERR_OK;
+    TRY(begin(out, "workers"));
+    return buf_append(out, span_str(o->workers));
 }
 
 /* --- what must be a number before it may stand in the text as one --- */
@@ -137,19 +159,22 @@ enum err embedded_text(const struct embedded *o, struct buf *out, struct complai
     TRY(check_number("--new-percent", o->new_percent, true, wrong));
     TRY(check_number("--shadow-percent", o->shadow_percent, true, wrong));
     TRY(check_number("--workers", o->workers, false, wrong));
-    TRY(buf_append(out, SPAN("{\"listeners\": [")));
+    TRY(buf_append(out, SPAN("{")));
+    TRY(begin(out, "listeners"));
+    TRY(buf_append(out, SPAN("[")));
     for (size_t i = 0; i < ARRAY_LEN(o->listen) && o->listen[i] != NULL; i++)
         TRY(listener(out, o, o->listen[i]));
-    TRY(buf_append(out, SPAN("], \"backends\": {")));
+    TRY(buf_append(out, SPAN("]")));
+    TRY(begin(out, "backends"));
+    TRY(buf_append(out, SPAN("{")));
     TRY(backend(out, "legacy", o->legacy, wrong));
     TRY(backend(out, "new", o->new_, wrong));
-    TRY(buf_append(out, SPAN("}, \"defaults\": {\"legacy\": \"legacy\", \"new\": \"new\"}")));
+    TRY(buf_append(out, SPAN("}")));
+    TRY(section(out, "defaults", "legacy", "legacy", "new", "new"));
     TRY(route(out, o));
-    TRY(member(out, "state_dir", o->state_dir));
-    if (o->workers != NULL)
-        TRY(buf_printf(out, ", \"workers\": %s", o->workers));
+    TRY(state(out, o));
     TRY(section(out, "control", "redis", o->redis, "key", NULL));
     TRY(shadow(out, o));
     TRY(section(out, "log", "access", o->access_log, "level", o->log_level));
-    return buf_append(out, SPAN("}\n"));
+    return buf_append(out, SPAN("\n}\n"));
 }

@@ -16,7 +16,6 @@
 enum {
     WAIT_DEFAULT_MS = 5000,
     WAIT_MAX_MS = 300000,
-    ORDER_TIMEOUT_MS = 15000,
     LEFT_PATIENCE_MS = 2000,
     ASK_AGAIN_MS = 50,
     ASK_AGAIN_TIMES = 100,
@@ -263,8 +262,10 @@ static bool read_wait(const struct cli_order *order, uint64_t *ms)
     return cli_duration(order->wait, ms) && *ms > 0 && *ms <= WAIT_MAX_MS;
 }
 
-enum err cli_complete_order(const struct cli_order *order, uint64_t wait_ms, struct buf *body)
+static enum err complete(const struct cli_order *order, uint64_t wait_ms, struct buf *body)
 {
+    if (body->n == 0)
+        TRY(buf_append(body, SPAN("{")));
     TRY(cli_json_string(body, "by", order->by != NULL ? order->by : cli_user()));
     TRY(cli_json_string(body, "why", order->why));
     if (wait_ms > 0)
@@ -274,17 +275,18 @@ enum err cli_complete_order(const struct cli_order *order, uint64_t wait_ms, str
 }
 
 int cli_send_order(const struct cli_call *call, const struct cli_talk *talk,
-                   const struct cli_order *order, const char *path, struct buf *body)
+                   const struct cli_order *order, const char *path, struct buf *body,
+                   uint64_t patience_ms)
 {
     uint64_t wait_ms;
     int status = CLI_FAILED;
     if (!read_wait(order, &wait_ms)) {
         cli_say("--wait=%s: must be a time up to 5m, such as 500ms, 5s or 1m", order->wait);
         status = CLI_WRONG;
-    } else if (cli_complete_order(order, wait_ms, body) != ERR_OK) {
+    } else if (complete(order, wait_ms, body) != ERR_OK) {
         cli_say("%s", err_sentence(ERR_NO_MEMORY));
     } else {
-        status = cli_ask(call, talk, "POST", path, buf_span(body), wait_ms + ORDER_TIMEOUT_MS);
+        status = cli_ask(call, talk, "POST", path, buf_span(body), wait_ms + patience_ms);
     }
     buf_free(body);
     return status;
@@ -315,7 +317,7 @@ int cli_leave_order(const struct cli_talk *talk, const struct cli_order *order, 
     else
         status = cli_find_state(talk, dir);
     if (status == CLI_OK) {
-        enum err e = cli_complete_order(order, 0, body);
+        enum err e = complete(order, 0, body);
         if (e == ERR_OK)
             e = control_leave_order(dir, buf_span(body), LEFT_PATIENCE_MS, &l, &wrong);
         if (e != ERR_OK && wrong.n == 0)

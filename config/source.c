@@ -78,7 +78,7 @@ static void drop_mark(struct buf *text)
 static const char *hint_of(const json_error_t *e)
 {
     static const struct {
-        const char *near, *expected; /* all of what jansson says has both */
+        const char *near, *begins; /* what jansson says has the one and begins with the other */
         const char *hint;
     } hints[] = {
         {"near '/'", "", "JSON has no comments"},
@@ -92,9 +92,8 @@ static const char *hint_of(const json_error_t *e)
         {"near '{'", "']' expected", "a comma is missing before it"},
     };
     for (size_t i = 0; i < ARRAY_LEN(hints); i++) {
-        const char *at = strstr(e->text, hints[i].expected);
-        bool whole = hints[i].expected[0] == '\0' || at == e->text;
-        if (whole && strstr(e->text, hints[i].near) != NULL)
+        if (span_has_prefix(span_str(e->text), span_str(hints[i].begins)) &&
+            strstr(e->text, hints[i].near) != NULL)
             return hints[i].hint;
     }
     return NULL;

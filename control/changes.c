@@ -192,14 +192,14 @@ static void overruled(struct walk *w, const char *name, const struct document *d
     say(w, line);
 }
 
-json_t *changes_overruled(const struct config *before, const struct config *after,
+json_t *changes_overruled(const struct route_table *before, const struct config *after,
                           const struct document *d)
 {
     struct walk w = {json_array(), 0};
     for (size_t i = 0; w.said != NULL && d != NULL && i < after->nroutes; i++) {
         const struct config_route *is = &after->routes[i];
-        const struct config_route *was = route_named(before, i, is->name);
-        if (was != NULL && was->new_weight != is->new_weight)
+        const struct route *was = route_find(before, is->name);
+        if (was != NULL && was->config->new_weight != is->new_weight)
             overruled(&w, is->name, d);
     }
     return w.said;

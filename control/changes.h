@@ -13,10 +13,11 @@ json_t *changes_between(const struct config *before, const struct config *after)
 /* A list of at most CHANGES_MAX sentences, the last of which says how many more there are; NULL
  * without memory. Secrets are compared but not shown. Any thread. */
 
-json_t *changes_overruled(const struct config *before, const struct config *after,
+json_t *changes_overruled(const struct route_table *before, const struct config *after,
                           const struct document *d);
 /* A list of at most CHANGES_MAX sentences, one for each route whose configured weight is another
- * one but does not count, since d holds a pin or a weight; NULL without memory. */
+ * one but does not count, since d holds a pin or a weight; NULL without memory. Quick: it is asked
+ * for on the control thread. */
 
 bool changes_same_names(const struct config_names *a, const struct config_names *b);
 /* The same texts in the same order. */

@@ -75,14 +75,15 @@ static void audit(struct flip *f, const struct audit *a)
               (unsigned long long)a->epoch);
 }
 
-void flip_note(struct flip *f, uint64_t now_ms, const char *by, const char *what)
+void flip_note(struct flip *f, enum source source, uint64_t now_ms, const char *by,
+               const char *what)
 {
     audit(f, &(struct audit){.at_ms = now_ms,
                              .epoch = f->state.epoch,
                              .from = f->state.document,
                              .to = f->state.document,
-                             .source = SOURCE_UPGRADE,
-                             .by = by,
+                             .source = source,
+                             .by = by[0] == '\0' ? NULL : by,
                              .why = what});
 }
 
@@ -168,7 +169,8 @@ static enum err swap_table(struct flip *f, struct route_table *table, uint64_t e
     return e;
 }
 
-static void audit_table(struct flip *f, const struct flip_reload *reload, uint64_t now_ms)
+/* Who made the epoch: for the status, and on the audit trail. */
+static void note_table(struct flip *f, const struct flip_reload *reload, uint64_t now_ms)
 {
     struct audit a = {.at_ms = now_ms,
                       .epoch = f->state.epoch,
@@ -181,6 +183,10 @@ static void audit_table(struct flip *f, const struct flip_reload *reload, uint64
         a.why = reload->why;
         a.changes = reload->changes;
     }
+    (void)snprintf(f->state.config.by, sizeof(f->state.config.by), "%s", a.by == NULL ? "" : a.by);
+    (void)snprintf(f->state.config.why, sizeof(f->state.config.why), "%s",
+                   a.why == NULL ? "" : a.why);
+    f->state.config.at_ms = now_ms;
     audit(f, &a);
 }
 
@@ -207,7 +213,7 @@ enum err flip_table(struct flip *f, struct route_table **table, const struct fli
     f->state.epoch = epoch;
     out->rerouted = out->persist = differs;
     if (differs && !first)
-        audit_table(f, reload, now_ms);
+        note_table(f, reload, now_ms);
     return ERR_OK;
 }
 
@@ -262,6 +268,7 @@ static enum err apply(struct flip *f, struct applying *a, struct flip_effect *ou
     s->epoch = epoch;
     s->source = a->source;
     s->at_ms = a->now_ms;
+    s->config = (struct state_config){.at_ms = 0};
     s->pending = a->pending;
     return ERR_OK;
 }

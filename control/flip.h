@@ -83,8 +83,10 @@ enum err flip_undo(struct flip *f, const struct change *by_why, uint64_t now_ms,
                    struct complaints *wrong, struct flip_effect *out) MUST_USE;
 /* Back to what was in force before the last change. ERR_NOTHING_TO_UNDO. */
 
-void flip_note(struct flip *f, uint64_t now_ms, const char *by, const char *what);
-/* A line of the audit trail for something that changes no routing: an upgrade. */
+void flip_note(struct flip *f, enum source source, uint64_t now_ms, const char *by,
+               const char *what);
+/* A line of the audit trail for something that changes no routing: an upgrade, a purge. by: "" when
+ * nobody is known. */
 
 size_t flip_unknown(const struct flip *f, const char **names, size_t max);
 /* Routes the document names and the table does not have: how many, the first `max` of them in

@@ -182,3 +182,12 @@ enum err order_read(struct span body, bool change, struct order_text *out, struc
         order_text_free(out);
     return g.r.err;
 }
+
+enum err order_read_request(const struct admin_request *r, bool change, struct order_text *out,
+                            struct complaints *wrong)
+{
+    TRY(order_read(buf_span(&r->body), change, out, wrong));
+    if (out->change.by == NULL && r->user[0] != '\0')
+        out->change.by = r->user;
+    return ERR_OK;
+}

@@ -343,10 +343,8 @@ static void take(struct control *c, struct admin_request *r, bool change, order_
     struct complaints wrong = {.n = 0};
     if (no_room(c, r))
         return;
-    enum err e = order_read(buf_span(&r->body), change, &text, &wrong);
+    enum err e = order_read_request(r, change, &text, &wrong);
     if (e == ERR_OK) {
-        if (text.change.by == NULL && r->user[0] != '\0')
-            text.change.by = r->user;
         carry_out(c, r, &text, fn, &wrong);
         order_text_free(&text);
     } else {

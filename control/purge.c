@@ -108,32 +108,11 @@ static void sentence(const struct shadow_purge *q, const char *why, struct contr
         (void)snprintf(out + n, cap - (size_t)n, ": %s", why);
 }
 
-/* Routing stays as it is: the entry goes from the document in force to itself. */
-static void audit(struct control *c, const struct purge_job *j)
-{
-    const struct state *s = &c->flip.state;
-    struct audit a = {.at_ms = clock_wall_ms(),
-                      .epoch = s->epoch,
-                      .from = s->document,
-                      .to = s->document,
-                      .source = SOURCE_ADMIN,
-                      .by = j->by != NULL ? j->by : j->request->user,
-                      .why = j->purged.message};
-    if (audit_line(&a, &c->flip.audit) != ERR_OK)
-        log_error("control", "a purge cannot be put on the audit trail: no memory");
-    persist_request(c);
-}
-
 /* Records may be of a route that is gone; but when there was none, the name may be a slip. */
 static bool is_stranger(const struct control *c, const struct purge_job *j)
 {
-    const struct config *config = control_config(c);
-    if (j->route == NULL || j->purged.removed > 0)
-        return false;
-    for (size_t i = 0; i < config->nroutes; i++)
-        if (strcmp(config->routes[i].name, j->route) == 0)
-            return false;
-    return true;
+    return j->route != NULL && j->purged.removed == 0 &&
+           route_find(c->flip.table, j->route) == NULL;
 }
 
 static void answer(struct control *c, struct purge_job *j)
@@ -143,7 +122,9 @@ static void answer(struct control *c, struct purge_job *j)
     if (j->err == ERR_OK) {
         sentence(&q, j->why, &j->purged);
         log_info("control", "%s", j->purged.message);
-        audit(c, j);
+        flip_note(&c->flip, SOURCE_ADMIN, clock_wall_ms(), j->by != NULL ? j->by : r->user,
+                  j->purged.message);
+        persist_request(c);
         if (is_stranger(c, j))
             (void)snprintf(j->purged.message, sizeof(j->purged.message),
                            "purged nothing: there are no records of \"%s\", and no route has this "

@@ -22,6 +22,7 @@ struct reload_job {
     struct control_hooks hooks;
     const struct config *before; /* in force; nothing else replaces it while this runs */
     struct route_table *table;
+    struct order_text who; /* asked for it, and why; nobody by SIGHUP */
     json_t *changes;
     json_t *overruled; /* what of it does not count, by the document */
     struct complaints wrong;
@@ -52,6 +53,7 @@ static void job_free(void *arg)
     OBJ_CAST(j, arg, RELOAD_MAGIC);
     if (j->table != NULL)
         route_table_free(&j->table);
+    order_text_free(&j->who);
     json_decref(j->changes);
     json_decref(j->overruled);
     complaints_free(&j->wrong);
@@ -166,29 +168,6 @@ static void succeeded(struct control *c, const struct reload_job *j, const struc
 
 static void begin(struct control *c);
 
-/* Who asked for it, and why: of several, the first who said. SIGHUP says nothing. */
-static void read_order(const struct reload *r, struct order_text *out)
-{
-    *out = (struct order_text){.wait_ms = 0};
-    for (size_t i = 0; i < r->nwaiting && out->by == NULL && out->why == NULL; i++) {
-        struct complaints wrong = {.n = 0};
-        order_text_free(out);
-        if (order_read(buf_span(&r->waiting[i]->body), false, out, &wrong) != ERR_OK)
-            *out = (struct order_text){.wait_ms = 0}; /* it was read before */
-        complaints_free(&wrong);
-    }
-}
-
-static enum err swap(struct control *c, struct reload_job *j, struct flip_effect *fx)
-{
-    struct order_text order;
-    read_order(&c->reload, &order);
-    const struct flip_reload said = {order.by, order.why, j->changes};
-    enum err e = flip_table(&c->flip, &j->table, &said, clock_wall_ms(), fx);
-    order_text_free(&order);
-    return e;
-}
-
 static void job_done(void *arg)
 {
     struct reload_job *j;
@@ -199,8 +178,9 @@ static void job_done(void *arg)
     c->reload.running = NULL;
     if (j->err == ERR_OK) {
         other_store = !same_store(&j->before->control, &j->table->config->control);
-        j->overruled = changes_overruled(j->before, j->table->config, c->flip.state.document);
-        j->err = swap(c, j, &fx);
+        j->overruled = changes_overruled(c->flip.table, j->table->config, c->flip.state.document);
+        const struct flip_reload said = {j->who.change.by, j->who.change.why, j->changes};
+        j->err = flip_table(&c->flip, &j->table, &said, clock_wall_ms(), &fx);
     }
     if (j->err == ERR_OK)
         succeeded(c, j, &fx, other_store);
@@ -219,6 +199,7 @@ static const struct job_kind kind = {job_work, job_done, job_free};
 static void cannot(struct control *c, enum err e)
 {
     struct reload *r = &c->reload;
+    order_text_free(&r->who);
     notify_ready(NULL);
     log_error("reload", "the configuration cannot be reloaded: %s", err_sentence(e));
     for (size_t i = 0; i < r->nwaiting; i++) {
@@ -245,6 +226,8 @@ static void begin(struct control *c)
     j->control = c;
     j->hooks = c->hooks;
     j->before = control_config(c);
+    j->who = r->who;
+    r->who = (struct order_text){.wait_ms = 0};
     enum err e = jobs_run(c->loads, &kind, j);
     if (e != ERR_OK) {
         job_free(j);
@@ -254,16 +237,18 @@ static void begin(struct control *c)
     r->running = j;
 }
 
-static bool understood(struct admin_request *request)
+static bool understood(struct reload *r, struct admin_request *request)
 {
     struct order_text text;
     struct complaints wrong = {.n = 0};
-    enum err e = order_read(buf_span(&request->body), false, &text, &wrong);
-    if (e == ERR_OK) {
-        order_text_free(&text);
-    } else {
+    enum err e = order_read_request(request, false, &text, &wrong);
+    if (e != ERR_OK) {
         api_refuse(request, err_status(e), err_word(e), err_sentence(e), &wrong);
         admin_return(request);
+    } else if (r->who.change.by == NULL && r->who.change.why == NULL) {
+        r->who = text;
+    } else {
+        order_text_free(&text);
     }
     complaints_free(&wrong);
     return e == ERR_OK;
@@ -272,8 +257,6 @@ static bool understood(struct admin_request *request)
 void reload_request(struct control *c, struct admin_request *request)
 {
     struct reload *r = &c->reload;
-    if (request != NULL && !understood(request))
-        return;
     if (request != NULL && c->upgrade.step != UPGRADE_NONE) {
         api_refuse(request, 409, "upgrade_under_way",
                    "an upgrade is under way, and reads the configuration", NULL);
@@ -285,6 +268,8 @@ void reload_request(struct control *c, struct admin_request *request)
         admin_return(request);
         return;
     }
+    if (request != NULL && !understood(r, request))
+        return;
     if (request != NULL)
         r->next[r->nnext++] = request;
     r->again = true;
@@ -302,5 +287,6 @@ void reload_end(struct control *c)
 {
     json_decref(c->reload.said);
     c->reload.said = NULL;
+    order_text_free(&c->reload.who);
     c->reload.nwaiting = c->reload.nnext = 0; /* the admin thread's to free */
 }

@@ -97,7 +97,11 @@ struct order_text {
 
 enum err order_read(struct span body, bool change, struct order_text *out,
                     struct complaints *wrong) MUST_USE;
-/* The body of POST /control (change) or POST /undo. ERR_INVALID, ERR_NO_MEMORY. */
+/* The body of POST /control (change), POST /undo or POST /reload. ERR_INVALID, ERR_NO_MEMORY. */
+
+enum err order_read_request(const struct admin_request *r, bool change, struct order_text *out,
+                            struct complaints *wrong) MUST_USE;
+/* The same; whom the body does not name, the socket does: out->change.by may then lie in r. */
 
 void order_text_free(struct order_text *o);
 
@@ -133,6 +137,7 @@ struct reload {
     size_t nwaiting;
     struct admin_request *next[ORDERS_MAX]; /* for the one after it */
     size_t nnext;
+    struct order_text who; /* of those in next, the first that says it */
     /* the last one, for status */
     bool any;
     bool ok;

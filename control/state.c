@@ -66,6 +66,25 @@ static json_t *undo_to_json(const struct state *s)
     return list;
 }
 
+static bool put_text(json_t *o, const char *key, const char *text)
+{
+    return text == NULL || json_object_set_new(o, key, json_string(text)) == 0;
+}
+
+static json_t *config_or_null(const struct state_config *c)
+{
+    if (c->at_ms == 0)
+        return json_null();
+    json_t *o = json_object();
+    bool ok = o != NULL &&
+              json_object_set_new(o, "at_ms", json_integer((json_int_t)c->at_ms)) == 0 &&
+              put_text(o, "by", c->by) && put_text(o, "why", c->why);
+    if (ok)
+        return o;
+    json_decref(o);
+    return NULL;
+}
+
 static json_t *state_to_json(const struct state *s)
 {
     json_t *o = json_object();
@@ -78,7 +97,8 @@ static json_t *state_to_json(const struct state *s)
               json_object_set_new(o, "document", document_or_null(s->document)) == 0 &&
               json_object_set_new(o, "value", s->has_value ? hex(s->value) : json_null()) == 0 &&
               json_object_set_new(o, "routing", hex(s->routing)) == 0 &&
-              json_object_set_new(o, "undo", undo_to_json(s)) == 0;
+              json_object_set_new(o, "undo", undo_to_json(s)) == 0 &&
+              json_object_set_new(o, "config", config_or_null(&s->config)) == 0;
     if (ok)
         return o;
     json_decref(o);
@@ -190,6 +210,26 @@ static enum err take_undo(const struct loader *l, const json_t *list)
     return ERR_OK;
 }
 
+static enum err take_text(const struct loader *l, const json_t *o, const char *key, char *out,
+                          size_t max)
+{
+    const json_t *v = json_object_get(o, key);
+    if (!json_is_string(v) || json_string_length(v) > max)
+        return damaged(l, "a text is missing");
+    memcpy(out, json_string_value(v), json_string_length(v) + 1);
+    return ERR_OK;
+}
+
+static enum err take_config(const struct loader *l, const json_t *v)
+{
+    struct state_config *c = &l->out->config;
+    if (v == NULL || json_is_null(v)) /* a weir that did not keep it wrote the file */
+        return ERR_OK;
+    TRY(take_number(l, v, "at_ms", &c->at_ms));
+    TRY(take_text(l, v, "by", c->by, DOCUMENT_BY_MAX));
+    return take_text(l, v, "why", c->why, DOCUMENT_WHY_MAX);
+}
+
 static enum err take_state(const struct loader *l, const json_t *o)
 {
     struct state *s = l->out;
@@ -199,6 +239,7 @@ static enum err take_state(const struct loader *l, const json_t *o)
     TRY(take_source(l, o));
     TRY(take_document(l, json_object_get(o, "document"), &s->document));
     TRY(take_digest(l, o, "routing", s->routing));
+    TRY(take_config(l, json_object_get(o, "config")));
     s->pending = json_is_true(json_object_get(o, "pending"));
     s->has_value = !json_is_null(json_object_get(o, "value"));
     if (s->has_value)
@@ -274,11 +315,6 @@ enum err state_load(const char *path, struct state *out, struct complaints *wron
 }
 
 /* --- the audit trail --- */
-
-static bool put_text(json_t *o, const char *key, const char *text)
-{
-    return text == NULL || json_object_set_new(o, key, json_string(text)) == 0;
-}
 
 static bool put_changes(json_t *o, const json_t *changes)
 {

@@ -21,9 +21,17 @@ const char *source_word(enum source s);
 
 enum { UNDO_MAX = 64 };
 
+/* A configuration that routes differently than the one before it: of a reload, or of a start. */
+struct state_config {
+    uint64_t at_ms;                 /* when it came into force; wall clock */
+    char by[DOCUMENT_BY_MAX + 1];   /* empty: nobody said */
+    char why[DOCUMENT_WHY_MAX + 1]; /* the same */
+};
+
 struct state {
-    uint64_t epoch; /* of the routing in force here; grows with every change */
-    uint64_t seen;  /* highest epoch of a document that was read from the store or written to it */
+    uint64_t epoch;             /* of the routing in force here; grows with every change */
+    struct state_config config; /* what made the epoch; at_ms 0: the document, or nothing yet */
+    uint64_t seen; /* highest epoch of a document that was read from the store or written to it */
     struct document *document;         /* in force; NULL: none was ever applied */
     enum source source;                /* who gave it */
     uint64_t at_ms;                    /* when it was applied; wall clock */

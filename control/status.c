@@ -135,18 +135,36 @@ static json_t *unknown_json(const struct control *c)
     return list;
 }
 
-static void put_document(json_t *o, const struct control *c)
+static void put_who(json_t *o, uint64_t at_ms, const char *by, const char *why)
 {
-    const struct state *s = &c->flip.state;
+    put(o, "since", time_or_null(at_ms));
+    put(o, "by", text_or_null(by));
+    put(o, "why", text_or_null(why));
+}
+
+static json_t *document_from(const struct state *s)
+{
+    if (s->document == NULL)
+        return json_null();
+    json_t *o = json_pack("{s:s}", "source", source_word(s->source));
+    put_who(o, s->at_ms, s->document->by, s->document->why);
+    return o;
+}
+
+/* A reload makes an epoch, too, and leaves the document in force that somebody else gave. */
+static void put_epoch(json_t *o, const struct state *s)
+{
     const struct document *d = s->document;
+    bool by_config = d == NULL || s->config.at_ms != 0;
     put(o, "epoch", number(s->epoch));
-    put(o, "source", d == NULL ? json_string("config") : json_string(source_word(s->source)));
+    put(o, "source", json_string(source_word(by_config ? SOURCE_CONFIG : s->source)));
     put(o, "document", d == NULL || d->epoch == 0 ? json_null() : number(d->epoch));
     put(o, "pin", d == NULL || d->pin == PIN_NONE ? json_null() : json_string(pin_word(d->pin)));
-    put(o, "since", time_or_null(s->at_ms));
-    put(o, "by", text_or_null(d == NULL ? NULL : d->by));
-    put(o, "why", text_or_null(d == NULL ? NULL : d->why));
-    put(o, "unknown_routes", unknown_json(c));
+    if (by_config)
+        put_who(o, s->config.at_ms, s->config.by, s->config.why);
+    else
+        put_who(o, s->at_ms, d->by, d->why);
+    put(o, "document_from", document_from(s));
 }
 
 static json_t *head_json(struct control *c)
@@ -159,7 +177,8 @@ static json_t *head_json(struct control *c)
     put(o, "started", time_or_null(c->started_ms));
     put(o, "uptime_seconds", number((clock_wall_ms() - c->started_ms) / 1000));
     put(o, "ready", json_boolean(atomic_load(&c->ready)));
-    put_document(o, c);
+    put_epoch(o, &c->flip.state);
+    put(o, "unknown_routes", unknown_json(c));
     put(o, "adopted", json_boolean(c->adopted == c->flip.generation));
     put(o, "store", c->store == NULL ? json_null() : store_json(c));
     put(o, "state", state_json(c));

@@ -1,6 +1,7 @@
 /* `weir status`: what an operator needs first comes first, and whatever is not as it should be
  * stands out. */
 #include "control/page.h"
+#include "control/state.h"
 #include "control/status.h"
 
 #include "base/clock.h"
@@ -88,24 +89,45 @@ static void say_program(struct page *p, const json_t *s)
         problem(p, INK_WARN, "not ready: it is starting or shutting down");
 }
 
+static void say_who(struct page *p, const json_t *o, uint64_t now_ms)
+{
+    const char *by = text_of(o, "by");
+    const char *why = text_of(o, "why");
+    char age[PAGE_SHORT];
+    age_of(age, text_of(o, "since"), now_ms);
+    page_printf(p, INK_PLAIN, "since %s ago, by %s%s%s%s%s%s", age, by == NULL ? "" : by,
+                by == NULL ? "" : " (", word_of(o, "source"), by == NULL ? "" : ")",
+                why == NULL ? "" : ": ", why == NULL ? "" : why);
+    page_end(p);
+}
+
+/* Of the document in force, where it is not what made the epoch. */
+static void say_document(struct page *p, const json_t *s, uint64_t now_ms)
+{
+    const json_t *from = json_object_get(s, "document_from");
+    page_label(p, "document");
+    if (json_is_object(from)) {
+        page_text(p, INK_PLAIN, "in force ");
+        say_who(p, from, now_ms);
+    } else {
+        page_text(p, INK_PLAIN, "none was ever applied");
+        page_end(p);
+    }
+}
+
 static void say_epoch(struct page *p, const json_t *s, uint64_t now_ms)
 {
-    const char *by = text_of(s, "by");
-    const char *why = text_of(s, "why");
-    const char *since = text_of(s, "since");
-    char age[PAGE_SHORT];
     page_label(p, "epoch");
     page_printf(p, INK_BOLD, "%llu", (unsigned long long)number_of(s, "epoch"));
-    if (since != NULL) {
-        age_of(age, since, now_ms);
-        page_printf(p, INK_PLAIN, ", since %s ago, by %s%s%s%s", age, by == NULL ? "" : by,
-                    by == NULL ? "" : " (", word_of(s, "source"), by == NULL ? "" : ")");
+    page_text(p, INK_PLAIN, ", ");
+    if (text_of(s, "since") != NULL) {
+        say_who(p, s, now_ms);
+        if (strcmp(word_of(s, "source"), source_word(SOURCE_CONFIG)) == 0)
+            say_document(p, s, now_ms);
     } else {
-        page_text(p, INK_PLAIN, ", as configured: no control document was ever applied");
+        page_text(p, INK_PLAIN, "as configured: no control document was ever applied");
+        page_end(p);
     }
-    if (why != NULL)
-        page_printf(p, INK_PLAIN, ": %s", why);
-    page_end(p);
     if (!is(s, "adopted"))
         problem(p, INK_WARN, "not every worker has taken this epoch over yet");
 }
@@ -179,7 +201,7 @@ static void say_store(struct page *p, const json_t *s, uint64_t now_ms)
         (void)snprintf(line, sizeof(line), "%s; routing stays as it is", error);
         problem(p, INK_BAD, line);
     }
-    say_value(p, store, json_is_string(json_object_get(s, "since")));
+    say_value(p, store, json_is_object(json_object_get(s, "document_from")));
 }
 
 static void say_state(struct page *p, const json_t *s)

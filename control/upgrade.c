@@ -33,7 +33,7 @@ static void remember(struct control *c, bool ok, const char *said)
     (void)snprintf(u->said, sizeof(u->said), "%s", said);
     if (metrics_series(METRIC_UPGRADES, &result, &slot) == ERR_OK)
         metric_inc(slot);
-    flip_note(&c->flip, u->at_ms, u->by[0] == '\0' ? NULL : u->by, said);
+    flip_note(&c->flip, SOURCE_UPGRADE, u->at_ms, u->by, said);
     persist_request(c);
 }
 

@@ -331,6 +331,17 @@ static void test_finding_demo(void **state)
 
 /* --- files --- */
 
+static void expect_checked(const char *before, const char *name, int status, const char *says)
+{
+    char line[512];
+    (void)snprintf(line, sizeof(line), "check|%s%s", before, rig_path(name));
+    expect_run(line, status, says);
+}
+
+#define ONE_BACKEND                                                                             \
+    "\"backends\": {\"legacy\": {\"servers\": [\"127.0.0.1:1\"]}}, \"defaults\": {\"legacy\": " \
+    "\"legacy\", \"new\": \"legacy\"},"
+
 static void test_check(void **state)
 {
     char line[512];
@@ -340,33 +351,24 @@ static void test_check(void **state)
     assert_int_equal(config_print(c, &text), ERR_OK);
     assert_int_equal(cli_write(rig_path("good.json"), buf_span(&text)), ERR_OK);
     assert_int_equal(cli_write(rig_path("bad.json"), SPAN("{\"workres\": 1}")), ERR_OK);
-    (void)snprintf(line, sizeof(line), "check|%s", rig_path("good.json"));
-    expect_run(line, CLI_OK, "is good: 1 listener, 2 backends, 3 routes");
+    expect_checked("", "good.json", CLI_OK, "is good: 1 listener, 2 backends, 3 routes");
     (void)snprintf(line, sizeof(line), "check|%s|--print", rig_path("good.json"));
     expect_run(line, CLI_OK, "\"new_percent\"");
-    (void)snprintf(line, sizeof(line), "check|%s", rig_path("bad.json"));
-    expect_run(line, CLI_WRONG, "workres");
+    expect_checked("", "bad.json", CLI_WRONG, "workres");
     assert_non_null(strstr(err, "is not good: "));
     static const char no_cert[] =
         "{\"listeners\": [{\"address\": \"127.0.0.1:0\", \"tls\": {\"certificates\": "
-        "[{\"cert\": \"/nowhere.pem\", \"key\": \"/nowhere.key\"}]}}],"
-        "\"backends\": {\"legacy\": {\"servers\": [\"127.0.0.1:1\"]}}, \"defaults\": {\"legacy\": "
-        "\"legacy\", \"new\": \"legacy\"}, \"routes\": [{\"name\": \"r\", \"match\": {\"prefix\": "
-        "\"/\"}}]}";
+        "[{\"cert\": \"/nowhere.pem\", \"key\": \"/nowhere.key\"}]}}]," ONE_BACKEND
+        "\"routes\": [{\"name\": \"r\", \"match\": {\"prefix\": \"/\"}}]}";
     assert_int_equal(cli_write(rig_path("nocert.json"), span_str(no_cert)), ERR_OK);
-    (void)snprintf(line, sizeof(line), "check|%s", rig_path("nocert.json"));
-    expect_run(line, CLI_WRONG, "/nowhere.pem");
-    (void)snprintf(line, sizeof(line), "check|--syntax|%s", rig_path("nocert.json"));
-    expect_run(line, CLI_OK, "is good: 1 listener, 1 backend, 1 route");
+    expect_checked("", "nocert.json", CLI_WRONG, "/nowhere.pem");
+    expect_checked("--syntax|", "nocert.json", CLI_OK, "is good: 1 listener, 1 backend, 1 route");
     assert_null(strstr(out, "404"));
     static const char some[] =
-        "{\"listeners\": [{\"address\": \"127.0.0.1:0\"}],"
-        "\"backends\": {\"legacy\": {\"servers\": [\"127.0.0.1:1\"]}}, \"defaults\": {\"legacy\": "
-        "\"legacy\", \"new\": \"legacy\"}, \"routes\": [{\"name\": \"r\", \"match\": {\"prefix\": "
-        "\"/\", \"methods\": [\"GET\"]}}]}";
+        "{\"listeners\": [{\"address\": \"127.0.0.1:0\"}]," ONE_BACKEND
+        "\"routes\": [{\"name\": \"r\", \"match\": {\"prefix\": \"/\", \"methods\": [\"GET\"]}}]}";
     assert_int_equal(cli_write(rig_path("some.json"), span_str(some)), ERR_OK);
-    (void)snprintf(line, sizeof(line), "check|%s", rig_path("some.json"));
-    expect_run(line, CLI_OK, "What no route takes is answered with 404");
+    expect_checked("", "some.json", CLI_OK, "What no route takes is answered with 404");
     expect_run("check|/nowhere.json", CLI_WRONG, "No such file");
     expect_run("check", CLI_WRONG, "weir check FILE");
     expect_run("check|--schema", CLI_OK, "$schema");

@@ -4,6 +4,7 @@
 
 #include "control/disk.h"
 
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -394,6 +395,13 @@ static void test_reload(void **state)
     assert_non_null(strstr(text.p, "\"source\":\"config\",\"by\":\"eve\",\"why\":\"a quiet week\","
                                    "\"changes\":["));
     assert_non_null(strstr(text.p, "\"routes.checkout.new_percent: 20 (was 10)\""));
+    /* Who does not say is known by the socket, as with any other order. */
+    const struct passwd *pw = getpwuid(geteuid());
+    char line[200];
+    assert_non_null(pw);
+    (void)snprintf(line, sizeof(line), "\"epoch\":3,\"source\":\"config\",\"by\":\"%s\",",
+                   pw->pw_name);
+    assert_non_null(strstr(text.p, line));
     buf_free(&text);
 }
 

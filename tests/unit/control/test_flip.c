@@ -18,6 +18,7 @@ static void test_start(void **state)
     UNUSED(state);
     world_begin(&w, NULL);
     assert_int_equal(w.flip.state.epoch, 1);
+    assert_int_equal(w.flip.state.config.at_ms, 0);
     assert_int_equal(state_of(&w, "a")->weight, 1000);
     assert_int_equal(state_of(&w, "c")->weight, 10000);
     assert_false(state_of(&w, "a")->weight_from_control);
@@ -283,7 +284,8 @@ static void test_unknown_routes(void **state)
 static void reload(struct world *w, const char *routes, uint64_t epoch, bool rerouted)
 {
     struct route_table *t = world_table(routes);
-    assert_int_equal(flip_table(&w->flip, &t, NULL, 5000, &w->fx), ERR_OK);
+    const struct flip_reload by = {.by = "eve"};
+    assert_int_equal(flip_table(&w->flip, &t, &by, 5000, &w->fx), ERR_OK);
     assert_int_equal(w->flip.state.epoch, epoch);
     assert_int_equal(router_current(w->router)->epoch, epoch);
     assert_int_equal(w->fx.rerouted, rerouted);
@@ -297,6 +299,7 @@ static void test_reload(void **state)
     world_begin(&w, NULL);
     expect_applied(&w, "{\"epoch\": 42, \"routes\": {\"a\": {\"new_percent\": 50}}}", 42);
     reload(&w, NULL, 42, false);
+    assert_int_equal(w.flip.state.config.at_ms, 0); /* it made no epoch */
     reload(&w,
            "{\"name\": \"a\", \"match\": {\"prefix\": \"/a/\"}, \"new_percent\": 20},"
            "{\"name\": \"x\", \"match\": {\"prefix\": \"/\"}, \"new_percent\": 30}",
@@ -304,10 +307,15 @@ static void test_reload(void **state)
     assert_int_equal(state_of(&w, "a")->weight, 5000);
     assert_true(state_of(&w, "a")->weight_from_control);
     assert_int_equal(state_of(&w, "x")->weight, 3000);
+    assert_int_equal(w.flip.state.config.at_ms, 5000);
+    assert_string_equal(w.flip.state.config.by, "eve");
+    assert_string_equal(w.flip.state.config.why, "");
+    assert_int_equal(w.flip.state.at_ms, 2000); /* the document's own */
     /* The reload used an epoch up here, but documents are not ordered by it: the fleet's next one
      * is good. */
     expect_applied(&w, "{\"epoch\": 43, \"pin\": \"legacy\"}", 44);
     assert_int_equal(w.flip.state.seen, 43);
+    assert_int_equal(w.flip.state.config.at_ms, 0);
     world_end(&w);
 }
 
@@ -392,6 +400,12 @@ static void test_restart(void **state)
     assert_int_equal(see(&w, NULL), FLIP_HELD);
     restart(&w, "{\"name\": \"other\", \"match\": {\"prefix\": \"/\"}}");
     assert_int_equal(w.flip.state.epoch, 4); /* the configuration changed meanwhile */
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(w.flip.state.config.at_ms, 9000);
+        assert_string_equal(w.flip.state.config.why, "another configuration at the start");
+        restart(&w, "{\"name\": \"other\", \"match\": {\"prefix\": \"/\"}}");
+    }
+    assert_int_equal(w.flip.state.epoch, 4);
     world_end(&w);
 }
 

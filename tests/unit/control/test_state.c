@@ -41,6 +41,7 @@ static void fill(struct state *s)
     s->has_value = true;
     memset(s->value, 0xab, sizeof(s->value));
     memset(s->routing, 0x12, sizeof(s->routing));
+    s->config = (struct state_config){1700000000456, "eve", "a quiet week"};
     struct document *nothing = NULL;
     struct document *word = parsed("new");
     state_remember(s, &nothing);
@@ -57,6 +58,9 @@ static void expect_filled(const struct state *s)
     assert_true(s->has_value);
     assert_int_equal(s->value[31], 0xab);
     assert_int_equal(s->routing[0], 0x12);
+    assert_int_equal(s->config.at_ms, 1700000000456);
+    assert_string_equal(s->config.by, "eve");
+    assert_string_equal(s->config.why, "a quiet week");
     assert_int_equal(s->document->epoch, 44);
     assert_int_equal(s->document->pin, PIN_LEGACY);
     assert_string_equal(s->document->by, "dana");
@@ -87,7 +91,29 @@ static void test_round_trip(void **state)
     assert_null(back.document);
     assert_false(back.has_value);
     assert_int_equal(back.source, SOURCE_NONE);
+    assert_int_equal(back.config.at_ms, 0);
     buf_free(&text);
+}
+
+/* A file of a weir that did not keep who reloaded. */
+static void test_older(void **state)
+{
+    static const char text[] =
+        "{\"weir_state\": 1,"
+        " \"sha256\": \"29a46275b0537dc67890623ffa90f4987b5af4073a84a64b7947432e7cf24286\","
+        " \"state\": {\"epoch\": 8, \"seen\": 8, \"source\": \"admin\", \"at_ms\": 1795297150434,"
+        "  \"pending\": false, \"document\": {\"epoch\": 8, \"undoes\": 3, \"by\": \"root\","
+        "  \"at\": \"2026-11-21T21:39:10.434Z\"},"
+        "  \"value\": \"7ea0f731d4884fc3541514d9b2416f0afc801d4577241b1386a511dd42057ce0\","
+        "  \"routing\": \"fb5526c961a4c2985032338aa7b74059818d6e4ef6f15410a86af936dcd6a9cb\","
+        "  \"undo\": []}}";
+    struct state s;
+    struct complaints wrong = {.n = 0};
+    UNUSED(state);
+    assert_int_equal(state_parse(span_str(text), "state", &s, &wrong), ERR_OK);
+    assert_int_equal(s.epoch, 8);
+    assert_int_equal(s.config.at_ms, 0);
+    state_free(&s);
 }
 
 /* Every prefix, every byte lost, every byte changed: refused, or the same state. */
@@ -313,11 +339,12 @@ static int end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_load),       cmocka_unit_test(test_unreadable),
-        cmocka_unit_test(test_no_memory),  cmocka_unit_test(test_undo_is_bounded),
-        cmocka_unit_test(test_audit),      cmocka_unit_test(test_append_rotates),
-        cmocka_unit_test(test_directory),  cmocka_unit_test(test_replace_failing),
+        cmocka_unit_test(test_round_trip),      cmocka_unit_test(test_older),
+        cmocka_unit_test(test_damage),          cmocka_unit_test(test_load),
+        cmocka_unit_test(test_unreadable),      cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_undo_is_bounded), cmocka_unit_test(test_audit),
+        cmocka_unit_test(test_append_rotates),  cmocka_unit_test(test_directory),
+        cmocka_unit_test(test_replace_failing),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

@@ -48,12 +48,12 @@ static const char status[] =
     "0}}"
     " ]}";
 
-static char *text_of(unsigned width, bool colour, bool ascii)
+static char *text_from(const char *json, unsigned width, bool colour, bool ascii)
 {
     struct buf out = BUF_INIT(0);
     struct admin_look look = {.text = true, .colour = colour, .ascii = ascii, .width = width};
     json_error_t error;
-    json_t *o = json_loads(status, 0, &error);
+    json_t *o = json_loads(json, 0, &error);
     if (o == NULL)
         fail_msg("%s at %d", error.text, error.position);
     /* 2026-03-01T02:15:00Z */
@@ -61,6 +61,11 @@ static char *text_of(unsigned width, bool colour, bool ascii)
     assert_int_equal(buf_append(&out, span_of("", 1)), ERR_OK);
     json_decref(o);
     return out.p;
+}
+
+static char *text_of(unsigned width, bool colour, bool ascii)
+{
+    return text_from(status, width, colour, ascii);
 }
 
 static void expect_line(const char *text, const char *line)
@@ -104,6 +109,36 @@ static void test_text(void **state)
     for (const char *p = text; *p != '\0'; p++)
         assert_true(*p == '\n' || (*p >= 0x20 && *p < 0x7f));
     free(text);
+}
+
+/* An epoch is by whom made it, and the document in force by whom gave it. */
+static void test_epoch(void **state)
+{
+    static const char reloaded[] =
+        "{\"epoch\": 5, \"adopted\": true, \"source\": \"config\","
+        " \"since\": \"2026-03-01T02:14:59.000Z\", \"by\": %s, \"why\": %s, \"document_from\": %s}";
+    static const char document[] =
+        "{\"source\": \"admin\", \"since\": \"2026-03-01T02:13:00.000Z\", \"by\": \"root\","
+        " \"why\": \"night\"}";
+    static const struct {
+        const char *by, *why, *document;
+        const char *lines;
+    } cases[] = {
+        {"null", "null", document,
+         "epoch    5, since 1 s ago, by config\n"
+         "document in force since 2 min ago, by root (admin): night\n"},
+        {"\"eve\"", "\"a quiet week\"", "null",
+         "epoch    5, since 1 s ago, by eve (config): a quiet week\n"
+         "document none was ever applied\n"},
+    };
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char json[1024];
+        (void)snprintf(json, sizeof(json), reloaded, cases[i].by, cases[i].why, cases[i].document);
+        char *text = text_from(json, 120, false, true);
+        expect_line(text, cases[i].lines);
+        free(text);
+    }
 }
 
 static void test_widths(void **state)
@@ -411,19 +446,19 @@ static void test_overruled(void **state)
     static const char *const all[] = {
         "a stays pinned to legacy with everything else: `weir flip unpin`",
         "b stays pinned to new: `weir flip unpin --route b`"};
-    struct config *was = rig_config(ROUTES("1"), "");
+    struct route_table *was = rig_table(ROUTES("1"), "");
     struct config *is = rig_config(ROUTES("2"), "");
     UNUSED(state);
     struct document *d = document_of("{\"epoch\": 1, \"routes\": {\"a\": {\"new_percent\": 5},"
                                      "\"b\": {\"pin\": \"new\"}, \"c\": {\"pin\": \"new\"}}}");
     expect_changes(changes_overruled(was, is, d), set, 2);
-    expect_changes(changes_overruled(was, was, d), NULL, 0);
+    expect_changes(changes_overruled(was, was->config, d), NULL, 0);
     expect_changes(changes_overruled(was, is, NULL), NULL, 0);
     document_free(&d);
     d = document_of("{\"epoch\": 1, \"pin\": \"legacy\", \"routes\": {\"b\": {\"pin\": \"new\"}}}");
     expect_changes(changes_overruled(was, is, d), all, 2);
     document_free(&d);
-    config_free(&was);
+    route_table_free(&was);
     config_free(&is);
 #undef ROUTES
 }
@@ -469,6 +504,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text),
+        cmocka_unit_test(test_epoch),
         cmocka_unit_test(test_widths),
         cmocka_unit_test(test_colour),
         cmocka_unit_test(test_sparse),
