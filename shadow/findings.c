@@ -349,7 +349,7 @@ static void count_pair(struct findings_endpoint *e, const struct shadow_pair *pa
                        const struct comparison *c)
 {
     const struct shadow_answer *a = pair->answers;
-    bool compared = c->verdict == VERDICT_MATCH || c->verdict == VERDICT_MISMATCH;
+    bool compared = verdict_is_compared(c->verdict);
     e->verdicts[c->verdict]++;
     if (c->verdict == VERDICT_MISMATCH)
         e->settled[settled_said(c)]++;

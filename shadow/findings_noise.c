@@ -6,16 +6,11 @@
 
 #include <stdlib.h>
 
-static bool is_compared(const struct comparison *c)
-{
-    return c->verdict == VERDICT_MATCH || c->verdict == VERDICT_MISMATCH;
-}
-
 /* Whether the probe can be held against the pair: both were compared, and all of it is known. */
 static bool is_evidence(const struct comparison *c, bool whole)
 {
-    return c->probe != NULL && is_compared(c->probe) && c->probe->more == 0 && c->more == 0 &&
-           whole && settled_said(c) != SETTLED_SKEW;
+    return c->probe != NULL && verdict_is_compared(c->probe->verdict) && c->probe->more == 0 &&
+           c->more == 0 && whole && settled_said(c) != SETTLED_SKEW;
 }
 
 static enum reach reach_of_both(const struct comparison *c)
@@ -79,7 +74,7 @@ void findings_count_probe(struct findings_table *t, struct findings_endpoint *e,
                           const struct comparison *c, bool whole)
 {
     bool evidence = is_evidence(c, whole);
-    if (!is_compared(c))
+    if (!verdict_is_compared(c->verdict))
         return;
     for (size_t i = 0; i < c->nabsent; i++)
         findings_count_absent(e, span_str(c->absent[i]), 1, evidence ? 1 : 0);

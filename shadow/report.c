@@ -330,7 +330,7 @@ static enum err count_pair(struct report *r, struct record *x)
     if (e == NULL)
         return ERR_NO_MEMORY;
     TRY(report_rules_apply(r, x));
-    bool compared = x->verdict == VERDICT_MATCH || x->verdict == VERDICT_MISMATCH;
+    bool compared = verdict_is_compared(x->verdict);
     count_time(r, x->at_ms);
     r->pairs++;
     e->pairs++;

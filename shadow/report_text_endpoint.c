@@ -118,7 +118,7 @@ static void finding_begin(struct term *p, const struct report_finding *f)
 {
     enum finding_severity s = finding_severity(f->kind);
     term_space(p, 4);
-    if (f->state == EVIDENCE_REGRESS || f->state == EVIDENCE_THIN)
+    if (evidence_state_counts(f->state))
         term_left(p, severity_style(s), finding_severity_word(s), 8);
     else
         term_left(p, TERM_DIM, evidence_word(f->state), 8);

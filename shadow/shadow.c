@@ -125,12 +125,13 @@ static void record(struct shadow *s, struct bench *b, struct shadow_pair *pair,
 {
     struct comparison probe;
     struct endpoint endpoint;
+    bool compared = verdict_is_compared(result->verdict);
     if (pair->probed) {
         compare_probe(&b->second, pair, &probe);
         result->probe = &probe;
     }
     endpoint_of_pair(pair, &endpoint);
-    if (result->verdict == VERDICT_MATCH || result->verdict == VERDICT_MISMATCH)
+    if (compared)
         parents_look(&s->parents, &b->comparer, pair, &endpoint, result);
     metric_inc(pair->rules->verdicts[result->verdict]);
     looks_count(result->settled);
@@ -140,7 +141,7 @@ static void record(struct shadow *s, struct bench *b, struct shadow_pair *pair,
     journal_pair(&s->journal, pair, &endpoint, result, &b->line);
     if (result->costly)
         metric_inc(METRIC_SHADOW_COSTLY);
-    if (result->verdict == VERDICT_MATCH || result->verdict == VERDICT_MISMATCH)
+    if (compared)
         self_test(s, b, pair, &endpoint);
 }
 
