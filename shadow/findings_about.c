@@ -287,11 +287,9 @@ static bool is_name(struct span s, size_t max)
 
 static void take_paths(struct findings_hider *h, const struct jdoc *d)
 {
-    uint32_t list = jdoc_member(d, 0, SPAN("paths")), more = jdoc_member(d, 0, SPAN("more_paths"));
-    h->more_paths = h->more_paths || (more != JDOC_NONE && d->nodes[more].kind == JDOC_TRUE);
-    if (list == JDOC_NONE || d->nodes[list].kind != JDOC_ARRAY)
-        return;
-    for (uint32_t i = list + 1; i < d->nodes[list].next; i = d->nodes[i].next)
+    uint32_t list = jdoc_list(d, 0, "paths");
+    h->more_paths = h->more_paths || jdoc_true(d, 0, "more_paths");
+    for (uint32_t i = list + 1; list != JDOC_NONE && i < d->nodes[list].next; i = d->nodes[i].next)
         if (d->nodes[i].kind == JDOC_STRING && is_name(jdoc_text(d, i), PATH_TEXT_MAX))
             hider_path(h, jdoc_text(d, i));
 }

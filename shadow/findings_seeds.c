@@ -148,9 +148,7 @@ static void read_one(struct findings_endpoint *e, const struct jdoc *d, uint32_t
 
 void findings_read_seeds(struct findings_endpoint *e, const struct jdoc *d)
 {
-    uint32_t list = jdoc_member(d, 0, SPAN("defects"));
-    if (list == JDOC_NONE || d->nodes[list].kind != JDOC_ARRAY)
-        return;
-    for (uint32_t i = list + 1; i < d->nodes[list].next; i = d->nodes[i].next)
+    uint32_t list = jdoc_list(d, 0, "defects");
+    for (uint32_t i = list + 1; list != JDOC_NONE && i < d->nodes[list].next; i = d->nodes[i].next)
         read_one(e, d, i);
 }

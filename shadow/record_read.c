@@ -18,8 +18,8 @@ static struct span text(const struct jdoc *d, uint32_t object, const char *key)
 /* "key":[legacy,new] */
 static bool two_numbers(const struct jdoc *d, const char *key, uint64_t out[2])
 {
-    uint32_t list = jdoc_member(d, 0, span_str(key));
-    if (list == JDOC_NONE || d->nodes[list].kind != JDOC_ARRAY || d->nodes[list].n != 2)
+    uint32_t list = jdoc_list(d, 0, key);
+    if (list == JDOC_NONE || d->nodes[list].n != 2)
         return false;
     for (uint32_t i = 0; i < 2; i++)
         if (d->nodes[list + 1 + i].kind != JDOC_NUMBER ||
@@ -30,9 +30,9 @@ static bool two_numbers(const struct jdoc *d, const char *key, uint64_t out[2])
 
 static void two_texts(const struct jdoc *d, const char *key, struct span out[2])
 {
-    uint32_t list = jdoc_member(d, 0, span_str(key));
+    uint32_t list = jdoc_list(d, 0, key);
     out[0] = out[1] = SPAN_NULL;
-    if (list == JDOC_NONE || d->nodes[list].kind != JDOC_ARRAY || d->nodes[list].n != 2)
+    if (list == JDOC_NONE || d->nodes[list].n != 2)
         return;
     for (uint32_t i = 0; i < 2; i++)
         if (d->nodes[list + 1 + i].kind == JDOC_STRING)
@@ -48,8 +48,7 @@ static bool read_finding(const struct jdoc *d, uint32_t object, struct record_fi
         return false;
     if (!jdoc_u64(d, object, "n", &f->n) || f->n == 0)
         f->n = 1;
-    uint32_t gone = jdoc_member(d, object, SPAN("gone"));
-    f->gone = gone != JDOC_NONE && d->nodes[gone].kind == JDOC_TRUE;
+    f->gone = jdoc_true(d, object, "gone");
     f->detail = text(d, object, "detail");
     f->note = text(d, object, "note");
     f->method = text(d, object, "method");
@@ -186,13 +185,12 @@ static bool read_drops(const struct jdoc *d, struct record *r)
 
 static bool read_seeds(const struct jdoc *d, struct record *r)
 {
-    uint32_t list = jdoc_member(d, 0, SPAN("defects"));
+    uint32_t list = jdoc_list(d, 0, "defects");
     r->nseeds = 0;
     r->route = text(d, 0, "route");
     r->endpoint = text(d, 0, "endpoint");
     r->endpoint_fixed = text(d, 0, "endpoint_by").n > 0;
-    if (list == JDOC_NONE || d->nodes[list].kind != JDOC_ARRAY || r->route.n == 0 ||
-        r->endpoint.n == 0)
+    if (list == JDOC_NONE || r->route.n == 0 || r->endpoint.n == 0)
         return false;
     for (uint32_t i = list + 1; i < d->nodes[list].next; i = d->nodes[i].next) {
         struct record_seed x = {.path = text(d, i, "path"), .by = text(d, i, "by")};

@@ -241,10 +241,10 @@ enum err report_rules_finish(struct report *r)
     if (r->rules_line.n == 0 || r->no_rules_ms > r->rules_ms)
         return ERR_OK;
     enum err e = jdoc_parse(&d, buf_span(&r->rules_line));
-    uint32_t list = e == ERR_OK ? jdoc_member(&d, 0, SPAN("rules")) : JDOC_NONE;
-    if (list != JDOC_NONE && d.nodes[list].kind == JDOC_ARRAY)
-        for (uint32_t i = list + 1; i < d.nodes[list].next && e == ERR_OK; i = d.nodes[i].next)
-            e = add_rule(r, &d, i);
+    uint32_t list = e == ERR_OK ? jdoc_list(&d, 0, "rules") : JDOC_NONE;
+    for (uint32_t i = list + 1; list != JDOC_NONE && i < d.nodes[list].next && e == ERR_OK;
+         i = d.nodes[i].next)
+        e = add_rule(r, &d, i);
     jdoc_free(&d);
     return e;
 }
