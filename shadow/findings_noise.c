@@ -94,7 +94,7 @@ static struct findings_absent *absent_new(struct findings_endpoint *e, struct sp
     if (list == NULL)
         return NULL;
     e->absent = list;
-    list[e->nabsent] = (struct findings_absent){.path = strndup(path.p, path.n)};
+    list[e->nabsent] = (struct findings_absent){.path = findings_copy(path)};
     return list[e->nabsent].path == NULL ? NULL : &list[e->nabsent++];
 }
 

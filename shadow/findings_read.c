@@ -82,7 +82,7 @@ static void read_probes(const struct jdoc *d, struct findings_endpoint *e)
         e->probes[k] = findings_sum(n, 0);
 }
 
-static bool is_name(struct span s, size_t max)
+bool findings_is_name(struct span s, size_t max)
 {
     return s.n > 0 && s.n <= max && memchr(s.p, '\0', s.n) == NULL;
 }
@@ -94,7 +94,7 @@ static void take_absent(const struct jdoc *d, struct findings_endpoint *e)
          i = d->nodes[i].next) {
         struct span path = text(d, i, "path");
         uint64_t pairs, probes;
-        if (is_name(path, PATH_TEXT_MAX) && jdoc_u64(d, i, "pairs", &pairs) &&
+        if (findings_is_name(path, PATH_TEXT_MAX) && jdoc_u64(d, i, "pairs", &pairs) &&
             jdoc_u64(d, i, "probes", &probes))
             findings_count_absent(e, path, pairs, probes);
     }
@@ -237,7 +237,8 @@ static enum err take(struct findings *f, struct findings_table *t, const struct 
         findings_about_hidden(t, d, x);
         return ERR_OK;
     }
-    if (!is_name(x->route, FINDINGS_NAME_MAX) || !is_name(x->endpoint, ENDPOINT_MAX))
+    if (!findings_is_name(x->route, FINDINGS_NAME_MAX) ||
+        !findings_is_name(x->endpoint, ENDPOINT_MAX))
         return ERR_INVALID;
     memcpy(name.text, x->endpoint.p, x->endpoint.n);
     name.fixed = jdoc_true(d, 0, "fixed") || span_eq(x->endpoint, SPAN(ENDPOINT_OTHER));

@@ -27,7 +27,7 @@ static void tell(struct findings_seed *s, bool missed, enum seed_outcome outcome
     if (outcome == SEED_CAUGHT || path.n == 0 || (outcome == SEED_HIDDEN && missed) ||
         (!worse && !is_before(path, s->path)))
         return;
-    char *p = strndup(path.p, path.n), *b = strndup(by.p == NULL ? "" : by.p, by.n);
+    char *p = findings_copy(path), *b = findings_copy(by);
     if (p == NULL || b == NULL) {
         free(p);
         free(b);
@@ -98,7 +98,7 @@ static enum err write_one(enum seed_kind k, const struct findings_seed *s, const
     TRY(buf_printf(b, "%s{\"defect\":\"%s\"", sep, seed_word(k)));
     for (enum seed_outcome o = SEED_CAUGHT; o < SEED_OUTCOMES; o++)
         if (s->n[o] > 0)
-            TRY(buf_printf(b, ",\"%s\":%llu", seed_outcome_word(o), (unsigned long long)s->n[o]));
+            TRY(jwrite_number(b, seed_outcome_word(o), s->n[o]));
     if (s->path != NULL) {
         TRY(jwrite_member(b, "path", span_str(s->path)));
         TRY(jwrite_member(b, "by", span_str(s->by)));
@@ -134,8 +134,8 @@ static void read_one(struct findings_endpoint *e, const struct jdoc *d, uint32_t
             x.n[o] = 0;
     bool told = jdoc_string(d, object, "path", &path) && jdoc_string(d, object, "by", &by);
     if (told && path.n <= PATH_TEXT_MAX && by.n <= FINDINGS_NAME_MAX) {
-        x.path = strndup(path.p, path.n);
-        x.by = strndup(by.p, by.n);
+        x.path = findings_copy(path);
+        x.by = findings_copy(by);
     }
     if (x.path == NULL || x.by == NULL) {
         free(x.path);

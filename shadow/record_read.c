@@ -217,21 +217,25 @@ static bool read_table(const struct jdoc *d, struct record *r)
     return jdoc_u64(d, 0, "begun", &r->begun_ms) && read_drops(d, r);
 }
 
+static const char *const types[RECORD_OTHER] = {
+    [RECORD_PAIR] = "pair",       [RECORD_RUN] = "run",         [RECORD_DROPS] = "drops",
+    [RECORD_SEEDS] = "selftest",  [RECORD_OPTIONS] = "options", [RECORD_RULES] = "rules",
+    [RECORD_STACK] = "stack",     [RECORD_TABLE] = "table",     [RECORD_ENDPOINT] = "endpoint",
+    [RECORD_FINDING] = "finding", [RECORD_HIDDEN] = "hidden",   [RECORD_END] = "end",
+    [RECORD_MISSING] = "missing",
+};
+
+const char *record_type_word(enum record_type t)
+{
+    BUG_IF(t >= RECORD_OTHER);
+    return types[t];
+}
+
 static bool read_by_type(const struct jdoc *d, struct span type, struct record *r)
 {
-    static const struct {
-        const char *word;
-        enum record_type type;
-    } types[] = {
-        {"pair", RECORD_PAIR},       {"run", RECORD_RUN},           {"drops", RECORD_DROPS},
-        {"table", RECORD_TABLE},     {"endpoint", RECORD_ENDPOINT}, {"finding", RECORD_FINDING},
-        {"end", RECORD_END},         {"missing", RECORD_MISSING},   {"selftest", RECORD_SEEDS},
-        {"options", RECORD_OPTIONS}, {"rules", RECORD_RULES},       {"stack", RECORD_STACK},
-        {"hidden", RECORD_HIDDEN}};
-    r->type = RECORD_OTHER;
-    for (size_t i = 0; i < ARRAY_LEN(types); i++)
-        if (span_eq(type, span_str(types[i].word)))
-            r->type = types[i].type;
+    r->type = 0;
+    while (r->type < RECORD_OTHER && !span_eq(type, span_str(types[r->type])))
+        r->type++;
     switch (r->type) {
     case RECORD_PAIR:
         return read_pair(d, r);

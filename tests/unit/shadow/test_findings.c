@@ -958,6 +958,39 @@ static void forged_names_are_bounded(void **state)
     free(big);
 }
 
+/* Of the places that a rule hid the first in the alphabet stay, in whatever order they come. */
+static void hidden_places_are_few_and_in_order(void **state)
+{
+    static const char *const orders[] = {"gfedcba", "abcdefg", "dacbgfe", "cccbbdaea"};
+    static const char want[] = "\"rule\":\"x\",\"pairs\":%zu,\"places\":%zu,\"paths\":[\"a\",\"b\","
+                               "\"c\",\"d\",\"e\"]%s}";
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_LEN(orders); i++) {
+        struct findings f;
+        struct buf text = BUF_INIT(0);
+        char line[128];
+        size_t n = strlen(orders[i]);
+        uint64_t now_ms = clock_wall_ms();
+        put_table(&text, "a", now_ms - 1000, now_ms);
+        for (size_t k = 0; k < n; k++)
+            assert_int_equal(buf_printf(&text,
+                                        "{\"v\":1,\"t\":\"hidden\",\"at\":1,\"route\":\"r\","
+                                        "\"rule\":\"x\",\"pairs\":1,\"places\":1,"
+                                        "\"paths\":[\"%c\"]}\n",
+                                        orders[i][k]),
+                             ERR_OK);
+        open_table(&f, HOUR);
+        assert_int_equal(findings_restore(&f, buf_span(&text), "a"), ERR_OK);
+        struct buf out = written(&f, "a", 0);
+        (void)snprintf(line, sizeof(line), want, n, n, n > 7 ? "" : ",\"more_paths\":true");
+        if (!has(buf_span(&out), line))
+            fail_msg("%s: %.*s", orders[i], SPAN_ARG(buf_span(&out)));
+        findings_end(&f);
+        buf_free(&out);
+        buf_free(&text);
+    }
+}
+
 static void a_table_of_the_future_is_none(void **state)
 {
     struct findings f;
@@ -1077,6 +1110,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(damaged_lines_are_left_out, begin, end),
         cmocka_unit_test_setup_teardown(forged_numbers_are_survived, begin, end),
         cmocka_unit_test_setup_teardown(forged_names_are_bounded, begin, end),
+        cmocka_unit_test_setup_teardown(hidden_places_are_few_and_in_order, begin, end),
         cmocka_unit_test_setup_teardown(a_table_of_the_future_is_none, begin, end),
         cmocka_unit_test_setup_teardown(drops_need_no_pair, begin, end),
         cmocka_unit_test_setup_teardown(failing_allocations_are_survived, begin, end),
