@@ -13,19 +13,11 @@ static struct findings_seed *seed_of_kind(struct findings_endpoint *e, enum seed
     return e->seeds == NULL ? NULL : &e->seeds[k];
 }
 
-static bool is_before(struct span a, const char *b)
-{
-    return b == NULL || span_cmp(a, span_str(b)) < 0;
-}
-
-/* One that was missed before one that was hidden; of several the first in the alphabet, so that the
- * order in which tables are put together does not matter. missed: whether s had one by then. */
+/* missed: whether s had one by then. */
 static void tell(struct findings_seed *s, bool missed, enum seed_outcome outcome, struct span path,
                  struct span by)
 {
-    bool worse = outcome == SEED_MISSED && !missed;
-    if (outcome == SEED_CAUGHT || path.n == 0 || (outcome == SEED_HIDDEN && missed) ||
-        (!worse && !is_before(path, s->path)))
+    if (path.n == 0 || !seed_is_told(outcome, path, s->path, missed))
         return;
     char *p = findings_copy(path), *b = findings_copy(by);
     if (p == NULL || b == NULL) {
