@@ -262,7 +262,7 @@ const char *phrase_span(char out[PHRASE_MAX], uint64_t ms);
 /* 1 h 31 min */
 
 enum err report_instances(const struct report *r, struct buf *out) MUST_USE;
-/* "a 3 s ago, b 5 min ago; missing: c": whose tables it is made from. */
+/* "a 3 s ago, b 5 min ago; missing: c": whose tables it is made from. out->p is a string then. */
 
 const char *phrase_again(char out[PHRASE_LONG], const struct report_example *e);
 /* "asked again: still there; rules that hid something: cent"; empty: nothing is known. */

@@ -440,7 +440,7 @@ enum err report_instances(const struct report *r, struct buf *out)
         TRY(buf_printf(out, "%s%s", sep, r->instances[i].name));
         sep = ", ";
     }
-    return ERR_OK;
+    return buf_append(out, span_of("", 1));
 }
 
 const char *report_not_held(const struct report *r)

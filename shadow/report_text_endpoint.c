@@ -5,8 +5,7 @@
 
 enum {
     FINDINGS_SHOWN = 20,
-    BELOW = 12,  /* where the lines below a finding begin */
-    NARROW = 72, /* up to here there is room for less */
+    BELOW = 12, /* where the lines below a finding begin */
 };
 
 void text_number(struct term *p, enum term_style style, uint64_t n, unsigned columns)
@@ -126,7 +125,7 @@ static void finding_begin(struct term *p, const struct report_finding *f)
 
 static unsigned interval_columns(const struct term *p)
 {
-    return p->width < NARROW ? 0 : 14;
+    return p->width < TEXT_NARROW ? 0 : 14;
 }
 
 static unsigned path_columns(const struct term *p)
