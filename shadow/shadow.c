@@ -102,7 +102,8 @@ static void self_test(struct shadow *s, struct bench *b, const struct shadow_pai
                       const struct endpoint *endpoint)
 {
     struct endpoint name;
-    if (atomic_load_explicit(&s->taken, memory_order_relaxed) > SELF_TEST_WAITING)
+    if (s->self_test == 0 ||
+        atomic_load_explicit(&s->taken, memory_order_relaxed) > SELF_TEST_WAITING)
         return;
     (void)findings_name(&s->findings, span_str(pair->rules->route), endpoint, &name);
     if (!seeds_due(&b->seeder, pair, &name, s->self_test) || !seeds_run(&b->seeder, pair))
