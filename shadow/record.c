@@ -281,14 +281,13 @@ static bool is_named_before(const struct comparison *c, size_t i)
 
 static enum err hiders(const struct comparison *c, struct buf *b)
 {
-    const char *sep = "";
+    unsigned named = 0;
     TRY(buf_append(b, c->nhidden == 0 ? SPAN("") : SPAN(",\"rules\":[")));
-    for (size_t i = 0; i < c->nhidden && i < RULES_NAMED; i++) {
+    for (size_t i = 0; i < c->nhidden && named < RULES_NAMED; i++) {
         if (is_named_before(c, i))
             continue;
-        TRY(buf_append(b, span_str(sep)));
+        TRY(buf_append(b, named++ == 0 ? SPAN("") : SPAN(",")));
         TRY(jwrite_string(b, span_str(c->hidden[i].rule->id)));
-        sep = ",";
     }
     return buf_append(b, c->nhidden == 0 ? SPAN("") : SPAN("]"));
 }

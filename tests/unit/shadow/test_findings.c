@@ -192,6 +192,24 @@ static void examples_are_redacted(void **state)
     findings_end(&f);
 }
 
+static void examples_name_rules_however_much_they_hide(void **state)
+{
+    const struct rule rules[] = {{.id = "cent"}, {.id = "tags"}};
+    struct diff_hidden hidden[12];
+    struct buf json = BUF_INIT(FINDINGS_EXAMPLE_MAX);
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_LEN(hidden); i++)
+        hidden[i] = (struct diff_hidden){.rule = &rules[i / 11], .path = SPAN("$.m")};
+    bench_json(&b, "{\"a\":1}", "{\"a\":2}");
+    bench_compare(&b);
+    struct comparison c = b.result;
+    c.hidden = hidden;
+    c.nhidden = ARRAY_LEN(hidden);
+    assert_int_equal(record_example(&redactor, &b.pair, &c, 0, &json), ERR_OK);
+    assert_true(has(buf_span(&json), "\"rules\":[\"cent\",\"tags\"]"));
+    buf_free(&json);
+}
+
 static void a_route_can_be_forgotten(void **state)
 {
     struct findings f;
@@ -1095,6 +1113,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_written_has_a_ceiling, begin, end),
         cmocka_unit_test_setup_teardown(numbers_that_fold_are_put_together, begin, end),
         cmocka_unit_test_setup_teardown(examples_are_redacted, begin, end),
+        cmocka_unit_test_setup_teardown(examples_name_rules_however_much_they_hide, begin, end),
         cmocka_unit_test_setup_teardown(a_route_can_be_forgotten, begin, end),
         cmocka_unit_test_setup_teardown(routes_are_bounded, begin, end),
         cmocka_unit_test_setup_teardown(tables_grow_old, begin, end),
