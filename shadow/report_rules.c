@@ -203,9 +203,8 @@ static enum err read_rule(struct report *r, const struct jdoc *d, uint32_t objec
     rule->key = member(r, d, object, "key", "");
     (void)jdoc_u64(d, object, "expires", &rule->expires_ms);
     (void)jdoc_string(d, object, "action", &action);
-    for (enum rule_action a = 0; a < RULE_ACTIONS; a++)
-        if (span_eq(action, span_str(rule_action_word(a))))
-            rule->action = a;
+    if (!rule_action_of(action, &rule->action))
+        rule->action = RULE_IGNORE;
     return rule->id == NULL || rule->route == NULL || rule->path == NULL || rule->author == NULL ||
                    rule->reason == NULL || rule->key == NULL
                ? ERR_NO_MEMORY
