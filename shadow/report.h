@@ -211,8 +211,6 @@ enum err report_patch_keep(struct report *r, const struct record *x, const char 
 enum err report_options_add(struct report *r, const struct record *x) MUST_USE;
 /* Of several the newest counts, in whatever order they come. report_options.c */
 
-enum err report_stack_add(struct report *r, const struct record *x) MUST_USE;
-
 enum err report_seeds_add(struct report *r, struct report_endpoint *e,
                           const struct record *x) MUST_USE;
 uint64_t report_seeds_planted(const struct report_seed *s);
