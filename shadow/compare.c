@@ -307,7 +307,7 @@ static enum err decoded(struct work_on *w, enum side s, struct span *out)
     return decode_answer(&w->c->decoders[s], &a->head, buf_span(&a->body), w->c->decoded_max, out);
 }
 
-/* False: they cannot be, and out->body says why. */
+/* Not *done: they cannot be, and out->body says why. */
 static enum err decode_both(struct work_on *w, struct span *a, struct span *b, bool *done)
 {
     *done = false;

@@ -10,7 +10,6 @@
 #include "shadow/lcs.h"
 #include "shadow/table.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { TUPLE_MAX = 4 };
@@ -165,19 +164,19 @@ static enum err by_key(struct align *a, bool *done)
 
 /* --- the same elements in another order --- */
 
-/* How many elements are on one side only, by exact content. */
-static enum err differences(const struct align *a, uint32_t only[2])
+/* Elements that only this side has, by exact content; *first: the first of them. */
+static enum err only_on(const struct align *a, enum side s, uint32_t *n, uint32_t *first)
 {
+    enum side other = side_other(s);
     struct table t;
     struct scratch_mark back = scratch_mark(&a->d->scratch);
-    TRY(table_begin(&t, &a->d->scratch, a->n[SIDE_LEGACY]));
-    for (uint32_t i = 0; i < a->n[SIDE_LEGACY]; i++)
-        table_count(&t, element(a, SIDE_LEGACY, i)->hash, 1);
-    uint32_t common = 0;
-    for (uint32_t i = 0; i < a->n[SIDE_NEW]; i++)
-        common += table_uncount(&t, element(a, SIDE_NEW, i)->hash) ? 1 : 0;
-    only[SIDE_LEGACY] = a->n[SIDE_LEGACY] - common;
-    only[SIDE_NEW] = a->n[SIDE_NEW] - common;
+    *n = *first = 0;
+    TRY(table_begin(&t, &a->d->scratch, a->n[other]));
+    for (uint32_t i = 0; i < a->n[other]; i++)
+        table_count(&t, element(a, other, i)->hash, 1);
+    for (uint32_t i = 0; i < a->n[s]; i++)
+        if (!table_uncount(&t, element(a, s, i)->hash) && (*n)++ == 0)
+            *first = i;
     scratch_back(&a->d->scratch, back);
     return ERR_OK;
 }
@@ -236,11 +235,11 @@ static enum err loosely_same(struct align *a, bool *done)
 
 static enum err by_content(struct align *a, bool *done)
 {
-    uint32_t only[2];
+    uint32_t only, first;
     if (a->n[SIDE_LEGACY] != a->n[SIDE_NEW])
         return ERR_OK;
-    TRY(differences(a, only));
-    if (only[SIDE_LEGACY] == 0) {
+    TRY(only_on(a, SIDE_LEGACY, &only, &first));
+    if (only == 0) {
         *done = true;
         a->method = "multiset";
         for (uint32_t i = 0; i < a->n[0] && !a->reordered; i++)
@@ -319,15 +318,24 @@ static enum err by_subsequence(struct align *a, bool *done)
 
 /* --- all together --- */
 
+/* The example is where an element stands, not what it is: a note is not redacted. */
 static enum err count_only(struct align *a)
 {
-    char note[96];
-    uint32_t only[2];
-    TRY(differences(a, only));
-    int n = snprintf(note, sizeof(note), "%u only on legacy, %u only on new", only[SIDE_LEGACY],
-                     only[SIDE_NEW]);
+    char room[128];
+    struct buf note = {room, 0, sizeof(room), sizeof(room)};
+    const char *sep = "; the first: ";
+    uint32_t n[2], first[2];
+    for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++)
+        TRY(only_on(a, s, &n[s], &first[s]));
+    TRY(buf_printf(&note, "%u only on legacy, %u only on new", n[SIDE_LEGACY], n[SIDE_NEW]));
+    for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++) {
+        if (n[s] == 0)
+            continue;
+        TRY(buf_printf(&note, "%s[%u] on %s", sep, first[s], side_word(s)));
+        sep = ", ";
+    }
     return diff_here(a->d, KIND_COUNT, a->nodes[SIDE_LEGACY], a->nodes[SIDE_NEW], "count",
-                     span_of(note, (size_t)n));
+                     buf_span(&note));
 }
 
 static enum err choose(struct align *a)

@@ -50,6 +50,11 @@ enum evidence_state evidence_state(const struct evidence *e, bool differs)
     return noise > 0 && evidence_log(e->b, e->c) <= 1e-9 ? EVIDENCE_NOISY : EVIDENCE_THIN;
 }
 
+bool evidence_state_counts(enum evidence_state s)
+{
+    return s == EVIDENCE_REGRESS || s == EVIDENCE_THIN;
+}
+
 uint64_t evidence_needs(const struct evidence *e)
 {
     uint64_t low = 0, high = 1;

@@ -40,6 +40,9 @@ double evidence_log(uint64_t b, uint64_t c);
 enum evidence_state evidence_state(const struct evidence *e, bool differs);
 /* differs: it was found between the sides, and not only for a moment. */
 
+bool evidence_state_counts(enum evidence_state s);
+/* Whether it is held against the other side: nothing shows that it is noise. */
+
 uint64_t evidence_needs(const struct evidence *e);
 /* How many more exchanges in which only new differs would make it a regression. 0: it is one. */
 

@@ -82,7 +82,7 @@ static struct findings_endpoint *endpoint_find(const struct findings_table *t, s
     return NULL;
 }
 
-static char *copy(struct span s)
+char *findings_copy(struct span s)
 {
     return strndup(s.p == NULL ? "" : s.p, s.n);
 }
@@ -93,8 +93,8 @@ static struct findings_endpoint *endpoint_new(struct findings_table *t, struct s
     struct findings_endpoint *e = calloc(1, sizeof(*e));
     if (e == NULL)
         return NULL;
-    e->route = copy(route);
-    e->name = copy(name);
+    e->route = findings_copy(route);
+    e->name = findings_copy(name);
     if (e->route == NULL || e->name == NULL) {
         endpoint_free(e);
         return NULL;
@@ -197,7 +197,7 @@ static void rename_endpoint(const struct trie *trie, struct findings_table *t, s
     if (span_eq(name, span_str(e->name)))
         return;
     struct findings_endpoint *same = endpoint_find(t, route, name);
-    char *text = same == NULL ? copy(name) : NULL;
+    char *text = same == NULL ? findings_copy(name) : NULL;
     if (same != NULL) {
         findings_merge_endpoint(same, e);
         e->merged = same;
@@ -349,7 +349,7 @@ static void count_pair(struct findings_endpoint *e, const struct shadow_pair *pa
                        const struct comparison *c)
 {
     const struct shadow_answer *a = pair->answers;
-    bool compared = c->verdict == VERDICT_MATCH || c->verdict == VERDICT_MISMATCH;
+    bool compared = verdict_is_compared(c->verdict);
     e->verdicts[c->verdict]++;
     if (c->verdict == VERDICT_MISMATCH)
         e->settled[settled_said(c)]++;

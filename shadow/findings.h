@@ -263,6 +263,12 @@ void findings_count_probe(struct findings_table *t, struct findings_endpoint *e,
 
 void findings_count_absent(struct findings_endpoint *e, struct span path, uint64_t pairs,
                            uint64_t probes);
+char *findings_copy(struct span s);
+/* For free(). */
+
+bool findings_is_name(struct span s, size_t max);
+/* Something, not too long, without a NUL. */
+
 uint64_t findings_sum(uint64_t a, uint64_t b);
 /* Never wraps. */
 

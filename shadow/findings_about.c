@@ -10,13 +10,6 @@
 
 static const char changed_mark[] = ",\"changed\":true";
 
-static struct span line_word(enum record_type t)
-{
-    return t == RECORD_OPTIONS ? SPAN("options")
-           : t == RECORD_RULES ? SPAN("rules")
-                               : SPAN("stack");
-}
-
 /* Room for one more at that place of a list. */
 static void *insert(void *list, size_t n, size_t size, size_t at, void **grown)
 {
@@ -26,11 +19,6 @@ static void *insert(void *list, size_t n, size_t size, size_t at, void **grown)
     *grown = p;
     memmove(p + (at + 1) * size, p + at * size, (n - at) * size);
     return memset(p + at * size, 0, size);
-}
-
-static char *copy(struct span s)
-{
-    return strndup(s.p == NULL ? "" : s.p, s.n);
 }
 
 /* --- notes --- */
@@ -54,7 +42,7 @@ static bool note_is_before(const struct findings_note *n, enum record_type type,
 static void note_new(struct findings_about *a, const struct findings_note *like, struct span route,
                      struct span text)
 {
-    char *r = copy(route), *t = copy(text);
+    char *r = findings_copy(route), *t = findings_copy(text);
     struct findings_note *n = NULL;
     size_t at = 0;
     void *list = a->notes;
@@ -83,7 +71,7 @@ static void note_put(struct findings_about *a, const struct findings_note *like,
         return;
     }
     n->hash = like->hash;
-    char *other = span_eq(span_str(n->text), text) ? NULL : copy(text);
+    char *other = span_eq(span_str(n->text), text) ? NULL : findings_copy(text);
     if (other == NULL)
         return;
     free(n->text);
@@ -145,18 +133,14 @@ static void note_stack(struct findings_about *a, const struct shadow_pair *pair,
     struct buf text = BUF_INIT(RECORD_LINE_MAX);
     if ((l.n == 0 && n.n == 0) || is_known(a, like.type, key, key))
         return;
-    if (buf_append(&text, SPAN(",\"stack\":[")) == ERR_OK && jwrite_string(&text, l) == ERR_OK &&
-        buf_append(&text, SPAN(",")) == ERR_OK && jwrite_string(&text, n) == ERR_OK &&
-        buf_append(&text, SPAN("]")) == ERR_OK)
+    if (record_stack_text(c, &text) == ERR_OK)
         note_put(a, &like, route, buf_span(&text));
     buf_free(&text);
 }
 
 static enum err note_begin(enum record_type type, uint64_t at_ms, struct span route, struct buf *b)
 {
-    struct span word = line_word(type);
-    TRY(buf_printf(b, "{\"v\":%d,\"t\":\"" SPAN_FMT "\",\"at\":%llu", RECORD_VERSION,
-                   SPAN_ARG(word), (unsigned long long)at_ms));
+    TRY(record_begin(b, record_type_word(type), at_ms));
     return route.n == 0 ? ERR_OK : jwrite_member(b, "route", route);
 }
 
@@ -208,7 +192,7 @@ static struct findings_hider *hider_of(struct findings_about *a, struct span rou
         at++;
     if (at < a->nhiders && by_rule(&a->hiders[at], route, rule) == 0)
         return &a->hiders[at];
-    char *r = copy(route), *id = copy(rule);
+    char *r = findings_copy(route), *id = findings_copy(rule);
     struct findings_hider *h = NULL;
     if (r != NULL && id != NULL && a->nhiders < FINDINGS_HIDERS_MAX)
         h = insert(list, a->nhiders, sizeof(*h), at, &list);
@@ -224,32 +208,24 @@ static struct findings_hider *hider_of(struct findings_about *a, struct span rou
     return h;
 }
 
-static int by_text(const void *pa, const void *pb)
-{
-    return strcmp(*(char *const *)pa, *(char *const *)pb);
-}
-
 /* Of many the first in the alphabet stay, whatever came first. */
 static void hider_path(struct findings_hider *h, struct span path)
 {
-    char *one = copy(path);
-    for (size_t i = 0; i < h->npaths && one != NULL; i++)
-        if (strcmp(h->paths[i], one) == 0) {
-            free(one);
-            return;
-        }
+    size_t at = 0;
+    while (at < h->npaths && span_cmp(span_str(h->paths[at]), path) < 0)
+        at++;
+    if (at < h->npaths && span_eq(span_str(h->paths[at]), path))
+        return;
+    bool full = h->npaths == FINDINGS_HIDER_PATHS;
+    h->more_paths = h->more_paths || full;
+    char *one = at == FINDINGS_HIDER_PATHS ? NULL : findings_copy(path);
     if (one == NULL)
         return;
-    if (h->npaths < FINDINGS_HIDER_PATHS) {
-        h->paths[h->npaths++] = one;
-    } else {
-        char **last = &h->paths[h->npaths - 1];
-        bool before = strcmp(one, *last) < 0;
-        free(before ? *last : one);
-        *last = before ? one : *last;
-        h->more_paths = true;
-    }
-    qsort(h->paths, h->npaths, sizeof(h->paths[0]), by_text);
+    if (full)
+        free(h->paths[--h->npaths]);
+    memmove(&h->paths[at + 1], &h->paths[at], (h->npaths - at) * sizeof(h->paths[0]));
+    h->paths[at] = one;
+    h->npaths++;
 }
 
 static void count_hidden(struct findings_about *a, const struct shadow_pair *pair,
@@ -267,12 +243,12 @@ static void count_hidden(struct findings_about *a, const struct shadow_pair *pai
 
 enum err findings_hider_line(const struct findings_hider *h, struct buf *b)
 {
-    TRY(buf_printf(b, "{\"v\":%d,\"t\":\"hidden\",\"at\":%llu", RECORD_VERSION,
-                   (unsigned long long)h->last_ms));
+    TRY(record_begin(b, record_type_word(RECORD_HIDDEN), h->last_ms));
     TRY(jwrite_member(b, "route", span_str(h->route)));
     TRY(jwrite_member(b, "rule", span_str(h->rule)));
-    TRY(buf_printf(b, ",\"pairs\":%llu,\"places\":%llu,\"paths\":[", (unsigned long long)h->pairs,
-                   (unsigned long long)h->places));
+    TRY(jwrite_number(b, "pairs", h->pairs));
+    TRY(jwrite_number(b, "places", h->places));
+    TRY(buf_append(b, SPAN(",\"paths\":[")));
     for (size_t i = 0; i < h->npaths; i++) {
         TRY(buf_append(b, i == 0 ? SPAN("") : SPAN(",")));
         TRY(jwrite_string(b, span_str(h->paths[i])));
@@ -280,19 +256,12 @@ enum err findings_hider_line(const struct findings_hider *h, struct buf *b)
     return buf_append(b, h->more_paths ? SPAN("],\"more_paths\":true}\n") : SPAN("]}\n"));
 }
 
-static bool is_name(struct span s, size_t max)
-{
-    return s.n > 0 && s.n <= max && memchr(s.p, '\0', s.n) == NULL;
-}
-
 static void take_paths(struct findings_hider *h, const struct jdoc *d)
 {
-    uint32_t list = jdoc_member(d, 0, SPAN("paths")), more = jdoc_member(d, 0, SPAN("more_paths"));
-    h->more_paths = h->more_paths || (more != JDOC_NONE && d->nodes[more].kind == JDOC_TRUE);
-    if (list == JDOC_NONE || d->nodes[list].kind != JDOC_ARRAY)
-        return;
-    for (uint32_t i = list + 1; i < d->nodes[list].next; i = d->nodes[i].next)
-        if (d->nodes[i].kind == JDOC_STRING && is_name(jdoc_text(d, i), PATH_TEXT_MAX))
+    uint32_t list = jdoc_list(d, 0, "paths");
+    h->more_paths = h->more_paths || jdoc_true(d, 0, "more_paths");
+    for (uint32_t i = list + 1; list != JDOC_NONE && i < d->nodes[list].next; i = d->nodes[i].next)
+        if (d->nodes[i].kind == JDOC_STRING && findings_is_name(jdoc_text(d, i), PATH_TEXT_MAX))
             hider_path(h, jdoc_text(d, i));
 }
 
@@ -300,8 +269,8 @@ void findings_about_hidden(struct findings_table *t, const struct jdoc *d, const
 {
     struct span rule = SPAN_NULL;
     uint64_t pairs = 0, places = 0, at_ms = findings_sum(x->at_ms, 0);
-    if (!is_name(x->route, FINDINGS_NAME_MAX) || !jdoc_string(d, 0, "rule", &rule) ||
-        !is_name(rule, FINDINGS_NAME_MAX) || !jdoc_u64(d, 0, "pairs", &pairs) ||
+    if (!findings_is_name(x->route, FINDINGS_NAME_MAX) || !jdoc_string(d, 0, "rule", &rule) ||
+        !findings_is_name(rule, FINDINGS_NAME_MAX) || !jdoc_u64(d, 0, "pairs", &pairs) ||
         !jdoc_u64(d, 0, "places", &places))
         return;
     struct findings_hider *h = hider_of(&t->about, x->route, rule);

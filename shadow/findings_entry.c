@@ -139,7 +139,7 @@ void findings_example(struct findings_entry *e, uint64_t at_ms, struct span json
 {
     char *example = NULL;
     if (json.n == 0 || json.n > FINDINGS_EXAMPLE_MAX || !comes_first(e, at_ms, json) ||
-        (example = strndup(json.p, json.n)) == NULL)
+        (example = findings_copy(json)) == NULL)
         return;
     free(e->example);
     e->example = example;

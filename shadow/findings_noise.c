@@ -6,16 +6,11 @@
 
 #include <stdlib.h>
 
-static bool is_compared(const struct comparison *c)
-{
-    return c->verdict == VERDICT_MATCH || c->verdict == VERDICT_MISMATCH;
-}
-
 /* Whether the probe can be held against the pair: both were compared, and all of it is known. */
 static bool is_evidence(const struct comparison *c, bool whole)
 {
-    return c->probe != NULL && is_compared(c->probe) && c->probe->more == 0 && c->more == 0 &&
-           whole && settled_said(c) != SETTLED_SKEW;
+    return c->probe != NULL && verdict_is_compared(c->probe->verdict) && c->probe->more == 0 &&
+           c->more == 0 && whole && settled_said(c) != SETTLED_SKEW;
 }
 
 static enum reach reach_of_both(const struct comparison *c)
@@ -79,7 +74,7 @@ void findings_count_probe(struct findings_table *t, struct findings_endpoint *e,
                           const struct comparison *c, bool whole)
 {
     bool evidence = is_evidence(c, whole);
-    if (!is_compared(c))
+    if (!verdict_is_compared(c->verdict))
         return;
     for (size_t i = 0; i < c->nabsent; i++)
         findings_count_absent(e, span_str(c->absent[i]), 1, evidence ? 1 : 0);
@@ -99,7 +94,7 @@ static struct findings_absent *absent_new(struct findings_endpoint *e, struct sp
     if (list == NULL)
         return NULL;
     e->absent = list;
-    list[e->nabsent] = (struct findings_absent){.path = strndup(path.p, path.n)};
+    list[e->nabsent] = (struct findings_absent){.path = findings_copy(path)};
     return list[e->nabsent].path == NULL ? NULL : &list[e->nabsent++];
 }
 

@@ -29,17 +29,11 @@ static bool next_number(const struct jdoc *d, uint32_t list, uint32_t *at, uint6
            span_u64(jdoc_text(d, *at), out);
 }
 
-static uint32_t list_of(const struct jdoc *d, const char *key)
-{
-    uint32_t list = jdoc_member(d, 0, span_str(key));
-    return list != JDOC_NONE && d->nodes[list].kind == JDOC_ARRAY ? list : JDOC_NONE;
-}
-
 /* --- an endpoint's counts --- */
 
 static void read_times(const struct jdoc *d, const char *key, struct stats_times *t)
 {
-    uint32_t list = list_of(d, key), at = list;
+    uint32_t list = jdoc_list(d, 0, key), at = list;
     uint64_t bucket, n;
     while (list != JDOC_NONE && next_number(d, list, &at, &bucket) &&
            next_number(d, list, &at, &n)) {
@@ -52,7 +46,7 @@ static void read_times(const struct jdoc *d, const char *key, struct stats_times
 
 static void read_statuses(const struct jdoc *d, struct findings_endpoint *e)
 {
-    uint32_t list = list_of(d, "status"), at = list;
+    uint32_t list = jdoc_list(d, 0, "status"), at = list;
     uint64_t legacy, new_, n;
     while (list != JDOC_NONE && next_number(d, list, &at, &legacy) &&
            next_number(d, list, &at, &new_) && next_number(d, list, &at, &n)) {
@@ -65,7 +59,7 @@ static void read_statuses(const struct jdoc *d, struct findings_endpoint *e)
 
 static void read_reasons(const struct jdoc *d, struct findings_endpoint *e)
 {
-    uint32_t list = list_of(d, "reasons");
+    uint32_t list = jdoc_list(d, 0, "reasons");
     for (uint32_t i = list + 1; list != JDOC_NONE && i < d->nodes[list].next;
          i = d->nodes[i].next) {
         struct findings_reason r = {.n = 0};
@@ -81,28 +75,26 @@ static void read_reasons(const struct jdoc *d, struct findings_endpoint *e)
 
 static void read_probes(const struct jdoc *d, struct findings_endpoint *e)
 {
-    uint32_t list = list_of(d, "probes"), at = list;
+    uint32_t list = jdoc_list(d, 0, "probes"), at = list;
     uint64_t n;
-    for (enum reach k = REACH_STATUS; list != JDOC_NONE && k < REACH_LEVELS; k++)
-        if (next_number(d, list, &at, &n))
-            e->probes[k] = findings_sum(n, 0);
-        else
-            return;
+    for (enum reach k = REACH_STATUS;
+         list != JDOC_NONE && k < REACH_LEVELS && next_number(d, list, &at, &n); k++)
+        e->probes[k] = findings_sum(n, 0);
 }
 
-static bool is_name(struct span s, size_t max)
+bool findings_is_name(struct span s, size_t max)
 {
     return s.n > 0 && s.n <= max && memchr(s.p, '\0', s.n) == NULL;
 }
 
 static void take_absent(const struct jdoc *d, struct findings_endpoint *e)
 {
-    uint32_t list = list_of(d, "absent");
+    uint32_t list = jdoc_list(d, 0, "absent");
     for (uint32_t i = list + 1; list != JDOC_NONE && i < d->nodes[list].next;
          i = d->nodes[i].next) {
         struct span path = text(d, i, "path");
         uint64_t pairs, probes;
-        if (is_name(path, PATH_TEXT_MAX) && jdoc_u64(d, i, "pairs", &pairs) &&
+        if (findings_is_name(path, PATH_TEXT_MAX) && jdoc_u64(d, i, "pairs", &pairs) &&
             jdoc_u64(d, i, "probes", &probes))
             findings_count_absent(e, path, pairs, probes);
     }
@@ -150,9 +142,9 @@ static const uint32_t no_example = JDOC_NONE;
 
 static enum err read_rules(const struct jdoc *d, uint32_t object, struct buf *json)
 {
-    uint32_t list = jdoc_member(d, object, SPAN("rules"));
+    uint32_t list = jdoc_list(d, object, "rules");
     const char *sep = "";
-    if (list == JDOC_NONE || d->nodes[list].kind != JDOC_ARRAY)
+    if (list == JDOC_NONE)
         return ERR_OK;
     TRY(buf_append(json, SPAN(",\"rules\":[")));
     for (uint32_t i = list + 1; i < d->nodes[list].next; i = d->nodes[i].next) {
@@ -245,12 +237,11 @@ static enum err take(struct findings *f, struct findings_table *t, const struct 
         findings_about_hidden(t, d, x);
         return ERR_OK;
     }
-    if (!is_name(x->route, FINDINGS_NAME_MAX) || !is_name(x->endpoint, ENDPOINT_MAX))
+    if (!findings_is_name(x->route, FINDINGS_NAME_MAX) ||
+        !findings_is_name(x->endpoint, ENDPOINT_MAX))
         return ERR_INVALID;
     memcpy(name.text, x->endpoint.p, x->endpoint.n);
-    uint32_t fixed = jdoc_member(d, 0, SPAN("fixed"));
-    name.fixed = (fixed != JDOC_NONE && d->nodes[fixed].kind == JDOC_TRUE) ||
-                 span_eq(x->endpoint, SPAN(ENDPOINT_OTHER));
+    name.fixed = jdoc_true(d, 0, "fixed") || span_eq(x->endpoint, SPAN(ENDPOINT_OTHER));
     struct findings_endpoint *e = findings_endpoint(f, t, x->route, &name);
     if (e == NULL)
         return ERR_NO_MEMORY;

@@ -13,21 +13,13 @@ static struct findings_seed *seed_of_kind(struct findings_endpoint *e, enum seed
     return e->seeds == NULL ? NULL : &e->seeds[k];
 }
 
-static bool is_before(struct span a, const char *b)
-{
-    return b == NULL || span_cmp(a, span_str(b)) < 0;
-}
-
-/* One that was missed before one that was hidden; of several the first in the alphabet, so that the
- * order in which tables are put together does not matter. missed: whether s had one by then. */
+/* missed: whether s had one by then. */
 static void tell(struct findings_seed *s, bool missed, enum seed_outcome outcome, struct span path,
                  struct span by)
 {
-    bool worse = outcome == SEED_MISSED && !missed;
-    if (outcome == SEED_CAUGHT || path.n == 0 || (outcome == SEED_HIDDEN && missed) ||
-        (!worse && !is_before(path, s->path)))
+    if (path.n == 0 || !seed_is_told(outcome, path, s->path, missed))
         return;
-    char *p = strndup(path.p, path.n), *b = strndup(by.p == NULL ? "" : by.p, by.n);
+    char *p = findings_copy(path), *b = findings_copy(by);
     if (p == NULL || b == NULL) {
         free(p);
         free(b);
@@ -98,7 +90,7 @@ static enum err write_one(enum seed_kind k, const struct findings_seed *s, const
     TRY(buf_printf(b, "%s{\"defect\":\"%s\"", sep, seed_word(k)));
     for (enum seed_outcome o = SEED_CAUGHT; o < SEED_OUTCOMES; o++)
         if (s->n[o] > 0)
-            TRY(buf_printf(b, ",\"%s\":%llu", seed_outcome_word(o), (unsigned long long)s->n[o]));
+            TRY(jwrite_number(b, seed_outcome_word(o), s->n[o]));
     if (s->path != NULL) {
         TRY(jwrite_member(b, "path", span_str(s->path)));
         TRY(jwrite_member(b, "by", span_str(s->by)));
@@ -134,8 +126,8 @@ static void read_one(struct findings_endpoint *e, const struct jdoc *d, uint32_t
             x.n[o] = 0;
     bool told = jdoc_string(d, object, "path", &path) && jdoc_string(d, object, "by", &by);
     if (told && path.n <= PATH_TEXT_MAX && by.n <= FINDINGS_NAME_MAX) {
-        x.path = strndup(path.p, path.n);
-        x.by = strndup(by.p, by.n);
+        x.path = findings_copy(path);
+        x.by = findings_copy(by);
     }
     if (x.path == NULL || x.by == NULL) {
         free(x.path);
@@ -148,9 +140,7 @@ static void read_one(struct findings_endpoint *e, const struct jdoc *d, uint32_t
 
 void findings_read_seeds(struct findings_endpoint *e, const struct jdoc *d)
 {
-    uint32_t list = jdoc_member(d, 0, SPAN("defects"));
-    if (list == JDOC_NONE || d->nodes[list].kind != JDOC_ARRAY)
-        return;
-    for (uint32_t i = list + 1; i < d->nodes[list].next; i = d->nodes[i].next)
+    uint32_t list = jdoc_list(d, 0, "defects");
+    for (uint32_t i = list + 1; list != JDOC_NONE && i < d->nodes[list].next; i = d->nodes[i].next)
         read_one(e, d, i);
 }

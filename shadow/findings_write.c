@@ -86,18 +86,12 @@ static enum err sorted_begin(struct sorted *s, const struct findings_table *t, s
 
 static enum err number(struct buf *b, const char *key, uint64_t n)
 {
-    return n == 0 ? ERR_OK : buf_printf(b, ",\"%s\":%llu", key, (unsigned long long)n);
+    return n == 0 ? ERR_OK : jwrite_number(b, key, n);
 }
 
 static enum err text(struct buf *b, const char *key, struct span s)
 {
     return s.n == 0 ? ERR_OK : jwrite_member(b, key, s);
-}
-
-static enum err begin(struct buf *b, const char *type, uint64_t at_ms)
-{
-    return buf_printf(b, "{\"v\":%d,\"t\":\"%s\",\"at\":%llu", RECORD_VERSION, type,
-                      (unsigned long long)at_ms);
 }
 
 static enum err place(struct buf *b, const struct findings_endpoint *e)
@@ -204,7 +198,7 @@ static enum err absent(struct buf *b, const struct findings_endpoint *e)
 
 static enum err endpoint_line(struct buf *b, const struct findings_endpoint *e)
 {
-    TRY(begin(b, "endpoint", e->last_ms));
+    TRY(record_begin(b, "endpoint", e->last_ms));
     TRY(place(b, e));
     TRY(number(b, "first", e->first_ms));
     for (enum verdict_kind k = 0; k < VERDICT_KINDS; k++)
@@ -231,7 +225,7 @@ static enum err finding_line(struct buf *b, const struct findings_entry *e)
 {
     struct findings_texts t;
     findings_texts(e, &t);
-    TRY(begin(b, "finding", e->last_ms));
+    TRY(record_begin(b, "finding", e->last_ms));
     TRY(place(b, e->endpoint));
     TRY(jwrite_member(b, "path", t.path));
     TRY(jwrite_member(b, "kind", span_str(finding_kind_word(e->kind))));
@@ -302,7 +296,7 @@ static enum err head(const struct findings *f, const struct sorted *s, const cha
     const struct findings_table *t = s->table;
     enum shadow_store store = f->redactor == NULL ? SHADOW_STORE_NONE : f->redactor->store;
     const char *sep = "";
-    TRY(begin(out, "table", f->shared.generation));
+    TRY(record_begin(out, "table", f->shared.generation));
     TRY(jwrite_member(out, "instance", span_str(instance)));
     TRY(buf_printf(out, ",\"begun\":%llu", (unsigned long long)t->begun_ms));
     TRY(jwrite_member(out, "version", SPAN(WEIR_VERSION)));

@@ -153,21 +153,14 @@ static void put_holes(struct term *p, const struct report *r)
 /* Whose tables it is decided from, and what is not in them. */
 static void put_source(struct term *p, const struct report *r)
 {
-    struct buf text = BUF_INIT(0);
     char n[PHRASE_MAX];
-    if (r->ninstances > 0 && report_instances(r, &text) == ERR_OK &&
-        buf_append(&text, span_of("", 1)) == ERR_OK) {
-        term_put(p, TERM_DIM, "from tables of findings: ");
-        term_wrapped(p, TERM_DIM, text.p, 2);
-        term_end(p);
-    }
-    if (r->compared == 0 && report_dropped(r) > 0) {
-        term_put(p, TERM_DIM, phrase_count(n, report_dropped(r)));
-        term_wrapped(p, TERM_DIM,
-                     " copies were not sent, or not compared: `weir report` has the reasons", 2);
-        term_end(p);
-    }
-    buf_free(&text);
+    text_instances(p, r);
+    if (r->compared > 0 || report_dropped(r) == 0)
+        return;
+    term_put(p, TERM_DIM, phrase_count(n, report_dropped(r)));
+    term_wrapped(p, TERM_DIM,
+                 " copies were not sent, or not compared: `weir report` has the reasons", 2);
+    term_end(p);
 }
 
 /* What decides comes first: new is worse for sure, over a limit, thin, holds. */

@@ -404,3 +404,15 @@ bool jdoc_u64(const struct jdoc *d, uint32_t object, const char *name, uint64_t 
     uint32_t i = jdoc_member(d, object, span_str(name));
     return i != JDOC_NONE && d->nodes[i].kind == JDOC_NUMBER && span_u64(jdoc_text(d, i), out);
 }
+
+bool jdoc_true(const struct jdoc *d, uint32_t object, const char *name)
+{
+    uint32_t i = jdoc_member(d, object, span_str(name));
+    return i != JDOC_NONE && d->nodes[i].kind == JDOC_TRUE;
+}
+
+uint32_t jdoc_list(const struct jdoc *d, uint32_t object, const char *name)
+{
+    uint32_t i = jdoc_member(d, object, span_str(name));
+    return i != JDOC_NONE && d->nodes[i].kind == JDOC_ARRAY ? i : JDOC_NONE;
+}

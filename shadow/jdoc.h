@@ -79,5 +79,8 @@ uint32_t jdoc_member(const struct jdoc *d, uint32_t object, struct span key);
 /* Strict reading of one member, for records: false when it is absent or of another kind. */
 bool jdoc_string(const struct jdoc *d, uint32_t object, const char *key, struct span *out);
 bool jdoc_u64(const struct jdoc *d, uint32_t object, const char *key, uint64_t *out);
+bool jdoc_true(const struct jdoc *d, uint32_t object, const char *key);
+uint32_t jdoc_list(const struct jdoc *d, uint32_t object, const char *key);
+/* An array, else JDOC_NONE. */
 
 #endif

@@ -30,12 +30,12 @@ const char *record_store_word(enum shadow_store s)
     return words[s];
 }
 
-static enum err begin(struct buf *b, const char *type, uint64_t wall_ms)
+enum err record_begin(struct buf *b, const char *type, uint64_t at_ms)
 {
     TRY(buf_append(b, SPAN("{\"v\":")));
     TRY(jwrite_u64(b, RECORD_VERSION));
     TRY(jwrite_member(b, "t", span_str(type)));
-    return jwrite_number(b, "at", wall_ms);
+    return jwrite_number(b, "at", at_ms);
 }
 
 static bool stores_values(const struct redactor *r)
@@ -57,7 +57,7 @@ static enum err whereabouts(const struct shadow_pair *p, const struct endpoint *
 
 static enum err what(const struct shadow_pair *p, const struct endpoint *endpoint, struct buf *b)
 {
-    TRY(begin(b, "pair", p->wall_ms));
+    TRY(record_begin(b, "pair", p->wall_ms));
     TRY(jwrite_member(b, "id", span_str(p->id)));
     TRY(whereabouts(p, endpoint, b));
     TRY(jwrite_member(b, "served", span_str(side_word(p->served))));
@@ -216,7 +216,7 @@ static enum err absent(const struct comparison *c, struct buf *b)
     return buf_append(b, SPAN("]"));
 }
 
-static enum err stack(const struct comparison *c, struct buf *b)
+enum err record_stack_text(const struct comparison *c, struct buf *b)
 {
     TRY(buf_append(b, SPAN(",\"stack\":[")));
     TRY(jwrite_string(b, span_of(c->stack[SIDE_LEGACY].text, c->stack[SIDE_LEGACY].n)));
@@ -255,7 +255,7 @@ enum err record_pair(const struct redactor *r, const struct shadow_pair *pair,
     TRY(answers(pair, line));
     TRY(verdict(c, line));
     if (with_stack)
-        TRY(stack(c, line));
+        TRY(record_stack_text(c, line));
     if (c->verdict != VERDICT_MATCH && stores_values(r))
         TRY(request(r, pair, line));
     if (c->nfindings > 0)
@@ -281,14 +281,13 @@ static bool is_named_before(const struct comparison *c, size_t i)
 
 static enum err hiders(const struct comparison *c, struct buf *b)
 {
-    const char *sep = "";
+    unsigned named = 0;
     TRY(buf_append(b, c->nhidden == 0 ? SPAN("") : SPAN(",\"rules\":[")));
-    for (size_t i = 0; i < c->nhidden && i < RULES_NAMED; i++) {
+    for (size_t i = 0; i < c->nhidden && named < RULES_NAMED; i++) {
         if (is_named_before(c, i))
             continue;
-        TRY(buf_append(b, span_str(sep)));
+        TRY(buf_append(b, named++ == 0 ? SPAN("") : SPAN(",")));
         TRY(jwrite_string(b, span_str(c->hidden[i].rule->id)));
-        sep = ",";
     }
     return buf_append(b, c->nhidden == 0 ? SPAN("") : SPAN("]"));
 }
@@ -344,7 +343,7 @@ enum err record_example(const struct redactor *r, const struct shadow_pair *pair
 
 enum err record_run(const struct redactor *r, uint64_t wall_ms, struct buf *line)
 {
-    TRY(begin(line, "run", wall_ms));
+    TRY(record_begin(line, "run", wall_ms));
     TRY(jwrite_member(line, "version", SPAN(WEIR_VERSION)));
     TRY(jwrite_member(line, "store", span_str(record_store_word(r->store))));
     return buf_append(line, SPAN("}\n"));
@@ -353,7 +352,7 @@ enum err record_run(const struct redactor *r, uint64_t wall_ms, struct buf *line
 enum err record_drops(uint64_t wall_ms, const uint64_t counts[SHADOW_DROP_COUNT], struct buf *line)
 {
     const char *sep = "";
-    TRY(begin(line, "drops", wall_ms));
+    TRY(record_begin(line, "drops", wall_ms));
     TRY(buf_append(line, SPAN(",\"dropped\":{")));
     for (enum shadow_drop d = 0; d < SHADOW_DROP_COUNT; d++) {
         if (counts[d] == 0)
@@ -367,7 +366,7 @@ enum err record_drops(uint64_t wall_ms, const uint64_t counts[SHADOW_DROP_COUNT]
 
 enum err record_options(const struct shadow_rules *rules, uint64_t wall_ms, struct buf *b)
 {
-    TRY(begin(b, "options", wall_ms));
+    TRY(record_begin(b, "options", wall_ms));
     TRY(jwrite_member(b, "route", span_str(rules->route)));
     return buf_printf(b, "%s}\n", rules->options);
 }
@@ -419,7 +418,7 @@ enum err record_rules_text(const struct rulebook *book, struct buf *b)
 
 enum err record_rules(const struct rulebook *book, uint64_t wall_ms, struct buf *line)
 {
-    TRY(begin(line, "rules", wall_ms));
+    TRY(record_begin(line, "rules", wall_ms));
     TRY(record_rules_text(book, line));
     return buf_append(line, SPAN("}\n"));
 }
@@ -428,7 +427,7 @@ enum err record_seeds(const struct shadow_pair *p, const struct endpoint *endpoi
                       const struct seed_result results[SEED_KINDS], struct buf *b)
 {
     const char *sep = "";
-    TRY(begin(b, "selftest", p->wall_ms));
+    TRY(record_begin(b, "selftest", p->wall_ms));
     TRY(whereabouts(p, endpoint, b));
     TRY(buf_append(b, SPAN(",\"defects\":[")));
     for (enum seed_kind k = 0; k < SEED_KINDS; k++) {

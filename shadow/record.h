@@ -25,6 +25,12 @@ enum err record_example(const struct redactor *r, const struct shadow_pair *pair
  * which rules hid something in it, and the values of the finding, redacted like a record; what does
  * not fit is left out. */
 
+enum err record_begin(struct buf *line, const char *type, uint64_t at_ms) MUST_USE;
+/* What every line begins with: {"v":1,"t":"type","at":N */
+
+enum err record_stack_text(const struct comparison *c, struct buf *members) MUST_USE;
+/* Appends ,"stack":["legacy","new"]: the software that answered. */
+
 enum err record_run(const struct redactor *r, uint64_t wall_ms, struct buf *line) MUST_USE;
 /* The line that begins a run: version, what is stored. */
 

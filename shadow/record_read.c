@@ -18,8 +18,8 @@ static struct span text(const struct jdoc *d, uint32_t object, const char *key)
 /* "key":[legacy,new] */
 static bool two_numbers(const struct jdoc *d, const char *key, uint64_t out[2])
 {
-    uint32_t list = jdoc_member(d, 0, span_str(key));
-    if (list == JDOC_NONE || d->nodes[list].kind != JDOC_ARRAY || d->nodes[list].n != 2)
+    uint32_t list = jdoc_list(d, 0, key);
+    if (list == JDOC_NONE || d->nodes[list].n != 2)
         return false;
     for (uint32_t i = 0; i < 2; i++)
         if (d->nodes[list + 1 + i].kind != JDOC_NUMBER ||
@@ -30,9 +30,9 @@ static bool two_numbers(const struct jdoc *d, const char *key, uint64_t out[2])
 
 static void two_texts(const struct jdoc *d, const char *key, struct span out[2])
 {
-    uint32_t list = jdoc_member(d, 0, span_str(key));
+    uint32_t list = jdoc_list(d, 0, key);
     out[0] = out[1] = SPAN_NULL;
-    if (list == JDOC_NONE || d->nodes[list].kind != JDOC_ARRAY || d->nodes[list].n != 2)
+    if (list == JDOC_NONE || d->nodes[list].n != 2)
         return;
     for (uint32_t i = 0; i < 2; i++)
         if (d->nodes[list + 1 + i].kind == JDOC_STRING)
@@ -48,8 +48,7 @@ static bool read_finding(const struct jdoc *d, uint32_t object, struct record_fi
         return false;
     if (!jdoc_u64(d, object, "n", &f->n) || f->n == 0)
         f->n = 1;
-    uint32_t gone = jdoc_member(d, object, SPAN("gone"));
-    f->gone = gone != JDOC_NONE && d->nodes[gone].kind == JDOC_TRUE;
+    f->gone = jdoc_true(d, object, "gone");
     f->detail = text(d, object, "detail");
     f->note = text(d, object, "note");
     f->method = text(d, object, "method");
@@ -186,13 +185,12 @@ static bool read_drops(const struct jdoc *d, struct record *r)
 
 static bool read_seeds(const struct jdoc *d, struct record *r)
 {
-    uint32_t list = jdoc_member(d, 0, SPAN("defects"));
+    uint32_t list = jdoc_list(d, 0, "defects");
     r->nseeds = 0;
     r->route = text(d, 0, "route");
     r->endpoint = text(d, 0, "endpoint");
     r->endpoint_fixed = text(d, 0, "endpoint_by").n > 0;
-    if (list == JDOC_NONE || d->nodes[list].kind != JDOC_ARRAY || r->route.n == 0 ||
-        r->endpoint.n == 0)
+    if (list == JDOC_NONE || r->route.n == 0 || r->endpoint.n == 0)
         return false;
     for (uint32_t i = list + 1; i < d->nodes[list].next; i = d->nodes[i].next) {
         struct record_seed x = {.path = text(d, i, "path"), .by = text(d, i, "by")};
@@ -219,21 +217,25 @@ static bool read_table(const struct jdoc *d, struct record *r)
     return jdoc_u64(d, 0, "begun", &r->begun_ms) && read_drops(d, r);
 }
 
+static const char *const types[RECORD_OTHER] = {
+    [RECORD_PAIR] = "pair",       [RECORD_RUN] = "run",         [RECORD_DROPS] = "drops",
+    [RECORD_SEEDS] = "selftest",  [RECORD_OPTIONS] = "options", [RECORD_RULES] = "rules",
+    [RECORD_STACK] = "stack",     [RECORD_TABLE] = "table",     [RECORD_ENDPOINT] = "endpoint",
+    [RECORD_FINDING] = "finding", [RECORD_HIDDEN] = "hidden",   [RECORD_END] = "end",
+    [RECORD_MISSING] = "missing",
+};
+
+const char *record_type_word(enum record_type t)
+{
+    BUG_IF(t >= RECORD_OTHER);
+    return types[t];
+}
+
 static bool read_by_type(const struct jdoc *d, struct span type, struct record *r)
 {
-    static const struct {
-        const char *word;
-        enum record_type type;
-    } types[] = {
-        {"pair", RECORD_PAIR},       {"run", RECORD_RUN},           {"drops", RECORD_DROPS},
-        {"table", RECORD_TABLE},     {"endpoint", RECORD_ENDPOINT}, {"finding", RECORD_FINDING},
-        {"end", RECORD_END},         {"missing", RECORD_MISSING},   {"selftest", RECORD_SEEDS},
-        {"options", RECORD_OPTIONS}, {"rules", RECORD_RULES},       {"stack", RECORD_STACK},
-        {"hidden", RECORD_HIDDEN}};
-    r->type = RECORD_OTHER;
-    for (size_t i = 0; i < ARRAY_LEN(types); i++)
-        if (span_eq(type, span_str(types[i].word)))
-            r->type = types[i].type;
+    r->type = 0;
+    while (r->type < RECORD_OTHER && !span_eq(type, span_str(types[r->type])))
+        r->type++;
     switch (r->type) {
     case RECORD_PAIR:
         return read_pair(d, r);

@@ -23,6 +23,9 @@ enum record_type {
     RECORD_OTHER
 };
 
+const char *record_type_word(enum record_type t);
+/* Of any but RECORD_OTHER. */
+
 struct record_finding {
     struct span path;
     enum finding_kind kind;

@@ -281,7 +281,7 @@ enum err report_reason_add(struct report *r, enum verdict_kind verdict, struct s
     return ERR_OK;
 }
 
-enum err report_stack_add(struct report *r, const struct record *x)
+static enum err stack_add(struct report *r, const struct record *x)
 {
     const struct span l = x->stack[SIDE_LEGACY], n = x->stack[SIDE_NEW];
     if ((l.n == 0 && n.n == 0) || r->nstacks == REPORT_STACKS_MAX)
@@ -330,14 +330,14 @@ static enum err count_pair(struct report *r, struct record *x)
     if (e == NULL)
         return ERR_NO_MEMORY;
     TRY(report_rules_apply(r, x));
-    bool compared = x->verdict == VERDICT_MATCH || x->verdict == VERDICT_MISMATCH;
+    bool compared = verdict_is_compared(x->verdict);
     count_time(r, x->at_ms);
     r->pairs++;
     e->pairs++;
     r->verdicts[x->verdict]++;
     e->verdicts[x->verdict]++;
     TRY(report_reason_add(r, x->verdict, x->reason, 1));
-    TRY(report_stack_add(r, x));
+    TRY(stack_add(r, x));
     if (x->verdict != VERDICT_SKIPPED)
         count_errors(e, x);
     if (!compared)
@@ -376,7 +376,7 @@ static enum err add_about(struct report *r, const struct record *x)
 {
     if (r->options->route != NULL && !is_same(r->options->route, x->route))
         return ERR_OK;
-    return x->type == RECORD_OPTIONS ? report_options_add(r, x) : report_stack_add(r, x);
+    return x->type == RECORD_OPTIONS ? report_options_add(r, x) : stack_add(r, x);
 }
 
 static enum err count_record(struct report *r, struct record_reader *reader)

@@ -211,8 +211,6 @@ enum err report_patch_keep(struct report *r, const struct record *x, const char 
 enum err report_options_add(struct report *r, const struct record *x) MUST_USE;
 /* Of several the newest counts, in whatever order they come. report_options.c */
 
-enum err report_stack_add(struct report *r, const struct record *x) MUST_USE;
-
 enum err report_seeds_add(struct report *r, struct report_endpoint *e,
                           const struct record *x) MUST_USE;
 uint64_t report_seeds_planted(const struct report_seed *s);
@@ -262,7 +260,7 @@ const char *phrase_span(char out[PHRASE_MAX], uint64_t ms);
 /* 1 h 31 min */
 
 enum err report_instances(const struct report *r, struct buf *out) MUST_USE;
-/* "a 3 s ago, b 5 min ago; missing: c": whose tables it is made from. */
+/* "a 3 s ago, b 5 min ago; missing: c": whose tables it is made from. out->p is a string then. */
 
 const char *phrase_again(char out[PHRASE_LONG], const struct report_example *e);
 /* "asked again: still there; rules that hid something: cent"; empty: nothing is known. */

@@ -6,11 +6,6 @@
 
 enum { SEVERAL = 3 }; /* endpoints */
 
-static bool counts(const struct report_finding *f)
-{
-    return f->state == EVIDENCE_REGRESS || f->state == EVIDENCE_THIN;
-}
-
 static int by_place(const void *pa, const void *pb)
 {
     const struct report_finding *a = *(const struct report_finding *const *)pa;
@@ -58,7 +53,7 @@ void report_common(struct report *r)
         return;
     for (size_t i = 0; i < r->nendpoints; i++)
         for (const struct report_finding *f = r->endpoints[i]->findings; f != NULL; f = f->next)
-            if (counts(f) && n < r->nfindings)
+            if (evidence_state_counts(f->state) && n < r->nfindings)
                 list[n++] = f;
     qsort(list, n, sizeof(*list), by_place);
     group(r, list, n);

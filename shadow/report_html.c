@@ -137,7 +137,7 @@ static void title(struct html *h, const struct report *r)
     if (r->ninstances > 0) {
         struct buf whose = BUF_INIT(0);
         html_raw(h, "From tables of findings: ");
-        if (report_instances(r, &whose) == ERR_OK && buf_append(&whose, span_of("", 1)) == ERR_OK)
+        if (report_instances(r, &whose) == ERR_OK)
             html_text(h, whose.p);
         html_raw(h, ". ");
         html_text(h, report_not_held(r));

@@ -179,7 +179,7 @@ static void interval(struct html *h, double rate, struct interval i)
 static void finding(struct html *h, const struct report_finding *f)
 {
     char text[PHRASE_MAX];
-    bool grave = f->state == EVIDENCE_REGRESS || f->state == EVIDENCE_THIN;
+    bool grave = evidence_state_counts(f->state);
     const char *severity = grave ? finding_severity_word(finding_severity(f->kind)) : "low";
     double rate = (double)f->pairs / (double)f->within;
     html_format(h,

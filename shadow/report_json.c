@@ -10,11 +10,6 @@ static enum err member(struct buf *b, const char *key, const char *s)
     return s == NULL || s[0] == '\0' ? ERR_OK : jwrite_member(b, key, span_str(s));
 }
 
-static enum err number(struct buf *b, const char *key, uint64_t n)
-{
-    return buf_printf(b, ",\"%s\":%llu", key, (unsigned long long)n);
-}
-
 static enum err rate(struct buf *b, uint64_t hits, uint64_t n, struct interval i)
 {
     if (n == 0)
@@ -26,7 +21,7 @@ static enum err rate(struct buf *b, uint64_t hits, uint64_t n, struct interval i
 static enum err verdicts(struct buf *b, const uint64_t counts[VERDICT_KINDS])
 {
     for (enum verdict_kind k = 0; k < VERDICT_KINDS; k++)
-        TRY(number(b, verdict_word(k), counts[k]));
+        TRY(jwrite_number(b, verdict_word(k), counts[k]));
     return ERR_OK;
 }
 
@@ -75,9 +70,9 @@ static enum err looks(struct buf *b, const uint64_t settled[SETTLED_KINDS], uint
                       uint64_t noise, const uint64_t states[EVIDENCE_STATES])
 {
     for (enum settled s = SETTLED_PERSISTENT; s < SETTLED_KINDS; s++)
-        TRY(number(b, settled_word(s), settled[s]));
-    TRY(number(b, "counted", counted));
-    TRY(number(b, "noise", noise));
+        TRY(jwrite_number(b, settled_word(s), settled[s]));
+    TRY(jwrite_number(b, "counted", counted));
+    TRY(jwrite_number(b, "noise", noise));
     TRY(buf_append(b, SPAN(",\"states\":{")));
     for (enum evidence_state s = 0; s < EVIDENCE_STATES; s++)
         TRY(buf_printf(b, "%s\"%s\":%llu", s == 0 ? "" : ",", evidence_word(s),
@@ -92,8 +87,8 @@ static enum err instances(const struct report *r, struct buf *b)
         const struct report_instance *x = &r->instances[i];
         TRY(buf_append(b, i == 0 ? SPAN("{\"instance\":") : SPAN(",{\"instance\":")));
         TRY(jwrite_string(b, span_str(x->name)));
-        TRY(number(b, "since_ms", x->since_ms));
-        TRY(number(b, "at_ms", x->at_ms));
+        TRY(jwrite_number(b, "since_ms", x->since_ms));
+        TRY(jwrite_number(b, "at_ms", x->at_ms));
         TRY(buf_append(b, x->missing ? SPAN(",\"missing\":true}") : SPAN(",\"missing\":false}")));
     }
     return buf_append(b, SPAN("]"));
@@ -102,26 +97,26 @@ static enum err instances(const struct report *r, struct buf *b)
 static enum err totals(const struct report *r, struct buf *b)
 {
     TRY(buf_printf(b, "{\"report\":1,\"pairs\":%llu", (unsigned long long)r->pairs));
-    TRY(number(b, "compared", r->compared));
+    TRY(jwrite_number(b, "compared", r->compared));
     TRY(verdicts(b, r->verdicts));
     TRY(rate(b, r->verdicts[VERDICT_MISMATCH], r->compared, r->rate));
     TRY(looks(b, r->settled, r->counted, r->noise, r->states));
-    TRY(number(b, "probes", r->probes));
+    TRY(jwrite_number(b, "probes", r->probes));
     TRY(reasons(r, VERDICT_SKIPPED, b));
     TRY(reasons(r, VERDICT_FAILED, b));
     TRY(drops(r, b));
-    TRY(number(b, "first_ms", r->first_ms));
-    TRY(number(b, "last_ms", r->last_ms));
+    TRY(jwrite_number(b, "first_ms", r->first_ms));
+    TRY(jwrite_number(b, "last_ms", r->last_ms));
     TRY(buf_printf(b, ",\"records\":{\"lines\":%llu", (unsigned long long)r->lines));
-    TRY(number(b, "unreadable", r->unreadable));
-    TRY(number(b, "other_version", r->newer));
-    TRY(number(b, "left_out", r->outside));
+    TRY(jwrite_number(b, "unreadable", r->unreadable));
+    TRY(jwrite_number(b, "other_version", r->newer));
+    TRY(jwrite_number(b, "left_out", r->outside));
     TRY(member(b, "store", r->store));
     TRY(member(b, "weir", r->version));
     TRY(buf_append(b, SPAN("}")));
     TRY(member(b, "route", r->options->route));
-    TRY(number(b, "since_ms", r->options->since_ms));
-    TRY(number(b, "findings_left_out", r->lost_findings));
+    TRY(jwrite_number(b, "since_ms", r->options->since_ms));
+    TRY(jwrite_number(b, "findings_left_out", r->lost_findings));
     TRY(member(b, "source", report_not_held(r) == NULL ? "records" : "tables"));
     if (report_not_held(r) != NULL)
         TRY(member(b, "not_held", report_not_held(r)));
@@ -158,13 +153,13 @@ static enum err evidence(const struct report_finding *f, struct buf *b)
 {
     const struct evidence *e = &f->evidence;
     TRY(member(b, "state", evidence_word(f->state)));
-    TRY(number(b, "lasting", f->lasting));
-    TRY(number(b, "transient", f->pairs - f->lasting - f->skew));
-    TRY(number(b, "skew", f->skew));
+    TRY(jwrite_number(b, "lasting", f->lasting));
+    TRY(jwrite_number(b, "transient", f->pairs - f->lasting - f->skew));
+    TRY(jwrite_number(b, "skew", f->skew));
     TRY(buf_printf(b, ",\"evidence\":{\"probes\":%llu", (unsigned long long)e->probes));
-    TRY(number(b, "b", e->b));
-    TRY(number(b, "c", e->c));
-    TRY(number(b, "both", e->both));
+    TRY(jwrite_number(b, "b", e->b));
+    TRY(jwrite_number(b, "c", e->c));
+    TRY(jwrite_number(b, "both", e->both));
     return buf_printf(b, ",\"ln_e\":%.4f}", evidence_log(e->b, e->c));
 }
 
@@ -179,12 +174,12 @@ static enum err finding(const struct report_finding *f, struct buf *b)
     TRY(member(b, "legacy_class", f->classes[SIDE_LEGACY]));
     TRY(member(b, "new_class", f->classes[SIDE_NEW]));
     TRY(evidence(f, b));
-    TRY(number(b, "pairs", f->pairs));
-    TRY(number(b, "places", f->places));
-    TRY(number(b, "within", f->within));
+    TRY(jwrite_number(b, "pairs", f->pairs));
+    TRY(jwrite_number(b, "places", f->places));
+    TRY(jwrite_number(b, "within", f->within));
     TRY(rate(b, f->pairs, f->within, f->rate));
-    TRY(number(b, "first_ms", f->first_ms));
-    TRY(number(b, "last_ms", f->last_ms));
+    TRY(jwrite_number(b, "first_ms", f->first_ms));
+    TRY(jwrite_number(b, "last_ms", f->last_ms));
     TRY(buf_append(b, SPAN(",\"examples\":[")));
     for (const struct report_example *x = f->examples; x != NULL; x = x->next) {
         TRY(example(x, b));
@@ -226,9 +221,9 @@ static enum err seeds(const struct report_endpoint *e, struct buf *b)
         if (report_seeds_planted(s) == 0)
             continue;
         TRY(buf_printf(b, "%s{\"defect\":\"%s\"", sep, seed_word(k)));
-        TRY(number(b, "caught", s->n[SEED_CAUGHT]));
-        TRY(number(b, "hidden", s->n[SEED_HIDDEN]));
-        TRY(number(b, "missed", s->n[SEED_MISSED]));
+        TRY(jwrite_number(b, "caught", s->n[SEED_CAUGHT]));
+        TRY(jwrite_number(b, "hidden", s->n[SEED_HIDDEN]));
+        TRY(jwrite_number(b, "missed", s->n[SEED_MISSED]));
         TRY(member(b, "path", s->path));
         TRY(member(b, "by", s->by));
         TRY(buf_append(b, SPAN("}")));
@@ -242,17 +237,17 @@ static enum err endpoint(const struct report *r, const struct report_endpoint *e
     TRY(buf_append(b, SPAN("{\"endpoint\":")));
     TRY(jwrite_string(b, span_str(e->name)));
     TRY(jwrite_member(b, "route", span_str(e->route)));
-    TRY(number(b, "pairs", e->pairs));
+    TRY(jwrite_number(b, "pairs", e->pairs));
     TRY(buf_printf(b, ",\"share\":%.6f", (double)e->pairs / (double)r->pairs));
-    TRY(number(b, "compared", e->compared));
+    TRY(jwrite_number(b, "compared", e->compared));
     TRY(verdicts(b, e->verdicts));
     TRY(rate(b, e->verdicts[VERDICT_MISMATCH], e->compared, e->rate));
     TRY(looks(b, e->settled, e->counted, e->noise, e->states));
-    TRY(number(b, "probes", e->probes[0]));
+    TRY(jwrite_number(b, "probes", e->probes[0]));
     TRY(statuses(e, b));
     TRY(latency(e, b));
     TRY(seeds(e, b));
-    TRY(number(b, "places_left_out", e->more));
+    TRY(jwrite_number(b, "places_left_out", e->more));
     TRY(buf_append(b, SPAN(",\"findings\":[")));
     for (const struct report_finding *f = e->findings; f != NULL; f = f->next) {
         TRY(finding(f, b));
@@ -275,9 +270,9 @@ static enum err rule(const struct report_rule *x, struct buf *b)
         TRY(member(b, "reason", x->rule->reason));
         TRY(member(b, "expires", end));
     }
-    TRY(number(b, "pairs", x->pairs));
-    TRY(number(b, "places", x->places));
-    TRY(number(b, "undecided", x->undecided));
+    TRY(jwrite_number(b, "pairs", x->pairs));
+    TRY(jwrite_number(b, "places", x->places));
+    TRY(jwrite_number(b, "undecided", x->undecided));
     if (phrase_rule(instead, x)[0] != '\0')
         TRY(member(b, "instead", instead));
     TRY(buf_append(b, SPAN(",\"paths\":[")));
@@ -290,7 +285,7 @@ static enum err rule(const struct report_rule *x, struct buf *b)
 
 static enum err rules(const struct report *r, struct buf *b)
 {
-    TRY(number(b, "matches_by_rules", r->hidden_pairs));
+    TRY(jwrite_number(b, "matches_by_rules", r->hidden_pairs));
     TRY(buf_append(b, SPAN(",\"rules\":[")));
     for (size_t i = 0; i < r->nrules; i++) {
         TRY(buf_append(b, i == 0 ? SPAN("") : SPAN(",")));
@@ -318,8 +313,8 @@ static enum err common(const struct report *r, struct buf *b)
         TRY(buf_append(b, i == 0 ? SPAN("{\"path\":") : SPAN(",{\"path\":")));
         TRY(jwrite_string(b, span_str(r->common[i].path)));
         TRY(member(b, "kind", finding_kind_word(r->common[i].kind)));
-        TRY(number(b, "endpoints", r->common[i].endpoints));
-        TRY(number(b, "pairs", r->common[i].pairs));
+        TRY(jwrite_number(b, "endpoints", r->common[i].endpoints));
+        TRY(jwrite_number(b, "pairs", r->common[i].pairs));
         TRY(buf_append(b, SPAN("}")));
     }
     return buf_append(b, SPAN("]"));

@@ -56,9 +56,8 @@ static enum err looks(const struct report *r, struct buf *b)
 {
     char text[PHRASE_LONG], probes[PHRASE_MAX];
     const char *counted = phrase_counted(text, r->counted, r->noise, r->settled);
-    TRY(buf_printf(b, "\nOf these %s; %s probes.\n", counted[0] == '\0' ? "all count" : counted,
-                   phrase_count(probes, r->probes)));
-    return ERR_OK;
+    return buf_printf(b, "\nOf these %s; %s probes.\n", counted[0] == '\0' ? "all count" : counted,
+                      phrase_count(probes, r->probes));
 }
 
 static enum err head(const struct report *r, struct buf *b)
@@ -87,8 +86,6 @@ static enum err instances(const struct report *r, struct buf *b)
     if (r->ninstances == 0)
         return ERR_OK;
     enum err e = report_instances(r, &text);
-    if (e == ERR_OK)
-        e = buf_append(&text, span_of("", 1));
     if (e == ERR_OK)
         e = buf_append(b, SPAN("\nFrom tables of findings: "));
     if (e == ERR_OK)

@@ -79,11 +79,6 @@ void noise_count_pair(struct report *r, struct report_endpoint *e, const struct 
 
 /* --- probes --- */
 
-static bool is_compared(enum verdict_kind k)
-{
-    return k == VERDICT_MATCH || k == VERDICT_MISMATCH;
-}
-
 static bool has(const struct report_lasting *l, const struct report_finding *f)
 {
     for (size_t i = 0; i < l->n; i++)
@@ -153,7 +148,7 @@ static enum err count_absent(struct report *r, struct report_endpoint *e, const 
 static bool is_evidence(const struct record *x, const struct report_lasting *l)
 {
     const struct record_probe *p = &x->probe;
-    return p->is && is_compared(p->verdict) && p->more == 0 && !l->unknown &&
+    return p->is && verdict_is_compared(p->verdict) && p->more == 0 && !l->unknown &&
            x->settled != SETTLED_SKEW;
 }
 
@@ -223,15 +218,10 @@ static void judge(struct report *r, struct report_endpoint *e)
     }
 }
 
-static bool finding_counts(const struct report_finding *f)
-{
-    return f->state == EVIDENCE_REGRESS || f->state == EVIDENCE_THIN;
-}
-
 static bool set_counts(const struct report_set *s)
 {
     for (size_t i = 0; i < s->n; i++)
-        if (finding_counts(s->findings[i]))
+        if (evidence_state_counts(s->findings[i]->state))
             return true;
     return false;
 }
@@ -242,7 +232,7 @@ static void count_without_sets(const struct report *r, struct report_endpoint *e
 {
     uint64_t most = e->more;
     for (const struct report_finding *f = e->findings; f != NULL; f = f->next)
-        if (finding_counts(f))
+        if (evidence_state_counts(f->state))
             most = f->lasting < UINT64_MAX - most ? most + f->lasting : UINT64_MAX;
     if (r->lost_findings > 0 || most >= e->counted)
         return;

@@ -7,8 +7,8 @@ enum { TEXT_LIST = 12, TEXT_ROOM = 4096 };
 
 static enum err put_list(const struct jdoc *d, const char *name, const char *word, struct buf *b)
 {
-    uint32_t list = jdoc_member(d, 0, span_str(name)), n = 0;
-    if (list == JDOC_NONE || d->nodes[list].kind != JDOC_ARRAY || d->nodes[list].n == 0)
+    uint32_t list = jdoc_list(d, 0, name), n = 0;
+    if (list == JDOC_NONE || d->nodes[list].n == 0)
         return ERR_OK;
     TRY(buf_printf(b, "; %s ", word));
     for (uint32_t i = list + 1; i < d->nodes[list].next && n < TEXT_LIST; i = d->nodes[i].next) {
@@ -52,19 +52,13 @@ static struct report_in_force *find(struct report *r, struct span route)
     return NULL;
 }
 
-static bool is_true(const struct jdoc *d, const char *key)
-{
-    uint32_t v = jdoc_member(d, 0, span_str(key));
-    return v != JDOC_NONE && d->nodes[v].kind == JDOC_TRUE;
-}
-
 static enum err set_text(struct report *r, struct report_in_force *f, const struct record *x,
                          struct span text)
 {
     bool is_other = f->text != NULL && !span_eq(span_str(f->text), text);
     bool is_newer = f->text == NULL || x->at_ms > f->at_ms ||
                     (x->at_ms == f->at_ms && span_cmp(text, span_str(f->text)) > 0);
-    f->changed = f->changed || is_other || is_true(x->doc, "changed");
+    f->changed = f->changed || is_other || jdoc_true(x->doc, 0, "changed");
     if (!is_newer)
         return ERR_OK;
     f->text = is_other || f->text == NULL ? arena_copy(&r->arena, text) : f->text;

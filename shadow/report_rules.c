@@ -203,9 +203,8 @@ static enum err read_rule(struct report *r, const struct jdoc *d, uint32_t objec
     rule->key = member(r, d, object, "key", "");
     (void)jdoc_u64(d, object, "expires", &rule->expires_ms);
     (void)jdoc_string(d, object, "action", &action);
-    for (enum rule_action a = 0; a < RULE_ACTIONS; a++)
-        if (span_eq(action, span_str(rule_action_word(a))))
-            rule->action = a;
+    if (!rule_action_of(action, &rule->action))
+        rule->action = RULE_IGNORE;
     return rule->id == NULL || rule->route == NULL || rule->path == NULL || rule->author == NULL ||
                    rule->reason == NULL || rule->key == NULL
                ? ERR_NO_MEMORY
@@ -241,10 +240,10 @@ enum err report_rules_finish(struct report *r)
     if (r->rules_line.n == 0 || r->no_rules_ms > r->rules_ms)
         return ERR_OK;
     enum err e = jdoc_parse(&d, buf_span(&r->rules_line));
-    uint32_t list = e == ERR_OK ? jdoc_member(&d, 0, SPAN("rules")) : JDOC_NONE;
-    if (list != JDOC_NONE && d.nodes[list].kind == JDOC_ARRAY)
-        for (uint32_t i = list + 1; i < d.nodes[list].next && e == ERR_OK; i = d.nodes[i].next)
-            e = add_rule(r, &d, i);
+    uint32_t list = e == ERR_OK ? jdoc_list(&d, 0, "rules") : JDOC_NONE;
+    for (uint32_t i = list + 1; list != JDOC_NONE && i < d.nodes[list].next && e == ERR_OK;
+         i = d.nodes[i].next)
+        e = add_rule(r, &d, i);
     jdoc_free(&d);
     return e;
 }

@@ -11,11 +11,9 @@ enum err report_seeds_add(struct report *r, struct report_endpoint *e, const str
     for (size_t i = 0; i < x->nseeds; i++) {
         const struct record_seed *from = &x->seeds[i];
         struct report_seed *to = &e->seeds[from->kind];
-        bool missed = to->n[SEED_MISSED] > 0, first = from->outcome == SEED_MISSED && !missed;
+        bool told = seed_is_told(from->outcome, from->path, to->path, to->n[SEED_MISSED] > 0);
         to->n[from->outcome]++;
-        bool before = to->path == NULL || span_cmp(from->path, span_str(to->path)) < 0;
-        if (from->outcome == SEED_CAUGHT || (missed && from->outcome == SEED_HIDDEN) ||
-            (!first && !before))
+        if (!told)
             continue;
         to->by = arena_copy(&r->arena, from->by);
         to->path = arena_copy(&r->arena, from->path);

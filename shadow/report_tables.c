@@ -279,10 +279,9 @@ static int by_route(const void *pa, const void *pb)
 
 static void read_hiders(const struct jdoc *d, struct record *x)
 {
-    uint32_t list = jdoc_member(d, 0, SPAN("rules"));
-    if (list == JDOC_NONE || d->nodes[list].kind != JDOC_ARRAY)
-        return;
-    for (uint32_t i = list + 1; i < d->nodes[list].next && x->nhidden < DIFF_HIDDEN_MAX;
+    uint32_t list = jdoc_list(d, 0, "rules");
+    for (uint32_t i = list + 1;
+         list != JDOC_NONE && i < d->nodes[list].next && x->nhidden < DIFF_HIDDEN_MAX;
          i = d->nodes[i].next)
         if (d->nodes[i].kind == JDOC_STRING)
             x->hidden[x->nhidden++].rule = jdoc_text(d, i);
@@ -441,7 +440,7 @@ enum err report_instances(const struct report *r, struct buf *out)
         TRY(buf_printf(out, "%s%s", sep, r->instances[i].name));
         sep = ", ";
     }
-    return ERR_OK;
+    return buf_append(out, span_of("", 1));
 }
 
 const char *report_not_held(const struct report *r)

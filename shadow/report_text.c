@@ -5,7 +5,6 @@
 enum {
     WIDTH_DEFAULT = 80,
     WIDTH_MIN = 60,
-    NARROW = 72, /* up to here there is room for less */
     WIDTH_MAX = 160,
     WIDE = 108,        /* from here on there is room for more columns */
     DETAILED_MAX = 10, /* endpoints shown in detail */
@@ -95,10 +94,10 @@ static void strip_compared(struct term *p, const struct report *r, enum verdict_
     strip_begin(p, style, verdict_word(k), n);
     term_right(p, TERM_PLAIN, r->compared == 0 ? "-" : phrase_percent(text, share), 9);
     term_space(p, 2);
-    if (p->width >= NARROW)
+    if (p->width >= TEXT_NARROW)
         term_bar(p, style, share, room > 30 ? room - 24 : 6);
     if (k == VERDICT_MISMATCH && r->compared > 0) {
-        term_put(p, TERM_DIM, p->width >= NARROW ? "  95 %: " : "95 %: ");
+        term_put(p, TERM_DIM, p->width >= TEXT_NARROW ? "  95 %: " : "95 %: ");
         term_put(p, TERM_DIM, phrase_interval(text, r->rate));
     }
     term_end(p);
@@ -188,18 +187,24 @@ static void notices(struct term *p, const struct report *r)
     }
 }
 
-static void instances(struct term *p, const struct report *r)
+void text_instances(struct term *p, const struct report *r)
 {
     struct buf text = BUF_INIT(0);
-    if (r->ninstances > 0 && report_instances(r, &text) == ERR_OK &&
-        buf_append(&text, span_of("", 1)) == ERR_OK) {
+    if (r->ninstances > 0 && report_instances(r, &text) == ERR_OK) {
         term_put(p, TERM_DIM, "from tables of findings: ");
         term_wrapped(p, TERM_DIM, text.p, 2);
         term_end(p);
-        term_wrapped(p, TERM_DIM, report_not_held(r), 0);
-        term_end(p);
     }
     buf_free(&text);
+}
+
+static void instances(struct term *p, const struct report *r)
+{
+    text_instances(p, r);
+    if (report_not_held(r) == NULL)
+        return;
+    term_wrapped(p, TERM_DIM, report_not_held(r), 0);
+    term_end(p);
 }
 
 static void stacks(struct term *p, const struct report *r)
@@ -219,7 +224,7 @@ static void stacks(struct term *p, const struct report *r)
 
 static unsigned route_columns(const struct term *p)
 {
-    return p->width < NARROW ? 0 : 10;
+    return p->width < TEXT_NARROW ? 0 : 10;
 }
 
 static unsigned name_columns(const struct term *p)

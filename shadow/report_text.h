@@ -8,11 +8,16 @@
 #define TEXT_DOT   " \xc2\xb7 "
 #define TEXT_ARROW " \xe2\x86\x92 "
 
+enum { TEXT_NARROW = 72 }; /* up to here there is room for less */
+
 void text_number(struct term *p, enum term_style style, uint64_t n, unsigned columns);
 /* 12,345 to the right. */
 
 void text_count(struct term *p, uint64_t n, const char *one, const char *many);
 /* "12,345 pairs" */
+
+void text_instances(struct term *p, const struct report *r);
+/* Whose tables it is made from; nothing when it is made from records. */
 
 enum term_style text_rate_style(const struct report_endpoint *e);
 

@@ -5,8 +5,7 @@
 
 enum {
     FINDINGS_SHOWN = 20,
-    BELOW = 12,  /* where the lines below a finding begin */
-    NARROW = 72, /* up to here there is room for less */
+    BELOW = 12, /* where the lines below a finding begin */
 };
 
 void text_number(struct term *p, enum term_style style, uint64_t n, unsigned columns)
@@ -118,7 +117,7 @@ static void finding_begin(struct term *p, const struct report_finding *f)
 {
     enum finding_severity s = finding_severity(f->kind);
     term_space(p, 4);
-    if (f->state == EVIDENCE_REGRESS || f->state == EVIDENCE_THIN)
+    if (evidence_state_counts(f->state))
         term_left(p, severity_style(s), finding_severity_word(s), 8);
     else
         term_left(p, TERM_DIM, evidence_word(f->state), 8);
@@ -126,7 +125,7 @@ static void finding_begin(struct term *p, const struct report_finding *f)
 
 static unsigned interval_columns(const struct term *p)
 {
-    return p->width < NARROW ? 0 : 14;
+    return p->width < TEXT_NARROW ? 0 : 14;
 }
 
 static unsigned path_columns(const struct term *p)

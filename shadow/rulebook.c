@@ -24,6 +24,14 @@ const char *rule_action_word(enum rule_action a)
     return actions[a];
 }
 
+bool rule_action_of(struct span word, enum rule_action *out)
+{
+    for (*out = 0; *out < RULE_ACTIONS; (*out)++)
+        if (span_eq(word, span_str(actions[*out])))
+            return true;
+    return false;
+}
+
 /* --- reading --- */
 
 struct reader {
@@ -164,10 +172,7 @@ static void read_action(struct reader *r, struct rule *rule)
 {
     static const char all[] = "ignore, unordered, tolerance, time, class, expected, key";
     const char *word = must_text(r, "action", all);
-    rule->action = 0;
-    while (rule->action < RULE_ACTIONS && strcmp(word, actions[rule->action]) != 0)
-        rule->action++;
-    if (rule->action == RULE_ACTIONS && word[0] != '\0')
+    if (!rule_action_of(span_str(word), &rule->action) && word[0] != '\0')
         refuse(r, "action", "is no action", all);
     if (rule->action == RULE_TOLERANCE) {
         rule->abs = amount(r, "abs");

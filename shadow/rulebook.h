@@ -64,6 +64,7 @@ enum err rulebook_load(struct rulebook *b, const char *file, struct complaints *
 void rulebook_free(struct rulebook *b);
 
 const char *rule_action_word(enum rule_action a);
+bool rule_action_of(struct span word, enum rule_action *out);
 bool rule_expired(const struct rule *r, uint64_t wall_ms);
 
 bool rule_is_for(const struct rule *r, struct span route, struct span endpoint);

@@ -47,6 +47,13 @@ bool seed_outcome_of(struct span word, enum seed_outcome *out)
     return false;
 }
 
+bool seed_is_told(enum seed_outcome o, struct span path, const char *had, bool missed)
+{
+    if (o != SEED_MISSED && (o != SEED_HIDDEN || missed))
+        return false;
+    return (o == SEED_MISSED && !missed) || had == NULL || span_cmp(path, span_str(had)) < 0;
+}
+
 /* --- when --- */
 
 bool seeds_due(struct seeder *s, const struct shadow_pair *pair, const struct endpoint *endpoint,

@@ -32,6 +32,11 @@ enum seed_outcome {
 const char *seed_outcome_word(enum seed_outcome o);
 bool seed_outcome_of(struct span word, enum seed_outcome *out);
 
+bool seed_is_told(enum seed_outcome o, struct span path, const char *had, bool missed);
+/* Of several of a kind one is told of: one that was missed before one that was hidden, then the
+ * first by name, so that it does not matter in what order they come. Whether it is this one rather
+ * than `had` (NULL: none yet). missed: one of those before was. */
+
 struct seed_result {
     enum seed_outcome outcome;
     const char *by; /* SEED_HIDDEN: the rule's id, "shadow.ignore" or "shadow.tolerance";

@@ -75,7 +75,7 @@ static bool look_again(struct comparer *c, const struct shadow_pair *pair, unsig
     struct shadow_pair view = *pair;
     memcpy(view.answers, pair->again[round], sizeof(view.answers));
     compare_pair(c, &view, again);
-    return again->verdict == VERDICT_MATCH || again->verdict == VERDICT_MISMATCH;
+    return verdict_is_compared(again->verdict);
 }
 
 static bool all_gone(const struct settlement *s, size_t n)

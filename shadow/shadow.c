@@ -102,7 +102,8 @@ static void self_test(struct shadow *s, struct bench *b, const struct shadow_pai
                       const struct endpoint *endpoint)
 {
     struct endpoint name;
-    if (atomic_load_explicit(&s->taken, memory_order_relaxed) > SELF_TEST_WAITING)
+    if (s->self_test == 0 ||
+        atomic_load_explicit(&s->taken, memory_order_relaxed) > SELF_TEST_WAITING)
         return;
     (void)findings_name(&s->findings, span_str(pair->rules->route), endpoint, &name);
     if (!seeds_due(&b->seeder, pair, &name, s->self_test) || !seeds_run(&b->seeder, pair))
@@ -125,12 +126,13 @@ static void record(struct shadow *s, struct bench *b, struct shadow_pair *pair,
 {
     struct comparison probe;
     struct endpoint endpoint;
+    bool compared = verdict_is_compared(result->verdict);
     if (pair->probed) {
         compare_probe(&b->second, pair, &probe);
         result->probe = &probe;
     }
     endpoint_of_pair(pair, &endpoint);
-    if (result->verdict == VERDICT_MATCH || result->verdict == VERDICT_MISMATCH)
+    if (compared)
         parents_look(&s->parents, &b->comparer, pair, &endpoint, result);
     metric_inc(pair->rules->verdicts[result->verdict]);
     looks_count(result->settled);
@@ -140,7 +142,7 @@ static void record(struct shadow *s, struct bench *b, struct shadow_pair *pair,
     journal_pair(&s->journal, pair, &endpoint, result, &b->line);
     if (result->costly)
         metric_inc(METRIC_SHADOW_COSTLY);
-    if (result->verdict == VERDICT_MATCH || result->verdict == VERDICT_MISMATCH)
+    if (compared)
         self_test(s, b, pair, &endpoint);
 }
 

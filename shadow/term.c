@@ -1,15 +1,15 @@
 /* Columns and colours. */
 #include "shadow/term.h"
 
-/* The length of the character at s; 0 bytes that must not reach a terminal are reported by *clean =
- * false. */
-static size_t character(const char *s, bool *clean, bool *combining)
+/* The length of the character that s begins with; bytes that must not reach a terminal are reported
+ * by *clean = false. */
+static size_t character(struct span s, bool *clean, bool *combining)
 {
-    const unsigned char *u = (const unsigned char *)s;
+    const unsigned char *u = (const unsigned char *)s.p;
     size_t n = u[0] < 0x80 ? 1 : u[0] >= 0xf0 ? 4 : u[0] >= 0xe0 ? 3 : u[0] >= 0xc2 ? 2 : 1;
     *clean = u[0] >= 0x20 && u[0] != 0x7f && (u[0] < 0x80 || u[0] >= 0xc2) && u[0] <= 0xf4;
     for (size_t i = 1; i < n; i++) {
-        if ((u[i] & 0xc0) != 0x80) {
+        if (i == s.n || (u[i] & 0xc0) != 0x80) {
             *clean = false;
             return i;
         }
@@ -24,15 +24,20 @@ static size_t character(const char *s, bool *clean, bool *combining)
     return n;
 }
 
-unsigned term_columns(const char *s)
+static unsigned columns_of(struct span s)
 {
     unsigned columns = 0;
     bool clean, combining = false;
-    while (*s != '\0') {
-        s += character(s, &clean, &combining);
+    while (s.n > 0) {
+        s = span_from(s, character(s, &clean, &combining));
         columns += combining ? 0 : 1;
     }
     return columns;
+}
+
+unsigned term_columns(const char *s)
+{
+    return columns_of(span_str(s));
 }
 
 static void put(struct term *p, struct span s)
@@ -59,17 +64,17 @@ static void end_style(struct term *p, enum term_style style)
 }
 
 /* At most so many columns of s; returns how many there were. */
-static unsigned put_columns(struct term *p, const char *s, unsigned columns)
+static unsigned put_columns(struct term *p, struct span s, unsigned columns)
 {
     unsigned used = 0;
     bool clean, combining = false;
-    while (*s != '\0') {
+    while (s.n > 0) {
         size_t n = character(s, &clean, &combining);
         if (!combining && used == columns)
             break;
-        put(p, clean ? span_of(s, n) : SPAN("\xef\xbf\xbd"));
+        put(p, clean ? span_until(s, n) : SPAN("\xef\xbf\xbd"));
         used += combining ? 0 : 1;
-        s += n;
+        s = span_from(s, n);
     }
     return used;
 }
@@ -79,7 +84,7 @@ void term_put(struct term *p, enum term_style style, const char *s)
     if (*s == '\0')
         return;
     begin_style(p, style);
-    (void)put_columns(p, s, UINT32_MAX);
+    (void)put_columns(p, span_str(s), UINT32_MAX);
     end_style(p, style);
 }
 
@@ -88,18 +93,12 @@ static unsigned column_of(const struct term *p)
 {
     unsigned n = 0;
     size_t from = p->out->n;
-    bool clean, combining = false;
     while (from > 0 && p->out->p[from - 1] != '\n')
         from--;
-    while (from < p->out->n) {
-        const char *s = p->out->p + from;
-        if (*s == '\x1b') { /* a colour ends with its m */
-            const char *m = memchr(s, 'm', p->out->n - from);
-            from += m == NULL ? 1 : (size_t)(m - s) + 1;
-            continue;
-        }
-        from += character(s, &clean, &combining);
-        n += combining ? 0 : 1;
+    struct span line = span_from(buf_span(p->out), from), text;
+    while (span_cut(&line, '\x1b', &text)) {
+        n += columns_of(text);
+        line = span_from(line, min_size(line.n, span_find(line, 'm') + 1)); /* ends a colour */
     }
     return n;
 }
@@ -123,24 +122,15 @@ void term_wrapped(struct term *p, enum term_style style, const char *s, unsigned
     struct span rest = span_str(s), word;
     begin_style(p, style);
     for (bool first = true; span_cut(&rest, ' ', &word); first = false) {
-        char text[256];
-        size_t n = min_size(word.n, sizeof(text) - 1);
-        memcpy(text, word.p, n);
-        text[n] = '\0';
-        bool breaks = is_full(p, (first ? 0 : 1) + term_columns(text), indent);
-        if (breaks) {
+        if (is_full(p, (first ? 0 : 1) + columns_of(word), indent)) {
             end_style(p, style);
-            term_fit(p, UINT32_MAX, indent);
+            term_end(p);
+            term_space(p, indent);
             begin_style(p, style);
         } else if (!first) {
             put(p, SPAN(" "));
         }
-        for (; word.n > 0; word = span_from(word, n)) { /* one as long as that, in pieces */
-            n = min_size(word.n, sizeof(text) - 1);
-            memcpy(text, word.p, n);
-            text[n] = '\0';
-            (void)put_columns(p, text, UINT32_MAX);
-        }
+        (void)put_columns(p, word, UINT32_MAX);
     }
     end_style(p, style);
 }
@@ -153,11 +143,12 @@ void term_space(struct term *p, unsigned columns)
 
 static unsigned put_cut(struct term *p, const char *s, unsigned columns)
 {
+    struct span all = span_str(s);
     if (columns == 0)
         return 0;
-    if (term_columns(s) <= columns)
-        return put_columns(p, s, columns);
-    (void)put_columns(p, s, columns - 1);
+    if (columns_of(all) <= columns)
+        return put_columns(p, all, columns);
+    (void)put_columns(p, all, columns - 1);
     put(p, SPAN("\xe2\x80\xa6"));
     return columns;
 }

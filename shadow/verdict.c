@@ -35,6 +35,11 @@ bool verdict_of(struct span word, enum verdict_kind *out)
     return false;
 }
 
+bool verdict_is_compared(enum verdict_kind k)
+{
+    return k == VERDICT_MATCH || k == VERDICT_MISMATCH;
+}
+
 const char *finding_kind_word(enum finding_kind k)
 {
     BUG_IF(k >= FINDING_KINDS);

@@ -31,6 +31,9 @@ const char *finding_severity_word(enum finding_severity s);
 bool finding_kind_of(struct span word, enum finding_kind *out);
 bool verdict_of(struct span word, enum verdict_kind *out);
 
+bool verdict_is_compared(enum verdict_kind k);
+/* There were two answers to look at. */
+
 enum finding_kind finding_kind_swapped(enum finding_kind k);
 /* What a kind becomes when the sides are exchanged. */
 

@@ -192,6 +192,24 @@ static void examples_are_redacted(void **state)
     findings_end(&f);
 }
 
+static void examples_name_rules_however_much_they_hide(void **state)
+{
+    const struct rule rules[] = {{.id = "cent"}, {.id = "tags"}};
+    struct diff_hidden hidden[12];
+    struct buf json = BUF_INIT(FINDINGS_EXAMPLE_MAX);
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_LEN(hidden); i++)
+        hidden[i] = (struct diff_hidden){.rule = &rules[i / 11], .path = SPAN("$.m")};
+    bench_json(&b, "{\"a\":1}", "{\"a\":2}");
+    bench_compare(&b);
+    struct comparison c = b.result;
+    c.hidden = hidden;
+    c.nhidden = ARRAY_LEN(hidden);
+    assert_int_equal(record_example(&redactor, &b.pair, &c, 0, &json), ERR_OK);
+    assert_true(has(buf_span(&json), "\"rules\":[\"cent\",\"tags\"]"));
+    buf_free(&json);
+}
+
 static void a_route_can_be_forgotten(void **state)
 {
     struct findings f;
@@ -958,6 +976,39 @@ static void forged_names_are_bounded(void **state)
     free(big);
 }
 
+/* Of the places that a rule hid the first in the alphabet stay, in whatever order they come. */
+static void hidden_places_are_few_and_in_order(void **state)
+{
+    static const char *const orders[] = {"gfedcba", "abcdefg", "dacbgfe", "cccbbdaea"};
+    static const char want[] = "\"rule\":\"x\",\"pairs\":%zu,\"places\":%zu,\"paths\":[\"a\",\"b\","
+                               "\"c\",\"d\",\"e\"]%s}";
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_LEN(orders); i++) {
+        struct findings f;
+        struct buf text = BUF_INIT(0);
+        char line[128];
+        size_t n = strlen(orders[i]);
+        uint64_t now_ms = clock_wall_ms();
+        put_table(&text, "a", now_ms - 1000, now_ms);
+        for (size_t k = 0; k < n; k++)
+            assert_int_equal(buf_printf(&text,
+                                        "{\"v\":1,\"t\":\"hidden\",\"at\":1,\"route\":\"r\","
+                                        "\"rule\":\"x\",\"pairs\":1,\"places\":1,"
+                                        "\"paths\":[\"%c\"]}\n",
+                                        orders[i][k]),
+                             ERR_OK);
+        open_table(&f, HOUR);
+        assert_int_equal(findings_restore(&f, buf_span(&text), "a"), ERR_OK);
+        struct buf out = written(&f, "a", 0);
+        (void)snprintf(line, sizeof(line), want, n, n, n > 7 ? "" : ",\"more_paths\":true");
+        if (!has(buf_span(&out), line))
+            fail_msg("%s: %.*s", orders[i], SPAN_ARG(buf_span(&out)));
+        findings_end(&f);
+        buf_free(&out);
+        buf_free(&text);
+    }
+}
+
 static void a_table_of_the_future_is_none(void **state)
 {
     struct findings f;
@@ -1062,6 +1113,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_written_has_a_ceiling, begin, end),
         cmocka_unit_test_setup_teardown(numbers_that_fold_are_put_together, begin, end),
         cmocka_unit_test_setup_teardown(examples_are_redacted, begin, end),
+        cmocka_unit_test_setup_teardown(examples_name_rules_however_much_they_hide, begin, end),
         cmocka_unit_test_setup_teardown(a_route_can_be_forgotten, begin, end),
         cmocka_unit_test_setup_teardown(routes_are_bounded, begin, end),
         cmocka_unit_test_setup_teardown(tables_grow_old, begin, end),
@@ -1077,6 +1129,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(damaged_lines_are_left_out, begin, end),
         cmocka_unit_test_setup_teardown(forged_numbers_are_survived, begin, end),
         cmocka_unit_test_setup_teardown(forged_names_are_bounded, begin, end),
+        cmocka_unit_test_setup_teardown(hidden_places_are_few_and_in_order, begin, end),
         cmocka_unit_test_setup_teardown(a_table_of_the_future_is_none, begin, end),
         cmocka_unit_test_setup_teardown(drops_need_no_pair, begin, end),
         cmocka_unit_test_setup_teardown(failing_allocations_are_survived, begin, end),

@@ -172,6 +172,10 @@ static void keeps_lexemes_and_repeated_keys(void **state)
     assert_true(jdoc_string(&doc, 0, "s", &s) && span_eq(s, SPAN("x")));
     assert_false(jdoc_string(&doc, 0, "b", &s));
     assert_false(jdoc_u64(&doc, 0, "a", &n)); /* does not fit */
+    assert_int_equal(jdoc_list(&doc, 0, "b"), JDOC_NONE);
+    uint32_t b = jdoc_member(&doc, 0, SPAN("b"));
+    assert_int_equal(doc.nodes[jdoc_list(&doc, b, "c")].kind, JDOC_ARRAY);
+    assert_false(jdoc_true(&doc, 0, "s") || jdoc_true(&doc, 0, "zz"));
 }
 
 static void nesting_stops_at_the_limit(void **state)

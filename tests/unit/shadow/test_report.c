@@ -145,6 +145,18 @@ static void examples_say_what_asking_again_said(void **state)
     }
 }
 
+static void a_word_longer_than_a_line_stays_whole(void **state)
+{
+    char word[2 * 200 + 1], more[600];
+    UNUSED(state);
+    for (size_t i = 0; i < 200; i++)
+        memcpy(word + 2 * i, "\xc3\xa9", 3);
+    (void)snprintf(more, sizeof(more),
+                   ",\"findings\":[{\"path\":\"$.a\",\"kind\":\"value\",\"note\":\"%s\"}]", word);
+    pair("GET /a", 1000, 200, 200, 10, "mismatch", more);
+    must(render((struct report_options){.format = REPORT_TEXT, .width = 100}), word);
+}
+
 static void what_endpoints_have_in_common_is_said_once(void **state)
 {
     UNUSED(state);
@@ -717,6 +729,7 @@ int main(void)
         cmocka_unit_test(junit_fails_endpoints_that_differ),
         cmocka_unit_test(options_in_force_are_named),
         cmocka_unit_test(examples_say_what_asking_again_said),
+        cmocka_unit_test(a_word_longer_than_a_line_stays_whole),
         cmocka_unit_test(what_endpoints_have_in_common_is_said_once),
         cmocka_unit_test(self_tests_are_counted),
         cmocka_unit_test(patches_are_shown_when_asked_for),
