@@ -10,7 +10,7 @@ enum kind { COUNTER, GAUGE, HISTOGRAM };
 
 enum {
     HISTOGRAM_SLOTS = METRICS_BUCKETS + 1, /* buckets, then the sum */
-    INDEX_SIZE = 1 << 20,                  /* series, at most half of it */
+    INDEX_SIZE = METRICS_SERIES_MAX * 2,
 };
 
 struct family {
@@ -229,7 +229,7 @@ static enum err find_or_add(enum metric family, char *labels, bool *kept, metric
             return ERR_OK;
         }
     }
-    if (reg.nseries >= INDEX_SIZE / 2)
+    if (reg.nseries >= METRICS_SERIES_MAX)
         return ERR_TOO_LARGE;
     TRY(series_add(family, labels, at, out));
     *kept = true;

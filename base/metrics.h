@@ -24,6 +24,7 @@ enum {
     METRICS_CHUNK = 1 << METRICS_CHUNK_BITS, /* slots per chunk */
     METRICS_CHUNKS = 4096,
     METRICS_BUCKETS = 20, /* of a histogram, the last one open */
+    METRICS_SERIES_MAX = 1 << 19,
 };
 
 struct metrics_thread {
@@ -42,7 +43,8 @@ void metrics_thread_end(void);
 
 enum err metrics_series(enum metric family, const char *const *values, metric_slot *out) MUST_USE;
 /* The slot for these label values, in the order of the row's labels; the same values always give
- * the same slot. Any thread, takes a lock. On failure *out is a slot that counts for nothing. */
+ * the same slot, as long as the process lives. Any thread, takes a lock. ERR_TOO_LARGE:
+ * METRICS_SERIES_MAX are there. On failure *out is a slot that counts for nothing. */
 
 void metric_add_shared(metric_slot slot, uint64_t n);
 void metric_set(metric_slot slot, uint64_t v);

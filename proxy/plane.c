@@ -343,6 +343,39 @@ static enum err fill_listeners(struct plane *p, struct complaints *wrong)
     return e;
 }
 
+/* What e says of the series at this path. They stay when a reload takes away what they count. */
+static enum err told(const struct plane *p, enum err e, const char *path, struct complaints *wrong)
+{
+    char where[PLANE_WHERE_MAX];
+    if (e != ERR_TOO_LARGE)
+        return e;
+    complain(wrong, plane_where(where, p, "%s", path),
+             "have fewer routes and backends; a restart forgets those of names that are gone",
+             "would need more series of metrics than the %d that a process may have",
+             METRICS_SERIES_MAX);
+    return ERR_CONFIG;
+}
+
+static enum err fill_backends(struct plane *p, struct complaints *wrong)
+{
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < p->config->nbackends; i++) {
+        p->backends[i].config = &p->config->backends[i];
+        enum err one = backend_fill(p, &p->backends[i], wrong);
+        if (one != ERR_OK)
+            e = one;
+    }
+    return told(p, e, "$.backends", wrong);
+}
+
+static enum err fill_routes(struct plane *p, const struct route_table *t, struct complaints *wrong)
+{
+    enum err e = ERR_OK;
+    for (size_t i = 0; e == ERR_OK && i < p->config->nroutes; i++)
+        e = route_fill(&p->routes[i], &t->routes[i], p->config, wrong);
+    return told(p, e, "$.routes", wrong);
+}
+
 static enum err fill(struct plane *p, const struct route_table *t, struct complaints *wrong)
 {
     const struct config *c = p->config;
@@ -355,15 +388,10 @@ static enum err fill(struct plane *p, const struct route_table *t, struct compla
     enum err e = fill_listeners(p, wrong);
     if (e == ERR_OK)
         e = check_name_servers(p, wrong);
-    for (size_t i = 0; i < c->nbackends; i++) {
-        p->backends[i].config = &c->backends[i];
-        enum err one = backend_fill(p, &p->backends[i], wrong);
-        if (one != ERR_OK)
-            e = one;
-    }
-    for (size_t i = 0; e == ERR_OK && i < c->nroutes; i++)
-        e = route_fill(&p->routes[i], &t->routes[i], c, wrong);
-    return e;
+    enum err backends = fill_backends(p, wrong);
+    if (backends != ERR_OK)
+        e = backends;
+    return e != ERR_OK ? e : fill_routes(p, t, wrong);
 }
 
 static struct codec_options codec_options_of(const struct config_limits *l)

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static struct route_table *table_of(const char *text)
 {
@@ -123,13 +124,51 @@ static void memory_may_run_out(void **state)
     metrics_reset();
 }
 
+static char *many_routes(size_t n)
+{
+    struct buf b = BUF_INIT(0);
+    static const char head[] =
+        "{\"listeners\": [{\"address\": \"127.0.0.1:0\"}],"
+        "\"backends\": {\"old\": {\"servers\": [\"127.0.0.1:81\"]}, \"new\": {\"servers\": "
+        "[\"127.0.0.1:83\"]}},"
+        "\"defaults\": {\"legacy\": \"old\", \"new\": \"new\"}, \"routes\": [";
+    assert_int_equal(buf_append(&b, span_str(head)), ERR_OK);
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(buf_printf(&b,
+                                    "%s{\"name\": \"m%zu\", \"match\": {\"prefix\": \"/%zu/\"}}",
+                                    i == 0 ? "" : ", ", i, i),
+                         ERR_OK);
+    assert_int_equal(buf_append(&b, span_of("]}", 3)), ERR_OK);
+    return b.p;
+}
+
+static void too_many_series_are_told_once(void **state)
+{
+    struct complaints wrong = {.n = 0};
+    UNUSED(state);
+    struct route_table *known = table_of(good);
+    assert_int_equal(build(known), ERR_OK);
+    char *text = many_routes(METRICS_SERIES_MAX / 30);
+    struct route_table *t = table_of(text);
+    assert_int_equal(proxy_prepare(t, &wrong), ERR_CONFIG);
+    assert_int_equal(wrong.n, 1);
+    assert_string_equal(wrong.list[0].where, "test: $.routes");
+    assert_non_null(strstr(wrong.list[0].what, "524288"));
+    assert_null(t->attachment);
+    assert_int_equal(build(known), ERR_OK); /* what was there before goes on */
+    complaints_free(&wrong);
+    route_table_free(&t);
+    route_table_free(&known);
+    free(text);
+    metrics_reset();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_table_is_prepared),
-        cmocka_unit_test(every_bad_file_is_told),
-        cmocka_unit_test(name_servers_are_addresses),
-        cmocka_unit_test(memory_may_run_out),
+        cmocka_unit_test(a_table_is_prepared),           cmocka_unit_test(every_bad_file_is_told),
+        cmocka_unit_test(name_servers_are_addresses),    cmocka_unit_test(memory_may_run_out),
+        cmocka_unit_test(too_many_series_are_told_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
