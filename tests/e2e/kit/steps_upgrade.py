@@ -88,7 +88,7 @@ def upgrade(run, t):
     if t["signal"]:
         run.weir.process.signal(signal.SIGUSR2)
         if t["hangup"]:
-            until(lambda: "has been started to take over" in run.weir.log().rpartition("has ended")[2], "it begins")
+            _wait_begun(run)
             run.weir.process.signal(signal.SIGHUP)
         until(lambda: run.weir.status()["pid"] != before, "another process is in charge", patience=60)
     else:
@@ -96,6 +96,11 @@ def upgrade(run, t):
         expect(done.returncode == 0, "weir upgrade --wait ends with 0", done.stdout + done.stderr + run.weir.log()[-2000:])
         expect("has taken over" in done.stdout, "it says so", done.stdout)
     upgraded(run, t, before)
+
+
+def _wait_begun(run):
+    """Until a new process has been started since the last one that was replaced ended."""
+    until(lambda: "has been started to take over" in run.weir.log().rpartition("has ended")[2], "the upgrade begins")
 
 
 def upgraded(run, t, before):
@@ -166,7 +171,7 @@ def upgrade_during_purge(run, t):
     purge = command("purge", "--older", "1h")
     until(lambda: os.path.exists(records + ".purging.1"), "the purge has the file before")
     upgrade = command("upgrade", "--wait")
-    until(lambda: "has been started to take over" in run.weir.log(), "the upgrade begins")
+    _wait_begun(run)
     upgrade.join(t["held"])
     waited = upgrade.is_alive()
     with open(records + ".purging.1", "wb"):

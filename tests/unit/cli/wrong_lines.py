@@ -8,6 +8,7 @@ The table (tests/control/command-lines.txt) has a command and what must come of 
 
 Each runs in an empty directory with the files below and no weir anywhere. With WEIR_UPDATE set the table is
 written instead of compared; read the difference before you commit it."""
+import difflib
 import os
 import shlex
 import subprocess
@@ -51,13 +52,8 @@ def main():
         with open(table, "w", encoding="utf-8") as f:
             f.write(got)
         return 0
-    if got == expected:
-        return 0
-    for a, b in zip(got.splitlines(), expected.splitlines()):
-        if a != b:
-            print(f"got      {a}\nexpected {b}")
-            break
-    return 1
+    sys.stdout.writelines(difflib.unified_diff(expected.splitlines(True), got.splitlines(True), "expected", "got", n=1))
+    return got != expected
 
 
 sys.exit(main())

@@ -403,6 +403,15 @@ struct config *rig_config(const char *routes, const char *more)
     return config;
 }
 
+struct document *rig_document(const char *text)
+{
+    struct document *d = NULL;
+    struct complaints wrong = {.n = 0};
+    assert_int_equal(document_parse(span_str(text), "d", &d, &wrong), ERR_OK);
+    complaints_free(&wrong);
+    return d;
+}
+
 struct route_table *rig_table(const char *routes, const char *more)
 {
     struct route_table *table = NULL;

@@ -6,6 +6,7 @@
 #include "tests/unit/fail_alloc.h"
 
 #include "base/loop.h"
+#include "control/document.h"
 #include "router/router.h"
 
 #include <limits.h>
@@ -97,5 +98,7 @@ struct route_table *rig_table(const char *routes, const char *more);
  * followed by a comma. */
 
 struct config *rig_config(const char *routes, const char *more);
+
+struct document *rig_document(const char *text);
 
 #endif

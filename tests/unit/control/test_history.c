@@ -1,5 +1,5 @@
 /* The audit trail as `weir audit` and `weir restore` read it. */
-#include "tests/unit/fail_alloc.h"
+#include "tests/unit/control/rig.h"
 
 #include "base/clock.h"
 #include "control/control.h"
@@ -17,21 +17,13 @@ static void path_of(char out[128], const char *name)
     (void)snprintf(out, 128, "%s/%s", dir, name);
 }
 
-static struct document *document(const char *text)
-{
-    struct document *d;
-    struct complaints wrong = {.n = 0};
-    assert_int_equal(document_parse(span_str(text), "d", &d, &wrong), ERR_OK);
-    return d;
-}
-
 static void write_line(const char *name, uint64_t ago_ms, uint64_t epoch, const char *from,
                        const char *to)
 {
     char path[128];
     struct buf line = BUF_INIT(0);
-    struct document *a = from == NULL ? NULL : document(from);
-    struct document *b = document(to);
+    struct document *a = from == NULL ? NULL : rig_document(from);
+    struct document *b = rig_document(to);
     const struct audit audit = {.at_ms = clock_wall_ms() - ago_ms,
                                 .epoch = epoch,
                                 .from = a,
@@ -108,8 +100,8 @@ static void test_configuration(void **state)
         "config   eve         routes.z.new_percent: 5 (was 1); routes.y: removed  [a quiet week]"};
     static const char *const undone[] = {"undo of 8: everything: not pinned (was legacy)"};
     struct buf line = BUF_INIT(0);
-    struct document *was = document("{\"epoch\": 8, \"pin\": \"legacy\"}");
-    struct document *is = document("{\"epoch\": 9, \"undoes\": 8}");
+    struct document *was = rig_document("{\"epoch\": 8, \"pin\": \"legacy\"}");
+    struct document *is = rig_document("{\"epoch\": 9, \"undoes\": 8}");
     json_t *changes = json_pack("[s, s]", "routes.z.new_percent: 5 (was 1)", "routes.y: removed");
     struct audit a = {.at_ms = clock_wall_ms(),
                       .epoch = 7,

@@ -1,6 +1,6 @@
 /* state.json: what is written comes back, what is damaged is never believed; the audit trail; files
  * replaced whole. */
-#include "tests/unit/fail_alloc.h"
+#include "tests/unit/control/rig.h"
 
 #include "base/rand.h"
 #include "control/disk.h"
@@ -23,27 +23,19 @@ static const char *in_dir(const char *name)
     return path[i];
 }
 
-static struct document *parsed(const char *text)
-{
-    struct document *d = NULL;
-    struct complaints wrong = {.n = 0};
-    assert_int_equal(document_parse(span_str(text), "d", &d, &wrong), ERR_OK);
-    return d;
-}
-
 static void fill(struct state *s)
 {
     *s = (struct state){.epoch = 45, .seen = 44, .source = SOURCE_ADMIN, .at_ms = 1700000000123};
     s->document =
-        parsed("{\"epoch\": 44, \"pin\": \"legacy\", \"by\": \"dana\", \"routes\": {\"a\": "
-               "{\"new_percent\": 33.33}}}");
+        rig_document("{\"epoch\": 44, \"pin\": \"legacy\", \"by\": \"dana\", \"routes\": {\"a\": "
+                     "{\"new_percent\": 33.33}}}");
     s->pending = true;
     s->has_value = true;
     memset(s->value, 0xab, sizeof(s->value));
     memset(s->routing, 0x12, sizeof(s->routing));
     s->config = (struct state_config){1700000000456, "eve", "a quiet week"};
     struct document *nothing = NULL;
-    struct document *word = parsed("new");
+    struct document *word = rig_document("new");
     state_remember(s, &nothing);
     state_remember(s, &word);
 }
@@ -208,7 +200,7 @@ static void test_undo_is_bounded(void **state)
     UNUSED(state);
     for (int i = 0; i < 3 * UNDO_MAX; i++) {
         (void)snprintf(text, sizeof(text), "{\"epoch\": %d}", i + 1);
-        struct document *d = parsed(text);
+        struct document *d = rig_document(text);
         state_remember(&s, &d);
         assert_null(d);
     }
@@ -259,7 +251,7 @@ static void test_no_memory(void **state)
 static void test_audit(void **state)
 {
     struct buf line = BUF_INIT(0);
-    struct document *to = parsed("legacy");
+    struct document *to = rig_document("legacy");
     struct audit a = {.at_ms = 1700000000123,
                       .epoch = 7,
                       .to = to,

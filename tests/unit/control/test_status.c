@@ -424,15 +424,6 @@ static void test_changes_of_routing(void **state)
 #undef TWO
 }
 
-static struct document *document_of(const char *text)
-{
-    struct document *d = NULL;
-    struct complaints wrong = {.n = 0};
-    assert_int_equal(document_parse(span_str(text), "d", &d, &wrong), ERR_OK);
-    complaints_free(&wrong);
-    return d;
-}
-
 /* Another configured weight where the document has the last word. */
 static void test_overruled(void **state)
 {
@@ -449,13 +440,14 @@ static void test_overruled(void **state)
     struct route_table *was = rig_table(ROUTES("1"), "");
     struct config *is = rig_config(ROUTES("2"), "");
     UNUSED(state);
-    struct document *d = document_of("{\"epoch\": 1, \"routes\": {\"a\": {\"new_percent\": 5},"
-                                     "\"b\": {\"pin\": \"new\"}, \"c\": {\"pin\": \"new\"}}}");
+    struct document *d = rig_document("{\"epoch\": 1, \"routes\": {\"a\": {\"new_percent\": 5},"
+                                      "\"b\": {\"pin\": \"new\"}, \"c\": {\"pin\": \"new\"}}}");
     expect_changes(changes_overruled(was, is, d), set, 2);
     expect_changes(changes_overruled(was, was->config, d), NULL, 0);
     expect_changes(changes_overruled(was, is, NULL), NULL, 0);
     document_free(&d);
-    d = document_of("{\"epoch\": 1, \"pin\": \"legacy\", \"routes\": {\"b\": {\"pin\": \"new\"}}}");
+    d = rig_document(
+        "{\"epoch\": 1, \"pin\": \"legacy\", \"routes\": {\"b\": {\"pin\": \"new\"}}}");
     expect_changes(changes_overruled(was, is, d), all, 2);
     document_free(&d);
     route_table_free(&was);

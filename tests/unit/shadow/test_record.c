@@ -89,13 +89,14 @@ static void tokens_show_same_and_different_and_nothing_else(void **state)
 {
     const struct record *r = &reader.record;
     UNUSED(state);
+    /* A token is hexadecimal: neither name can be in one by chance. */
     bench_json(
         &b,
-        "{\"a\":\"ada@example.org\",\"b\":\"ada@example.org\",\"c\":true,\"d\":null,\"e\":12345}",
+        "{\"a\":\"eve@example.org\",\"b\":\"eve@example.org\",\"c\":true,\"d\":null,\"e\":12345}",
         "{\"a\":\"bob@example.org\",\"b\":\"x\",\"c\":false,\"d\":{\"k\":1},\"e\":\"12345\"}");
     write_line(SHADOW_STORE_TOKENS);
     read_line();
-    assert_false(line_has("ada") || line_has("bob") || line_has("12345\"") || line_has("true"));
+    assert_false(line_has("eve") || line_has("bob") || line_has("12345\"") || line_has("true"));
     assert_true(span_has_prefix(r->findings[0].values[SIDE_LEGACY], SPAN("<email#")));
     assert_true(span_has_suffix(r->findings[0].values[SIDE_LEGACY], SPAN(",15>")));
     assert_true(span_eq(r->findings[0].values[SIDE_LEGACY], r->findings[1].values[SIDE_LEGACY]));
@@ -107,7 +108,7 @@ static void tokens_show_same_and_different_and_nothing_else(void **state)
     struct redactor other;
     assert_int_equal(redact_begin(&other, SHADOW_STORE_TOKENS), ERR_OK);
     struct buf token = BUF_INIT(0);
-    assert_int_equal(redact_text(&other, SPAN("ada@example.org"), &token), ERR_OK);
+    assert_int_equal(redact_text(&other, SPAN("eve@example.org"), &token), ERR_OK);
     assert_false(span_eq(buf_span(&token), span_of(old, before.n)));
     buf_free(&token);
 }
