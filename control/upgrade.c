@@ -150,7 +150,7 @@ static void on_reap(void *arg)
     } else if (u->reaped++ < REAP_TIMES) {
         loop_timer_set(c->loop, &u->reap, REAP_MS);
     } else {
-        give_up(c, "it closed the channel, and was ended");
+        give_up(c, u->failed[0] != '\0' ? u->failed : "it closed the channel, and was ended");
     }
 }
 
