@@ -82,6 +82,12 @@ class Process:
             return f.read()
 
 
+def whole_lines(path):
+    """Of a write that is under way its beginning may be seen."""
+    with open(path, "rb") as f:
+        return [line.decode() for line in f.read().split(b"\n")[:-1] if line]
+
+
 def adopt_orphans():
     """What a process of ours started and left behind when it ended becomes our child."""
     _libc.prctl(PR_SET_CHILD_SUBREAPER, 1)

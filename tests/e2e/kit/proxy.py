@@ -9,7 +9,7 @@ import subprocess
 import urllib.parse
 
 from kit.failure import Failure, expect, until
-from kit.place import Adopted
+from kit.place import Adopted, whole_lines
 from kit.wire import Wire, read_answer
 
 TROUBLE = re.compile(r"^BUG |ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|runtime error:|ERROR: ThreadSanitizer",
@@ -181,8 +181,7 @@ class Weir:
 
     def access_lines(self, name="access.log"):
         try:
-            with open(self.place.path(name), encoding="utf-8") as f:
-                return [line for line in f.read().split("\n") if line]
+            return whole_lines(self.place.path(name))
         except FileNotFoundError:
             return []
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from kit import frames
 from kit.failure import expect, until
-from kit.place import wait_listening
+from kit.place import wait_listening, whole_lines
 from kit.scenario import step
 
 READERS = {"python": ["/usr/bin/python3", "reader.py"], "node": ["node", "reader.js"]}
@@ -19,7 +19,7 @@ def start_reader(run, kind, port):
     program, script = READERS[kind]
     process = run.place.start(f"reader-{kind}", [program, os.path.join(FOLDER, script), str(port)])
     wait_listening(process, port)
-    return lambda: [json.loads(line) for line in process.stdout().splitlines()]
+    return lambda: [json.loads(line) for line in whole_lines(process.out_path)]
 
 
 def nginx_reader(server):
@@ -27,8 +27,7 @@ def nginx_reader(server):
     it did not read."""
 
     def lines():
-        with open(server.place.path("reads.log"), encoding="utf-8") as f:
-            return [r for r in map(json.loads, f.read().splitlines()) if r["status"] == 200]
+        return [r for r in map(json.loads, whole_lines(server.place.path("reads.log"))) if r["status"] == 200]
 
     return lines
 
