@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PATH_LEN = 256 };
-
 struct walk {
     config_differs_fn *fn;
     void *arg;
@@ -125,9 +123,13 @@ static bool is_object(const struct option *o)
     return o->type == OPTION_SECTION || o->type == OPTION_OPTIONAL || o->type == OPTION_MAP;
 }
 
-static void member_path(char out[PATH_LEN], const char *path, const char *key)
+void config_path_member(char out[CONFIG_PATH_MAX], const char *path, const char *name)
 {
-    (void)snprintf(out, PATH_LEN, "%.180s%s%.70s", path, path[0] == '\0' ? "" : ".", key);
+    if (strchr(name, '.') != NULL)
+        (void)snprintf(out, CONFIG_PATH_MAX, "%.176s[\"%.70s\"]", path, name);
+    else
+        (void)snprintf(out, CONFIG_PATH_MAX, "%.180s%s%.70s", path, path[0] == '\0' ? "" : ".",
+                       name);
 }
 
 static void tell(struct walk *w, const char *path, const struct option *o, const void *was,
@@ -193,11 +195,11 @@ static void compare_named(struct walk *w, const char *path, const struct option 
                           const struct sequence *a, const struct sequence *b,
                           const struct named *in_a, const struct named *in_b)
 {
-    char below[PATH_LEN];
+    char below[CONFIG_PATH_MAX];
     for (size_t i = 0; i < a->n; i++) {
         const char *was = entry_at(o, a, i);
         const void *is = find(in_b, b->n, entry_name(o, was));
-        member_path(below, path, entry_name(o, was));
+        config_path_member(below, path, entry_name(o, was));
         if (is == NULL)
             tell_entry(w, below, was, NULL);
         else
@@ -205,7 +207,7 @@ static void compare_named(struct walk *w, const char *path, const struct option 
     }
     for (size_t i = 0; i < b->n; i++) {
         const char *is = entry_at(o, b, i);
-        member_path(below, path, entry_name(o, is));
+        config_path_member(below, path, entry_name(o, is));
         if (find(in_a, a->n, entry_name(o, is)) == NULL)
             tell_entry(w, below, NULL, is);
     }
@@ -251,14 +253,14 @@ static void compare_scopes(struct walk *w, const char *path, enum scope s, const
                            const void *b)
 {
     size_t n;
-    char below[PATH_LEN];
+    char below[CONFIG_PATH_MAX];
     const struct option *o = scope_options(s, &n);
     for (size_t i = 0; i < n; i++) {
         const void *was = option_value(&o[i], a);
         const void *is = option_value(&o[i], b);
         if (option_is_absent(&o[i], was))
             continue;
-        member_path(below, path, o[i].key);
+        config_path_member(below, path, o[i].key);
         if (option_is_absent(&o[i], is))
             tell(w, below, &o[i], was, NULL);
         else
@@ -268,7 +270,7 @@ static void compare_scopes(struct walk *w, const char *path, enum scope s, const
         const void *is = option_value(&o[i], b);
         if (!option_is_absent(&o[i], option_value(&o[i], a)) || option_is_absent(&o[i], is))
             continue;
-        member_path(below, path, o[i].key);
+        config_path_member(below, path, o[i].key);
         tell(w, below, &o[i], NULL, is);
     }
 }

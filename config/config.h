@@ -414,6 +414,12 @@ enum err config_compare(const struct config *before, const struct config *after,
 /* Calls fn for each value that is printed differently. Lists of named things are compared by name;
  * their order means nothing. */
 
+enum { CONFIG_PATH_MAX = 256 };
+
+void config_path_member(char out[CONFIG_PATH_MAX], const char *path, const char *name);
+/* As such a path goes on: "routes" and "api" give "routes.api"; "a.b" gives routes["a.b"]. Cut when
+ * it is too long. out may not be path. */
+
 bool config_at_start(const struct config_value *v);
 /* The manual says of it "Takes effect at start.": a reload accepts it, and changes nothing yet. */
 

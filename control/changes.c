@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATH_LEN = 256, VALUE_LEN = 80 };
+enum { VALUE_LEN = 80 };
 
 struct walk {
     json_t *said;
@@ -53,7 +53,7 @@ static void two_sided(struct walk *w, const char *path, const struct config_valu
 {
     char was[VALUE_LEN];
     char is[VALUE_LEN];
-    char line[PATH_LEN + 2 * VALUE_LEN + 80];
+    char line[CONFIG_PATH_MAX + 2 * VALUE_LEN + 80];
     show(was, a);
     show(is, b);
     (void)snprintf(line, sizeof(line), "%s: %s (was %s)%s", path, is, was, note_of(b));
@@ -63,7 +63,7 @@ static void two_sided(struct walk *w, const char *path, const struct config_valu
 static void one_sided(struct walk *w, const char *path, const struct config_value *v, bool added)
 {
     char value[VALUE_LEN];
-    char line[PATH_LEN + VALUE_LEN + 80];
+    char line[CONFIG_PATH_MAX + VALUE_LEN + 80];
     if (v->option == NULL) {
         (void)snprintf(line, sizeof(line), "%s: %s", path, added ? "added" : "removed");
     } else {
@@ -141,11 +141,13 @@ static void compare_users(struct walk *w, const struct config *a, const struct c
         const char *files[] = {r->always_legacy_file, r->always_new_file};
         for (enum side s = SIDE_LEGACY; s <= SIDE_NEW; s++) {
             const struct config_route *was = files[s] == NULL ? NULL : route_named(a, i, r->name);
-            char text[PATH_LEN];
+            char path[CONFIG_PATH_MAX];
+            char text[CONFIG_PATH_MAX + 80];
             if (was == NULL || changes_same_names(&was->users[s], &r->users[s]))
                 continue;
-            (void)snprintf(text, sizeof(text), "routes.%s.%s: %zu users instead of %zu", r->name,
-                           keys[s], r->users[s].n, was->users[s].n);
+            config_path_member(path, "routes", r->name);
+            (void)snprintf(text, sizeof(text), "%s.%s: %zu users instead of %zu", path, keys[s],
+                           r->users[s].n, was->users[s].n);
             say(w, text);
         }
     }
@@ -171,7 +173,7 @@ static void overruled(struct walk *w, const char *name, const struct document *d
 {
     const struct document_route *r = document_route(d, name);
     char percent[PAGE_SHORT];
-    char line[PATH_LEN + 128];
+    char line[CONFIG_PATH_MAX + 128];
     if (r != NULL && r->pin != PIN_NONE)
         (void)snprintf(line, sizeof(line),
                        "%.100s stays pinned to %s: `weir flip unpin --route %.100s`", name,

@@ -162,15 +162,13 @@ static void describe(struct sentence *s, const struct document *from, const stru
 /* "routes.NAME.new_percent: 5 (was 1)", "routes.NAME: removed" */
 static bool configures(const struct entry *e, const char *route)
 {
-    static const char head[] = "routes.";
+    char head[CONFIG_PATH_MAX];
     const json_t *list = json_object_get(e->o, "changes");
-    size_t n = strlen(route);
+    config_path_member(head, "routes", route);
+    size_t n = strlen(head);
     for (size_t i = 0; i < json_array_size(list); i++) {
         const char *text = json_string_value(json_array_get(list, i));
-        if (text == NULL || strncmp(text, head, sizeof(head) - 1) != 0)
-            continue;
-        text += sizeof(head) - 1;
-        if (strncmp(text, route, n) == 0 && (text[n] == '.' || text[n] == ':'))
+        if (text != NULL && strncmp(text, head, n) == 0 && (text[n] == '.' || text[n] == ':'))
             return true;
     }
     return false;

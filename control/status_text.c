@@ -252,16 +252,17 @@ static void say_expiry(struct page *p, const json_t *s, uint64_t now_ms)
 {
     const uint64_t day_ms = 24 * 3600 * 1000;
     char date[CLOCK_ISO_LEN + 1];
+    char left[PAGE_SHORT];
     uint64_t at_ms = number_of(s, "certificate_expiry") * 1000;
     if (at_ms == 0 || at_ms > now_ms + CERTIFICATE_SOON_DAYS * day_ms)
         return;
     clock_iso(date, at_ms);
+    page_age(left, at_ms <= now_ms ? 0 : (at_ms - now_ms) / 1000);
     page_label(p, "TLS");
     if (at_ms <= now_ms)
         page_printf(p, INK_BAD, "a certificate expired on %.10s", date);
     else
-        page_printf(p, INK_WARN, "a certificate expires on %.10s, in %llu days", date,
-                    (unsigned long long)((at_ms - now_ms) / day_ms));
+        page_printf(p, INK_WARN, "a certificate expires on %.10s, in %s", date, left);
     page_end(p);
 }
 

@@ -97,12 +97,14 @@ static void test_show(void **state)
 static void test_configuration(void **state)
 {
     static const char *const said[] = {
-        "config   eve         routes.z.new_percent: 5 (was 1); routes.y: removed  [a quiet week]"};
+        "config   eve         routes.z.new_percent: 5 (was 1); routes.y: removed; "
+        "routes[\"x.shadow\"].new_percent: 2 (was 1)  [a quiet week]"};
     static const char *const undone[] = {"undo of 8: everything: not pinned (was legacy)"};
     struct buf line = BUF_INIT(0);
     struct document *was = rig_document("{\"epoch\": 8, \"pin\": \"legacy\"}");
     struct document *is = rig_document("{\"epoch\": 9, \"undoes\": 8}");
-    json_t *changes = json_pack("[s, s]", "routes.z.new_percent: 5 (was 1)", "routes.y: removed");
+    json_t *changes = json_pack("[s, s, s]", "routes.z.new_percent: 5 (was 1)", "routes.y: removed",
+                                "routes[\"x.shadow\"].new_percent: 2 (was 1)");
     struct audit a = {.at_ms = clock_wall_ms(),
                       .epoch = 7,
                       .source = SOURCE_CONFIG,
@@ -121,6 +123,8 @@ static void test_configuration(void **state)
     expect(&(struct history_query){.since_ms = 0}, undone, 1, 7);
     expect(&(struct history_query){.route = "z"}, said, 1, 4);
     expect(&(struct history_query){.route = "y"}, said, 1, 4);
+    expect(&(struct history_query){.route = "x.shadow"}, said, 1, 4);
+    expect(&(struct history_query){.route = "x"}, NULL, 0, 3);
     expect(&(struct history_query){.route = "new_percent"}, NULL, 0, 3);
     json_decref(changes);
     document_free(&was);

@@ -90,7 +90,7 @@ static void test_text(void **state)
     expect_line(text, "! state.json: is not JSON\n");
     expect_line(text, "! state.json: was renamed\n");
     expect_line(text, "logs     12 lines lost since the start\n");
-    expect_line(text, "TLS      a certificate expires on 2026-03-06, in 5 days\n");
+    expect_line(text, "TLS      a certificate expires on 2026-03-06, in 5 d\n");
     expect_line(text, "! 1 file of logs and records cannot be written");
     expect_line(text, "! the document in force is not in it yet");
     expect_line(text, "! cannot be written: No space left on device");
@@ -355,7 +355,7 @@ static void test_changes_of_lists(void **state)
 {
     static const char a[] = "{\"name\": \"x\", \"match\": {\"prefix\": \"/\", \"headers\": ["
                             "{\"name\": \"q\", \"value\": \"1\"}, {\"name\": \"r\"}]}},"
-                            "{\"name\": \"gone\", \"match\": {\"prefix\": \"/g/\"}}";
+                            "{\"name\": \"gone.v1\", \"match\": {\"prefix\": \"/g/\"}}";
     static const char b[] = "{\"name\": \"here\", \"match\": {\"prefix\": \"/h/\"}},"
                             "{\"name\": \"x\", \"deprecation\": {\"at\": \"2026-01-01\"},"
                             " \"match\": {\"prefix\": \"/\", \"headers\": ["
@@ -365,7 +365,7 @@ static void test_changes_of_lists(void **state)
         "routes.x.match.headers.q.value: \"$${2}\" (was \"1\")",
         "routes.x.shadow.tolerance: [{\"path\":\"$.a\",\"abs\":0.5,\"rel\":0}] (was [])",
         "routes.x.deprecation: added",
-        "routes.gone: removed",
+        "routes[\"gone.v1\"]: removed",
         "routes.here: added",
         "trusted_proxies: [\"10.0.0.0/8\"] (was [])",
         "log.access: removed, was \"/tmp/a\"; takes effect at the next start",
