@@ -13,7 +13,7 @@ from kit.exposition import check_exposition
 from kit.failure import Failure, expect, until
 from kit.match import check_answer, matches
 from kit.place import listens
-from kit.proxy import SANITIZERS, merge
+from kit.proxy import SANITIZERS, config_text, merge
 from kit.scenario import step
 from kit.steps_client import ask_admin
 
@@ -85,7 +85,7 @@ def second_weir(run, t):
     op: start (until it is ready), stop (in order), or a signal such as KILL or CONT."""
     if t["op"] == "start":
         config = merge(run.config, {"state_dir": run.place.path("b"), **t["set"]})
-        path = run.place.write("b.json", json.dumps(config))
+        path = run.place.write("b.json", config_text(config))
         process = run.place.start("weir-b", [run.weir.program, "run", "--config", path], env=SANITIZERS)
         run.saved["process.b"] = process
         until(lambda: _is_ready(run), "the second weir is ready", patience=60)

@@ -11,7 +11,7 @@ import threading
 from kit.failure import Failure, expect, until
 from kit.load import Load
 from kit.place import free_port
-from kit.proxy import SANITIZERS, merge
+from kit.proxy import SANITIZERS, config_text, merge
 from kit.scenario import step
 
 PARTLY = 4  # how `weir flip --wait` ends when some have not answered
@@ -28,7 +28,7 @@ class Member:
         config = merge(run.config, {"state_dir": run.place.path(self.name), "workers": 1,
                                     "listeners": [{"address": address}], "control": {"instance": self.name}})
         config.pop("log")
-        path = run.place.write(f"{self.name}.json", json.dumps(config))
+        path = run.place.write(f"{self.name}.json", config_text(config))
         command = [run.weir.program, "run", "--config", path]
         self.process = run.place.start(self.name, run.network.command(self.space, command) if remote else command,
                                        env=SANITIZERS)
