@@ -4,6 +4,7 @@
 #include "base/digest.h"
 
 #include <openssl/err.h>
+#include <openssl/x509v3.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -142,6 +143,18 @@ static enum err set_session_context(SSL_CTX *ssl, const struct config_listener_t
     return e;
 }
 
+/* What OpenSSL works out of a certificate once, when it first looks at it, is worked out before
+ * workers share it, and not in somebody's handshake. */
+static void look_at_authorities(SSL_CTX *ssl)
+{
+    const STACK_OF(X509_OBJECT) *list = X509_STORE_get0_objects(SSL_CTX_get_cert_store(ssl));
+    for (int i = 0; i < sk_X509_OBJECT_num(list); i++) {
+        X509 *x = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(list, i));
+        if (x != NULL)
+            (void)X509_check_purpose(x, -1, 0);
+    }
+}
+
 static enum err verify_clients(SSL_CTX *ssl, const struct config_listener_tls *config,
                                const char *where, struct complaints *wrong)
 {
@@ -156,6 +169,7 @@ static enum err verify_clients(SSL_CTX *ssl, const struct config_listener_tls *c
         ERR_clear_error();
         return ERR_CONFIG;
     }
+    look_at_authorities(ssl);
     SSL_CTX_set_client_CA_list(ssl, names); /* takes them */
     SSL_CTX_set_verify_depth(ssl, (int)config->client_depth);
     SSL_CTX_set_verify(ssl,
@@ -206,8 +220,10 @@ static enum err load_ca(SSL_CTX *ssl, const struct config_backend_tls *config, c
     ERR_clear_error();
     int ok = config->ca != NULL ? SSL_CTX_load_verify_file(ssl, config->ca)
                                 : SSL_CTX_set_default_verify_paths(ssl);
-    if (ok == 1)
+    if (ok == 1) {
+        look_at_authorities(ssl);
         return ERR_OK;
+    }
     complain(wrong, where, "ca must be a PEM file with CA certificates", "%s cannot be used: %s",
              config->ca != NULL ? config->ca : "the system's CA store", tls_openssl_reason());
     ERR_clear_error();
